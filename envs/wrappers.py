@@ -1,0 +1,28 @@
+"""Wrappers around tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+from gymnasium import spaces
+
+
+class PrivilegedState(gym.ObservationWrapper):
+    """Adds the snapshots ``state`` and ``goal_state`` to the observation, for oracle simulators.
+
+    The task must offer ``snapshot()`` and ``goal_scene``.
+    """
+
+    def __init__(self, env: gym.Env) -> None:
+        super().__init__(env)
+        assert isinstance(env.observation_space, spaces.Dict)
+        self._task: Any = env.unwrapped
+        vector = spaces.Box(-float("inf"), float("inf"), self._task.snapshot().shape, float)
+        added = {"state": vector, "goal_state": vector}
+        self.observation_space = spaces.Dict({**env.observation_space.spaces, **added})
+
+    def observation(self, observation: dict[str, Any]) -> dict[str, Any]:
+        """The observation with both snapshots."""
+        state, goal = self._task.snapshot(), self._task.goal_scene
+        return {**observation, "state": state, "goal_state": goal}

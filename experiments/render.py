@@ -1,0 +1,114 @@
+"""The verb ``render``: what a model imagines, its slots and a planned episode, as GIFs and PNGs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from experiments.config import to_dict
+from experiments.console import results
+from experiments.drawing import write_gif, write_png
+from experiments.errors import UsageError
+from experiments.figures import plan_figure, rollout_figure, slots_figure
+from experiments.imagination import imagine
+from experiments.planned_episode import PlannedEpisode, play
+from experiments.run_directory import write_json
+from experiments.tasks import make_environment
+from world_models.data import EpisodeFile, WindowDataset
+from world_models.model import Window, WorldModel
+from world_models.training.checkpoint import load_model
+
+log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> Path:
+    """Writes the GIFs, a contact sheet of each and ``results.json``; returns their directory.
+
+    Raises:
+        DataError: the file of episodes cannot be used, or has no such split.
+        CheckpointError: there is no usable checkpoint.
+        UsageError: the episode, the horizon or a number is out of range, or the model does not suit
+            the data or the task.
+    """
+    for name, least in (("samples", 0), ("seed", 0), ("side", 1), ("fps", 0.1)):
+        if config[name] < least:
+            raise UsageError(f"{name} must be at least {least}, got {config[name]}")
+    model = load_model(config.checkpoint, config.device)
+    window = read_clip(config, model)
+    episode = _planned(config, model)
+    imagination = imagine(model, window, config.samples, config.seed)
+    figures = {
+        "rollout": rollout_figure(imagination, config.side),
+        "slots": slots_figure(imagination, config.side),
+        "plan": plan_figure(episode, config.side),
+    }
+    output = Path(config.output).expanduser()
+    files: list[Path] = []
+    for name, figure in figures.items():
+        write_gif(output / f"{name}.gif", figure.film, config.fps)
+        write_png(output / f"{name}.png", figure.contact_sheet)
+        files += [output / f"{name}.gif", output / f"{name}.png"]
+    write_json(output / "results.json", _results(config, files, imagination.measures(), episode))
+    for file in files:
+        results.print(
+            f"{file}  {file.stat().st_size / 1e3:.0f} kB", highlight=False, soft_wrap=True
+        )
+    return output
+
+
+def read_clip(config: DictConfig, model: WorldModel) -> Window:
+    """The clip that is rendered: one episode from its first frame, the context and the horizon."""
+    file = EpisodeFile(Path(config.data.path).expanduser())
+    split = file.split(config.split)
+    pairs = (
+        ("image size", model.image_size, file.image_size),
+        ("action size", model.action_size, file.action_size),
+    )
+    for name, wanted, found in pairs:
+        if wanted != found:
+            raise UsageError(
+                f"the model of {config.checkpoint} was trained on {name} {wanted}, "
+                f"{file.path} has {name} {found}; render it on data of its own kind"
+            )
+    if not 0 <= config.episode < len(split):
+        raise UsageError(
+            f"episode must be in 0..{len(split) - 1} for split {split.name!r} of {file.path}, "
+            f"got {config.episode}"
+        )
+    longest = split.length - model.context_length
+    horizon = longest if config.horizon is None else config.horizon
+    if not 1 <= horizon <= longest:
+        raise UsageError(
+            f"horizon must be in 1..{longest}, since episodes of split {split.name!r} have "
+            f"{split.length} frames of which {model.context_length} are the model's context; "
+            f"got {horizon}"
+        )
+    clips = WindowDataset(split, model.context_length + horizon, in_memory=False)
+    return clips.batch([config.episode * clips.starts]).to_window()
+
+
+def _planned(config: DictConfig, model: WorldModel) -> PlannedEpisode:
+    """One episode of the task, planned with the model."""
+    raise NotImplementedError
+
+
+def _results(
+    config: DictConfig, files: list[Path], measures: dict[str, Any], episode: PlannedEpisode
+) -> dict[str, Any]:
+    return {
+        "checkpoint": str(config.checkpoint),
+        "data": str(config.data.path),
+        "split": config.split,
+        "episode": config.episode,
+        "files": [file.name for file in files],
+        "rollout": measures,
+        "plan": {
+            "seed": config.seed,
+            "success": episode.success,
+            "steps": len(episode.imagined),
+            "distances": [round(distance, 4) for distance in episode.distances],
+        },
+    }

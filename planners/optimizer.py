@@ -1,0 +1,120 @@
+"""The action-optimizer contract: find the action sequences of B problems with the lowest scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Score = Callable[[Tensor], Tensor]
+"""Maps candidates (B, S, T, A) to scores (B, S); lower is better."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The box that every candidate stays in.
+
+    Attributes:
+        low: (A,) least action, finite.
+        high: (A,) greatest action, finite, nowhere below ``low``.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __post_init__(self) -> None:
+        if self.low.ndim != 1 or self.low.shape != self.high.shape:
+            raise ValueError(
+                "low and high must be (A,) both, "
+                f"got {tuple(self.low.shape)} and {tuple(self.high.shape)}"
+            )
+        finite = torch.isfinite(self.high - self.low)
+        if not (finite & (self.low <= self.high)).all():
+            raise ValueError(
+                "bounds must be finite with low <= high, "
+                f"got low={self.low.tolist()} and high={self.high.tolist()}"
+            )
+
+    def __post_init__(self) -> None:
+        if self.low.ndim != 1 or self.low.shape != self.high.shape:
+            raise ValueError(
+                f"bounds must be two tensors (A,), got {tuple(self.low.shape)} and "
+                f"{tuple(self.high.shape)}"
+            )
+        if not (self.low < self.high).all() or not (self.high - self.low).isfinite().all():
+            raise ValueError(f"bounds must be finite, low < high, got {self.low} and {self.high}")
+
+    def clip(self, actions: Tensor) -> Tensor:
+        """(..., A) clipped in place."""
+        low, high = self._numbers
+        return actions.clamp_(low, high)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def middle(self) -> Tensor:
+        """(A,)."""
+        return (self.low + self.high) / 2
+
+    @property
+    def half_range(self) -> Tensor:
+        """(A,)."""
+        return (self.high - self.low) / 2
+
+    @cached_property
+    def _numbers(self) -> tuple[Tensor, Tensor] | tuple[float, float]:
+        """Plain numbers where all actions share them, which clip several times faster."""
+        if (self.low == self.low[0]).all() and (self.high == self.high[0]).all():
+            return float(self.low[0]), float(self.high[0])
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The result of an optimisation.
+
+    Attributes:
+        actions: (B, T, A), within the bounds; the best candidate that was ever scored.
+        cost: (B,), the score of exactly these actions.
+        elites: (B, E, T, A), good candidates, best first, that may seed the next search.
+        history: (iterations, B), the best score known after each iteration.
+    """
+
+    actions: Tensor
+    cost: Tensor
+    elites: Tensor
+    history: Tensor
+
+
+class ActionOptimizer(Protocol):
+    """Minimises a score over action sequences. It knows nothing of models, costs or environments.
+
+    Attributes:
+        num_elites: E, how many elites a plan carries.
+    """
+
+    num_elites: int
+
+    def optimize(
+        self,
+        score: Score,
+        init: Tensor,
+        bounds: Bounds,
+        generators: Sequence[torch.Generator],
+        seeds: Tensor | None = None,
+    ) -> Plan:
+        """Searches around an initial mean.
+
+        Args:
+            score: maps (B, S, T, A) to (B, S). A NaN counts as +inf.
+            init: (B, T, A) mean of the first samples, a warm start; itself a candidate.
+            bounds: of the actions.
+            generators: one per problem, so that no plan depends on who shares its batch.
+            seeds: (B, E, T, A) further first candidates, such as the last plan's elites.
+
+        Raises:
+            ValueError: shapes disagree, or every candidate of a problem scored NaN or inf.
+        """
+        ...

@@ -1,0 +1,171 @@
+"""What sampling optimizers share: check a problem, clip, score and remember candidates."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from planners.optimizer import Bounds, Plan, Score
+from planners.sampling import populations
+
+logger = logging.getLogger(__name__)
+
+
+class Search:
+    """One optimisation under way. Time and action are one dimension here, T * A.
+
+    Nothing in it mixes problems, and every operation rounds the same for one problem as for many,
+    so that a plan is the same, bit by bit, whoever shares its batch.
+
+    Args:
+        score: see ``ActionOptimizer.optimize``, as the others.
+
+    Attributes:
+        mean: (B, 1, T * A), the warm start.
+        half_range: (T * A,), half the width of the bounds.
+
+    Raises:
+        ValueError: shapes disagree.
+    """
+
+    def __init__(
+        self,
+        score: Score,
+        init: Tensor,
+        bounds: Bounds,
+        generators: Sequence[torch.Generator],
+        seeds: Tensor | None,
+    ) -> None:
+        _check_inputs(init, bounds, generators, seeds)
+        self._score = score
+        self._init = init
+        self._generators = generators
+        self._shape = init.shape[1:]
+        self._low = bounds.low.repeat(self._shape[0])
+        self._high = bounds.high.repeat(self._shape[0])
+        self._problems = torch.arange(len(init), device=init.device).unsqueeze(1)
+        self._seeds = None if seeds is None else self._clip(seeds.flatten(2))
+        self._scores: list[Tensor] = []
+        self._least: list[Tensor] = []
+        self._found: list[Tensor] = []
+        self.mean = self._clip(init.flatten(1).unsqueeze(1))
+        self.half_range = (self._high - self._low) / 2
+
+    def noise(
+        self, sizes: Sequence[int], exponent: float, centred: Collection[int]
+    ) -> Iterator[Tensor]:
+        """The noise (B, S_i, T * A) of each iteration, see ``sampling.populations``."""
+        return populations(sizes, self._init, exponent, self._generators, centred)
+
+    def sample(self, mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
+        """Candidates (B, S, T * A) = mean + std * noise, clipped to the bounds."""
+        # Not addcmul: whether that rounds once or twice depends on an element's place in memory.
+        return (noise * std).add_(mean).clamp_(self._low, self._high)
+
+    def evaluate(self, candidates: Tensor, keep: int) -> Tensor:
+        """Scores candidates, the first time together with the seeds.
+
+        Args:
+            candidates: (B, S, T * A) within the bounds.
+            keep: E, how many to return.
+
+        Returns:
+            (B, E, T * A): the elites, best first.
+        """
+        if self._seeds is not None:
+            candidates = torch.cat([candidates, self._seeds], 1)
+            self._seeds = None
+        scores = self._score(candidates.unflatten(2, self._shape))
+        if scores.shape != candidates.shape[:2]:
+            raise ValueError(
+                f"score must map candidates (B, S, T, A) = {(*candidates.shape[:2], *self._shape)} "
+                f"to (B, S) = {tuple(candidates.shape[:2])}, got {tuple(scores.shape)}"
+            )
+        # topk puts NaN behind +inf.
+        least, rows = scores.topk(keep, 1, largest=False)
+        elites = candidates[self._problems, rows]
+        self._scores.append(scores)
+        self._least.append(least[:, 0])
+        self._found.append(elites[:, 0])
+        return elites
+
+    def plan(self, mean: Tensor | None = None, elites: Tensor | None = None) -> Plan:
+        """The best candidate ever scored.
+
+        Args:
+            mean: (B, 1, T * A), ``Plan.mean``; by default the best candidate.
+            elites: (B, E, T * A), ``Plan.elites``; by default the best candidate.
+
+        Raises:
+            ValueError: no candidate of a problem scored below +inf.
+        """
+        scores = torch.cat(self._scores, 1)
+        invalid = int(scores.isnan().sum())
+        if invalid:
+            logger.warning("%d of %d candidates scored NaN", invalid, scores.numel())
+        least = torch.stack(self._least)
+        least = least.masked_fill(least.isnan(), torch.inf)
+        cost, iteration = least.min(0)
+        if (cost == torch.inf).any():
+            failed = (cost == torch.inf).nonzero().flatten().tolist()
+            raise ValueError(
+                "every problem needs a candidate with a finite score, "
+                f"but all {scores.shape[1]} scored NaN or inf for problem {failed}"
+            )
+        best = torch.stack(self._found, 1)[self._problems, iteration.unsqueeze(1)]
+        mean = best if mean is None else mean
+        elites = best if elites is None else elites
+        return Plan(
+            best.view_as(self._init),
+            cost,
+            least.cummin(0).values,
+            mean.view_as(self._init),
+            elites.unflatten(2, self._shape),
+        )
+
+    def _clip(self, candidates: Tensor) -> Tensor:
+        return candidates.clamp(self._low, self._high)
+
+
+def refit(elites: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[Tensor, Tensor]:
+    """The Gaussian of the elites, mixed with the one that they were drawn from.
+
+    Args:
+        elites: (B, E, T * A).
+        mean: (B, 1, T * A), of the previous Gaussian.
+        std: like ``mean`` or (T * A,).
+        momentum: the weight of the previous Gaussian, in [0, 1).
+
+    Returns:
+        The new mean and standard deviation, (B, 1, T * A) each.
+    """
+    new_std, new_mean = torch.std_mean(elites, 1, correction=0, keepdim=True)
+    if momentum == 0:
+        return new_mean, new_std
+    # Not lerp, for the reason given in Search.sample.
+    fresh = 1 - momentum
+    return mean * momentum + new_mean * fresh, std * momentum + new_std * fresh
+
+
+def _check_inputs(
+    init: Tensor, bounds: Bounds, generators: Sequence[torch.Generator], seeds: Tensor | None
+) -> None:
+    actions = len(bounds.low)
+    if init.ndim != 3 or init.shape[2] != actions or init.numel() == 0:
+        raise ValueError(
+            f"init must be (B, T, A) with A = {actions} as in the bounds, got {tuple(init.shape)}"
+        )
+    problems, horizon, _ = init.shape
+    if len(generators) != problems:
+        raise ValueError(
+            f"there must be one generator for each of the {problems} problems, "
+            f"got {len(generators)}"
+        )
+    if seeds is not None and (*seeds.shape[:1], *seeds.shape[2:]) != tuple(init.shape):
+        raise ValueError(
+            f"seeds must be (B, E, T, A) = ({problems}, E, {horizon}, {actions}), "
+            f"got {tuple(seeds.shape)}"
+        )

@@ -1,0 +1,146 @@
+"""The command line explains itself and answers every mistake with one line that helps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import cli, collect
+from experiments.config import verbs
+from tests.experiments.conftest import Command
+
+
+def test_overview_lists_every_verb_with_its_line(armillary: Command) -> None:
+    for words in ([], ["--help"], ["-h"]):
+        shown = armillary(*words)
+        assert shown.code == 0
+        for verb in verbs():
+            (line,) = [x for x in shown.out.splitlines() if x.startswith(f"  {verb} ")]
+            assert len(line.split(verb, 1)[1].strip()) > 15
+    assert {"collect", "train"} <= set(verbs())
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_help_explains_every_option(armillary: Command, verb: str) -> None:
+    shown = armillary(verb, "--help")
+    assert shown.code == 0
+    options = shown.out.split("options:\n")[1].split("\n\n")[0].splitlines()
+    assert any("output=" in line for line in options)
+    unexplained = [line for line in options if len(line.split(maxsplit=1)) < 2]
+    assert not unexplained
+
+
+def test_help_shows_defaults_and_choices(armillary: Command) -> None:
+    shown = armillary("train", "--help").out
+    assert "trainer.checkpoint_every=500" in shown
+    assert "data.path=???" in shown
+    assert "push_blocks/slot_dynamics | push_blocks/slot_dynamics_joint" in shown
+
+
+def test_cfg_job_prints_what_would_run(armillary: Command, tmp_path: Path) -> None:
+    shown = armillary("collect", "--cfg", "job", "seed=7", "policy=random", "output=here")
+    assert shown.code == 0
+    assert "seed: 7" in shown.out
+    assert "policy: random" in shown.out
+    assert "out: here/episodes.h5" in shown.out
+    assert not any(tmp_path.iterdir())
+
+
+def test_version(armillary: Command) -> None:
+    assert armillary("--version").out.split()[0] == "armillary"
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["colect"], ["unknown verb 'colect'", "did you mean 'collect'"]),
+        (["train", "trainer.max_step=3"], ["trainer.max_step", "did you mean 'trainer.max_steps'"]),
+        (["train", "dat.path=x"], ["'dat.path'", "data"]),
+        (["train", "sed=1"], ["'sed'", "did you mean 'seed'"]),
+        (["train", "experiment=push_block/slot_dynamics"], ["mean 'push_blocks/slot_dynamics'"]),
+        (["train", "model=slotdynamics"], ["unknown model", "did you mean 'slot_dynamics'"]),
+        (["train", "task=push_blocks"], ["train has no option 'task'", "model"]),
+        (["train", "data.path=x", "trainer.max_steps=abc"], ["max_steps must be a whole number"]),
+        (["train", "data.path=x", "trainer.max_steps=1.5"], ["max_steps must be a whole number"]),
+        (["train", "data.path=x", "trainer.max_minutes=abc"], ["max_minutes", "abc"]),
+        (["train", "data.path=x", "trainer.stages.discovery.warmpu=0"], ["mean 'warmup'"]),
+        (["train"], ["data.path is required"]),
+        (["train", "data.path=missing.h5"], ["missing.h5", "no such file"]),
+        (["collect", "task=pushblocks"], ["unknown task", "did you mean 'push_blocks'"]),
+        (["collect", "policy=randm"], ["unknown policy", "did you mean 'random'"]),
+        (["collect", "episodes=2"], ["episodes=2", "at least 3"]),
+        (["collect", "seed=-1"], ["seed must be at least 0"]),
+        (["collect", "image_size=48"], ["image_size must be one of (32, 64)", "48"]),
+        (["collect", "task.environment.num_block=2"], ["num_block"]),
+        (["collect", "task.environment.id=armillary/Push-v0"], ["armillary/Push"]),
+        (["collect", "seed=1,2"], ["several values"]),
+        (["collect", "episodes"], ["'episodes' is no key=value"]),
+        (["collect", "+foo=1"], ["+foo=1"]),
+        (["collect", "--dry-run"], ["unknown flag '--dry-run'"]),
+        (["collect", "--cfg"], ["--cfg job"]),
+    ],
+    ids=lambda value: " ".join(value)[:50],
+)
+def test_mistakes_are_told_in_one_line(
+    armillary: Command, tmp_path: Path, words: list[str], parts: list[str]
+) -> None:
+    told = armillary(*words)
+    assert told.code == 2
+    (line,) = [x for x in told.err.splitlines() if "error: " in x]
+    assert line.startswith("armillary")
+    for part in parts:
+        assert part in line
+    assert "Traceback" not in told.err
+    assert not any(tmp_path.rglob("run.json")), "a refused command leaves nothing behind"
+
+
+def test_traceback_on_demand(armillary: Command) -> None:
+    with pytest.raises(ValueError, match="no such file"):
+        armillary("train", "data.path=missing.h5", "--traceback")
+
+
+def test_defect_keeps_its_traceback_and_its_record(
+    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(config: object) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(collect, "run", fail)
+    with pytest.raises(KeyError, match="a defect"):
+        armillary("collect", "output=run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+    assert "KeyError: 'a defect'" in (tmp_path / "run" / "run.log").read_text()
+
+
+def test_interruption_exits_130(
+    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(config: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(collect, "run", interrupt)
+    assert armillary("collect", "output=run").code == cli.INTERRUPTED == 130
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("name", ["my episodes (1).h5", "a=b,c.h5", "it's.h5", "[x].h5", "ä:b.h5"])
+def test_paths_need_no_second_quoting(armillary: Command, name: str) -> None:
+    told = armillary("train", f"data.path={name}")
+    assert f"error: {name}: there is no such file" in told.err
+
+
+def test_command_in_its_own_process_makes_nothing_but_its_output(tmp_path: Path) -> None:
+    words = ["collect", "episodes=3", "length=3", "workers=0", "output=out"]
+    command = [sys.executable, "-m", "experiments.cli", *words]
+    root = str(Path(cli.__file__).parent.parent)
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True, check=True
+    )
+    assert "train" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"config.yaml", "run.json", "run.log", "episodes.h5"}

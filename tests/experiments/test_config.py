@@ -1,0 +1,97 @@
+"""Every YAML composes, and what it configures can be constructed and run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.collect import recipe_of
+from experiments.config import CONF, build, choices, compose, groups, to_dict, verbs
+from experiments.episodes import record
+from experiments.errors import UsageError
+from experiments.train import trainer_settings
+from world_models.registry import build_model
+from world_models.training.config import TrainerConfig
+
+
+def check_task(choice: str) -> None:
+    config = compose("collect", [f"task={choice}"])
+    assert config.task.name == choice
+    for policy in to_dict(config.task.policies):
+        episode = record(recipe_of(OmegaConf.merge(config, {"policy": policy, "length": 3})), 0)
+        assert len(episode.frames) == 3
+
+
+def check_model(choice: str) -> None:
+    values = to_dict(compose("train", [f"model={choice}"]).model)
+    assert build_model(values.pop("name"), image_size=32, action_size=2, **values)
+
+
+def check_experiment(choice: str) -> None:
+    config = compose("train", [f"experiment={choice}"])
+    settings = trainer_settings(config)
+    values = to_dict(config.model)
+    model = build_model(values.pop("name"), image_size=32, action_size=2, **values)
+    for stage in settings.stages:
+        model.check_objective(stage.objective)
+
+
+CHECKS: dict[str, Callable[[str], None]] = {
+    "task": check_task,
+    "model": check_model,
+    "experiment": check_experiment,
+}
+GROUPED = [(group, choice) for group in groups() for choice in choices(group)]
+
+
+@pytest.mark.parametrize(("group", "choice"), GROUPED, ids="/".join)
+def test_every_choice_of_every_group_is_usable(group: str, choice: str) -> None:
+    CHECKS[group](choice)
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_composes(verb: str) -> None:
+    config = compose(verb, [])
+    assert OmegaConf.select(config, "seed") is not None
+    assert str(config.output).startswith(f"runs/{verb}/")
+
+
+def test_all_yamls_are_covered() -> None:
+    found = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
+    assert found == {*verbs(), *("/".join(pair) for pair in GROUPED)}
+
+
+def test_trainer_options_are_the_trainers() -> None:
+    own = {"batch_size"}
+    from_elsewhere = {"seed"}
+    names = {field.name for field in fields(TrainerConfig)}
+    assert set(compose("train", []).trainer) - own == names - from_elsewhere
+
+
+def test_batch_size_replaces_that_of_every_stage() -> None:
+    default = trainer_settings(compose("train", []))
+    assert len({stage.batch_size for stage in default.stages}) > 1
+    changed = trainer_settings(compose("train", ["trainer.batch_size=7"]))
+    assert {stage.batch_size for stage in changed.stages} == {7}
+
+
+def test_one_stage_can_be_changed() -> None:
+    words = ["trainer.stages.discovery.batch_size=3", "trainer.stages.discovery.warmup=0.2"]
+    stages = trainer_settings(compose("train", words)).stages
+    assert (stages[0].batch_size, stages[0].warmup) == (3, 0.2)
+    assert stages[1].warmup != 0.2
+
+
+def test_unlisted_parameter_of_a_class_can_be_set() -> None:
+    config = compose("train", ["model.content_size=16"])
+    assert config.model.content_size == 16
+
+
+def test_wrong_value_of_a_class_is_a_mistake_of_the_user() -> None:
+    section = OmegaConf.create({"_target_": "envs.policies.MixedPolicy", "scripted": 2.0})
+    assert isinstance(section, DictConfig)
+    with pytest.raises(UsageError, match="scripted must be a probability"):
+        build(section)

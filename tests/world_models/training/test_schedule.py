@@ -1,0 +1,84 @@
+"""Stages and learning rates as functions of progress."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from world_models.training.schedule import Schedule, Stage
+
+FIRST = Stage("discover", 0.3, batch_size=4, length=3, learning_rate=1e-3, warmup=0.1, floor=0.01)
+SECOND = replace(FIRST, objective="dynamics", fraction=0.7, learning_rate=5e-4)
+
+
+def test_stages_change_at_cumulative_fractions_of_steps() -> None:
+    schedule = Schedule([FIRST, SECOND], max_steps=1000)
+    stages = [schedule.stage_at(schedule.progress(step, 0.0)) for step in range(1000)]
+    assert stages == [0] * 300 + [1] * 700
+
+
+@pytest.mark.parametrize("parts", [3, 7, 10])
+def test_rounding_does_not_move_boundaries(parts: int) -> None:
+    schedule = Schedule([replace(FIRST, fraction=1 / parts)] * parts, max_steps=100 * parts)
+    stages = [schedule.stage_at(schedule.progress(step, 0.0)) for step in range(100 * parts)]
+    assert stages == [step // 100 for step in range(100 * parts)]
+
+
+def test_progress_is_the_larger_share_and_never_above_one() -> None:
+    schedule = Schedule([replace(FIRST, fraction=1.0)], max_steps=100, max_minutes=2.0)
+    assert schedule.progress(10, seconds=60) == 0.5
+    assert schedule.progress(80, seconds=60) == 0.8
+    assert schedule.progress(80, seconds=500) == 1.0
+    by_time = Schedule([replace(FIRST, fraction=1.0)], max_minutes=2.0)
+    assert by_time.progress(10**9, seconds=12) == pytest.approx(0.1)
+
+
+def test_steps_alone_make_time_irrelevant() -> None:
+    schedule = Schedule([FIRST, SECOND], max_steps=100)
+    assert schedule.progress(25, seconds=0) == schedule.progress(25, seconds=1e9) == 0.25
+
+
+def test_learning_rate_rises_then_falls_in_each_stage() -> None:
+    schedule = Schedule([FIRST, SECOND], max_steps=1000)
+    rates = [schedule.learning_rate(step / 1000) for step in range(1000)]
+    for start, stop, peak in ((0, 300, 1e-3), (300, 1000, 5e-4)):
+        part = rates[start:stop]
+        top = part.index(max(part))
+        assert part[top] == pytest.approx(peak)
+        assert top == pytest.approx(0.1 * len(part), abs=1)
+        assert all(a < b for a, b in pairwise(part[: top + 1]))
+        assert all(a > b for a, b in pairwise(part[top:]))
+        assert part[0] == pytest.approx(peak * 0.01)
+        assert part[-1] == pytest.approx(peak * 0.01, rel=0.01)
+
+
+def test_without_warmup_the_first_step_has_the_peak_rate() -> None:
+    schedule = Schedule([replace(FIRST, fraction=1.0, warmup=0.0)], max_steps=10)
+    assert schedule.learning_rate(0.0) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"length": 0}, "length must be at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate must be > 0"),
+        ({"fraction": 1.5}, r"fraction must be in \(0, 1\], got 1.5"),
+        ({"warmup": 1.0}, r"warmup must be in \[0, 1\)"),
+        ({"encode_once": True, "stride": 2}, "stride=1, got 2"),
+    ],
+)
+def test_impossible_stages_are_refused(change: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(FIRST, **change)
+
+
+def test_impossible_schedules_are_refused() -> None:
+    with pytest.raises(ValueError, match="set max_steps, max_minutes or both"):
+        Schedule([FIRST, SECOND])
+    with pytest.raises(ValueError, match=r"sum to 1, got \[0.3, 0.3\]"):
+        Schedule([FIRST, FIRST], max_steps=1)
+    with pytest.raises(ValueError, match="max_steps must be > 0"):
+        Schedule([FIRST, SECOND], max_steps=0)

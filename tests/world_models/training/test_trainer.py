@@ -1,0 +1,120 @@
+"""Training runs learn, stop when asked, and count steps, stages and time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.world_models.training.runs import JOINT, STAGED, Recorder, config, fit, fresh
+from world_models.data import EpisodeFile
+from world_models.model import WorldModel
+from world_models.training.checkpoint import load_model, read_info
+from world_models.training.trainer import Trainer
+
+
+def test_observing_more_often_changes_nothing(episodes: EpisodeFile, tmp_path: Path) -> None:
+    _, seldom = fit(episodes, config(STAGED, validate_every=20), tmp_path / "seldom")
+    _, often = fit(
+        episodes, config(STAGED, validate_every=1, checkpoint_every=1), tmp_path / "often"
+    )
+    assert [r.losses for r in seldom.steps] == [r.losses for r in often.steps]
+    assert [r.step for r in often.validations] == list(range(1, 21))
+    assert [r.step for r in seldom.validations] == [20]
+
+
+def test_signal_ends_after_the_step_and_handlers_come_back(
+    episodes: EpisodeFile, tmp_path: Path
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    outcome, record = fit(episodes, config(JOINT), tmp_path, stop_at=7)
+    assert (outcome.step, outcome.interrupted, record.ended) == (7, True, True)
+    assert read_info(tmp_path / "checkpoints" / "last").step == 7
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_finished_run_is_left_alone(episodes: EpisodeFile, tmp_path: Path) -> None:
+    done, _ = fit(episodes, config(JOINT), tmp_path)
+    stamp = os.stat(tmp_path / "checkpoints" / "last" / "config.json").st_mtime_ns
+    again, record = fit(episodes, config(JOINT), tmp_path)
+    assert (again.step, again.metrics, record.steps) == (20, done.metrics, [])
+    assert os.stat(tmp_path / "checkpoints" / "last" / "config.json").st_mtime_ns == stamp
+
+
+def test_training_learns_and_keeps_the_best(episodes: EpisodeFile, tmp_path: Path) -> None:
+    stages = (replace(JOINT[0], batch_size=16, learning_rate=3e-2),)
+    outcome, record = fit(episodes, config(stages, max_steps=120, validate_every=40), tmp_path)
+    scores = [r.metrics["open_loop_psnr"] for r in record.validations]
+    assert scores[-1] > scores[0] + 2
+    assert record.steps[-1].losses["total"] < 0.3 * record.steps[0].losses["total"]
+    assert outcome.metrics["open_loop_psnr"] == scores[-1]
+    best = read_info(tmp_path / "checkpoints" / "best")
+    assert best.metrics["open_loop_psnr"] == max(scores)
+    assert best.data == {"file": "square"}
+    assert best.training["stages"][0]["objective"] == "joint"
+    wanted = {"context_psnr", "copy_psnr", "open_loop_ari", "open_loop_psnr/2", "loss/total"}
+    assert wanted <= set(outcome.metrics)
+    statistics = load_model(tmp_path).action_std
+    assert statistics.tolist() == pytest.approx([0.577, 0.577], abs=0.05)
+
+
+def test_stages_train_their_parameters_only(episodes: EpisodeFile, tmp_path: Path) -> None:
+    _, record = fit(episodes, config(STAGED, validate_every=100), tmp_path, stop_at=6)
+    assert record.stages == [0]
+    start, middle = fresh(), load_model(tmp_path / "checkpoints" / "last")
+    assert changed(start, middle, "discover")
+    assert not changed(start, middle, "dynamics")
+    _, record = fit(episodes, config(STAGED, validate_every=100), tmp_path)
+    assert record.stages == [1]
+    end = load_model(tmp_path / "checkpoints" / "last")
+    assert changed(middle, end, "dynamics")
+    assert not changed(middle, end, "discover")
+
+
+def changed(before: WorldModel, after: WorldModel, objective: str) -> bool:
+    pairs = zip(before.trainable(objective), after.trainable(objective), strict=True)
+    return any(not torch.equal(old, new) for old, new in pairs)
+
+
+def test_time_bounded_run_counts_time_across_sessions(
+    episodes: EpisodeFile, tmp_path: Path
+) -> None:
+    settings = config(STAGED, max_steps=None, max_minutes=1.0, validate_every=1000)
+    ticks = iter(range(0, 10**6, 2))
+    trainer = Trainer(settings, tmp_path, [Recorder(stop_at=10)], clock=lambda: next(ticks))
+    data = (episodes.split("train"), episodes.split("val"))
+    first = trainer.fit(fresh(), *data)
+    assert (first.step, first.seconds, first.interrupted) == (10, 20.0, True)
+    record = Recorder()
+    trainer = Trainer(settings, tmp_path, [record], clock=lambda: next(ticks))
+    second = trainer.fit(fresh(), *data)
+    assert second.step == 30
+    assert not second.interrupted
+    assert record.steps[0].progress == pytest.approx(22 / 60)
+    assert "open_loop_psnr" in second.metrics
+
+
+def test_accumulating_parts_of_a_batch_gives_the_same_step(
+    episodes: EpisodeFile, tmp_path: Path
+) -> None:
+    discover = (replace(STAGED[0], fraction=1.0),)
+    _, whole = fit(episodes, config(discover, max_steps=5), tmp_path / "whole")
+    _, parts = fit(episodes, config(discover, max_steps=5, accumulate=4), tmp_path / "parts")
+    for one, other in zip(whole.steps, parts.steps, strict=True):
+        assert one.losses["total"] == pytest.approx(other.losses["total"], rel=1e-4)
+        assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
+
+
+def test_bf16_trains_and_workers_change_nothing(episodes: EpisodeFile, tmp_path: Path) -> None:
+    _, plain = fit(episodes, config(JOINT, max_steps=4), tmp_path / "plain")
+    _, bf16 = fit(episodes, config(JOINT, max_steps=4, precision="bf16"), tmp_path / "bf16")
+    _, workers = fit(episodes, config(JOINT, max_steps=4, workers=1), tmp_path / "workers")
+    assert [r.losses for r in workers.steps] == [r.losses for r in plain.steps]
+    assert bf16.steps[-1].losses["total"] == pytest.approx(
+        plain.steps[-1].losses["total"], rel=0.05
+    )
+    assert bf16.steps[0].losses != plain.steps[0].losses

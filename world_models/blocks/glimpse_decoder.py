@@ -1,0 +1,72 @@
+"""Decodes each slot to a small patch and puts the patch where the slot is."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from world_models.blocks.slot_attention import token_grid
+from world_models.state import Scene
+
+_OUTSIDE = -8.0
+
+
+class GlimpseDecoder(nn.Module):
+    """A patch of colours and mask logits per slot, pasted by a spatial transformer.
+
+    The decoder of AIR (Eslami et al. 2016; Jaderberg et al. 2015) with the mixture composition of
+    slot attention. A patch is a matrix product instead of a stack of convolutions over the whole
+    image, and an object that moves is decoded alike wherever it is. Slot 0 is the background, whose
+    patch covers the image.
+
+    Args:
+        content_size: Z.
+        num_slots: K.
+        image_size: H = W.
+        patch: side of a patch, in cells.
+        object_extent: half the side of an object's patch, in image widths.
+        hidden: width of the hidden layers.
+    """
+
+    def __init__(
+        self,
+        content_size: int,
+        num_slots: int,
+        image_size: int,
+        patch: int,
+        object_extent: float,
+        hidden: int,
+    ) -> None:
+        super().__init__()
+        self.image_size = image_size
+        self.patch = patch
+        self.net = nn.Sequential(
+            nn.Linear(content_size, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 4 * patch * patch),
+        )
+        self.extent: Tensor
+        extent = torch.full((num_slots, 1), object_extent)
+        extent[0] = 0.5
+        self.register_buffer("extent", extent)
+
+    def forward(self, content: Tensor, position: Tensor) -> Scene:
+        """content (N, K, Z), position (N, K, 2) -> components (N, K, 3, H, W), masks."""
+        count, slots, _ = content.shape
+        size = self.image_size
+        patches = self.net(content).view(count * slots, 4, self.patch, self.patch)
+        pixels = token_grid(size, content.device)
+        places = (pixels - position.unsqueeze(2)) / self.extent.unsqueeze(1)
+        colors, logits = patches.split([3, 1], dim=1)
+        canvas = F.grid_sample(
+            torch.cat([colors, logits - _OUTSIDE], dim=1),
+            places.view(count * slots, size, size, 2),
+            padding_mode="zeros",
+            align_corners=False,
+        ).view(count, slots, 4, size, size)
+        components = canvas[:, :, :3].sigmoid()
+        masks = (canvas[:, :, 3:] + _OUTSIDE).softmax(1)
+        return Scene(components, masks)

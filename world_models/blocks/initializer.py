@@ -1,0 +1,52 @@
+"""Chooses where slots start in the first frame of a video."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class FarthestPointInitializer(nn.Module):
+    """Seeds K slots at pixels that differ most in colour and place; it has no parameters.
+
+    The farthest-point traversal of Gonzalez (1985), the deterministic relative of k-means++: the
+    first seed is the pixel nearest to the frame's median colour, which stands for the background,
+    and each next one is the pixel furthest from all seeds so far. Patches of mixed colour, which
+    straddle an edge, are put off by their standard deviation.
+
+    Args:
+        num_slots: K.
+        patch: side of the averaged patches, in pixels.
+        place_weight: how much a distance of one image width counts against colours in [0, 1].
+    """
+
+    def __init__(self, num_slots: int, patch: int = 2, place_weight: float = 0.5) -> None:
+        super().__init__()
+        self.num_slots = num_slots
+        self.patch = patch
+        self.place_weight = place_weight
+
+    @torch.no_grad()
+    def forward(self, frames: Tensor) -> Tensor:
+        """(N, 3, H, W) frames in [0, 1] -> (N, K, 2) seeds (x, y) in [0, 1], background first."""
+        size = frames.shape[-1]
+        means = F.avg_pool2d(frames, self.patch, 1)
+        variance = F.avg_pool2d(frames.square(), self.patch, 1) - means.square()
+        penalty = variance.clamp_min(0.0).sum(1).sqrt().flatten(1)
+        colors = means.flatten(2).transpose(1, 2)
+        centres = (torch.arange(means.shape[-1], device=frames.device) + self.patch / 2) / size
+        places = torch.cartesian_prod(centres, centres).flip(-1)
+        rows = torch.arange(len(frames), device=frames.device)
+
+        median = colors.median(dim=1, keepdim=True).values
+        seed = (colors - median).square().sum(-1).argmin(1)
+        seeds = [seed]
+        nearest = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)
+        for _ in range(self.num_slots - 1):
+            seed = (nearest.sqrt() - penalty).argmax(1)
+            seeds.append(seed)
+            color = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)
+            place = (places - places[seed].unsqueeze(1)).square().sum(-1)
+            nearest = torch.minimum(nearest, color + self.place_weight**2 * place)
+        return places[torch.stack(seeds, 1)]

@@ -1,0 +1,104 @@
+"""Relational transformer: how slots move each other under an action."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class RelationalLayer(nn.Module):
+    """One round of attention between slots, over messages that know the pair's geometry.
+
+    Messages ``m_ij = relu(R h_i + S h_j + E e_ij)`` are both attended to and summed, as in
+    relational attention (Diao & Loynd 2023) with the additive scores of GATv2 (Brody et al. 2022).
+    No weight depends on the slots' order: the layer is permutation-equivariant.
+    """
+
+    def __init__(self, width: int, heads: int, edge_size: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.receive = nn.Linear(width, width)
+        self.send = nn.Linear(width, width, bias=False)
+        self.edge = nn.Linear(edge_size, width, bias=False)
+        self.score = nn.Linear(width, heads)
+        self.collect = nn.Linear(width, width)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
+        """nodes (N, K, W) and edges (N, K, K, E), [i, j] from j to i -> nodes (N, K, W)."""
+        count, slots, width = nodes.shape
+        normed = self.norm(nodes)
+        messages = self.edge(edges)
+        messages += self.receive(normed).unsqueeze(2)
+        messages += self.send(normed).unsqueeze(1)
+        messages = messages.relu()
+        attention = self.score(messages).softmax(2)
+        split = messages.view(count, slots, slots, self.heads, width // self.heads)
+        collected = (attention.unsqueeze(-1) * split).sum(2).flatten(2)
+        nodes = nodes + self.collect(collected)
+        return nodes + self.mlp(nodes)
+
+
+class RelationalDynamics(nn.Module):
+    """Predicts the change of every slot's content and position, and how sure that is.
+
+    Args:
+        content_size: Z.
+        action_size: A.
+        width: width of the nodes.
+        layers: rounds of attention.
+        heads: attention heads.
+        reach: unit of length of relative positions, in image widths.
+    """
+
+    def __init__(
+        self,
+        content_size: int,
+        action_size: int,
+        width: int,
+        layers: int,
+        heads: int,
+        reach: float,
+    ) -> None:
+        super().__init__()
+        self.reach = reach
+        self.embed = nn.Linear(content_size + 4 + action_size, width)
+        self.layers = nn.ModuleList(RelationalLayer(width, heads, 3) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.change = nn.Linear(width, content_size + 2)
+        self.scale = nn.Sequential(nn.Linear(width, content_size + 2), nn.Softplus())
+        nn.init.zeros_(self.change.weight)
+        nn.init.zeros_(self.change.bias)
+
+    def forward(
+        self, content: Tensor, position: Tensor, motion: Tensor, action: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What one step does to each slot.
+
+        Args:
+            content: (N, K, Z).
+            position: (N, K, 2) in [0, 1].
+            motion: (N, K, 2) the last change of position.
+            action: (N, A) normalised.
+
+        Returns:
+            The mean change (N, K, Z + 2) of [content, position / reach] and the nodes (N, K, W), of
+            which ``std`` makes the change's standard deviation.
+        """
+        slots = position.shape[1]
+        place = (position - 0.5) / self.reach
+        action = action.unsqueeze(1).expand(-1, slots, -1)
+        nodes = self.embed(torch.cat([content, place, motion / self.reach, action], -1))
+        offset = place.unsqueeze(1) - place.unsqueeze(2)
+        edges = torch.cat([offset, offset.norm(dim=-1, keepdim=True)], -1)
+        for layer in self.layers:
+            nodes = layer(nodes, edges)
+        nodes = self.norm(nodes)
+        return self.change(nodes), nodes
+
+    def std(self, nodes: Tensor) -> Tensor:
+        """(N, K, W) -> standard deviation (N, K, Z + 2) of the change."""
+        return self.scale(nodes) + 1e-3

@@ -1,0 +1,143 @@
+"""Cuts clips of a fixed length out of episodes and batches them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from world_models.data.schema import DataError
+from world_models.data.split import Episodes, Split
+from world_models.model import Window
+
+GIBIBYTE = 2**30
+
+
+@dataclass(frozen=True)
+class RawWindow:
+    """A batch of clips as it is stored: a quarter of the bytes of a ``Window`` on the way to it.
+
+    Attributes:
+        frames: (N, T, H, W, 3) uint8.
+        actions: (N, T - 1, A) float32.
+        labels: (N, T, H, W) uint8, or (N, T, 0, 0) where there are none.
+    """
+
+    frames: Tensor
+    actions: Tensor
+    labels: Tensor
+
+    def to_window(self, device: torch.device | str = "cpu") -> Window:
+        """Moves the clips to ``device`` and makes float32 channel-first frames in [0, 1] there."""
+        frames, actions, labels = (
+            tensor.to(device, non_blocking=True)
+            for tensor in (self.frames, self.actions, self.labels)
+        )
+        # Permuting bytes before they become floats moves a quarter of the memory.
+        planes = frames.permute(0, 1, 4, 2, 3).contiguous()
+        return Window(planes.float().div_(255.0), actions, labels.long())
+
+    def pin_memory(self) -> RawWindow:
+        """The same clips in page-locked memory."""
+        return RawWindow(
+            self.frames.pin_memory(), self.actions.pin_memory(), self.labels.pin_memory()
+        )
+
+
+class WindowDataset(Dataset[RawWindow]):
+    """Every window of ``length`` frames of a split, in the order of episodes and starts.
+
+    An item is a batch of one; a list of indices is read as one batch (``batch``). With a stride of
+    k a window takes every k-th frame, and the action between two taken frames is the sum of the k
+    actions between them: right for actions that displace something, wrong for others.
+
+    Args:
+        split: the episodes.
+        length: T of the windows.
+        stride: in frames of the episode.
+        labels: whether to read the ground-truth segmentation where there is one.
+        in_memory: whether to read the whole split once; "auto" does so up to ``memory_limit``.
+            Data sets of several lengths over one ``Split`` object share that memory.
+        memory_limit: in bytes.
+
+    Raises:
+        ValueError: length or stride is below 1.
+        DataError: the windows are longer than the episodes.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        length: int,
+        stride: int = 1,
+        *,
+        labels: bool = True,
+        in_memory: bool | Literal["auto"] = "auto",
+        memory_limit: int = GIBIBYTE,
+    ) -> None:
+        if length < 1 or stride < 1:
+            raise ValueError(
+                f"length and stride of windows must be at least 1, got {length} and {stride}"
+            )
+        self.split = split
+        self.length = length
+        self.stride = stride
+        self.labels = labels and split.has_masks
+        self.in_memory = (
+            split.nbytes(self.labels) <= memory_limit if in_memory == "auto" else in_memory
+        )
+        self.span = (length - 1) * stride + 1
+        self.starts = split.length - self.span + 1
+        if self.starts < 1:
+            raise DataError(
+                split.path,
+                f"windows of {length} frames with stride {stride} span {self.span} frames, but "
+                f"the episodes of split {split.name!r} have {split.length}",
+            )
+
+    def __len__(self) -> int:
+        """How many windows there are: episodes x starts."""
+        return len(self.split) * self.starts
+
+    def __getitem__(self, index: int) -> RawWindow:
+        return self.batch([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> RawWindow:
+        """What ``DataLoader`` calls for a batch."""
+        return self.batch(indices)
+
+    def batch(self, indices: Sequence[int]) -> RawWindow:
+        """The windows ``indices``; ``index`` is episode * starts + start.
+
+        Raises:
+            IndexError: an index is not in 0 .. len - 1.
+        """
+        source: Episodes = self.split.load(self.labels) if self.in_memory else self.split
+        count, size = len(indices), self.split.info.image_size
+        area = size if self.labels else 0
+        frames = np.empty((count, self.length, size, size, 3), np.uint8)
+        actions = np.empty((count, self.length - 1, self.split.info.action_size), np.float32)
+        labels = np.empty((count, self.length, area, area), np.uint8)
+        for row, index in enumerate(indices):
+            if not 0 <= index < len(self):
+                raise IndexError(f"window must be in 0..{len(self) - 1}, got {index}")
+            episode, start = divmod(index, self.starts)
+            stop = start + self.span
+            frames[row] = source.frames(episode, start, stop)[:: self.stride]
+            actions[row] = sum_strides(source.actions(episode, start, stop), self.stride)
+            if self.labels:
+                labels[row] = source.labels(episode, start, stop)[:: self.stride]
+        return RawWindow(
+            torch.from_numpy(frames), torch.from_numpy(actions), torch.from_numpy(labels)
+        )
+
+
+def sum_strides(actions: np.ndarray, stride: int) -> np.ndarray:
+    """Adds up each ``stride`` actions in a row: (..., n * stride, A) -> (..., n, A)."""
+    *leading, steps, size = actions.shape
+    return actions.reshape(*leading, steps // stride, stride, size).sum(-2)

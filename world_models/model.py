@@ -1,0 +1,232 @@
+"""The world-model contract: encode a context, step under actions, decode a scene, compute a loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from world_models.state import LatentState, Scene, mask_centroids
+
+
+@dataclass(frozen=True)
+class Window:
+    """A batch of video clips that a model is trained on.
+
+    Attributes:
+        frames: (N, T, 3, H, W) float32 in [0, 1].
+        actions: (N, T - 1, A) float32; ``actions[:, t]`` leads from frame t to frame t + 1.
+        labels: (N, T, H, W) int64 ground-truth segmentation (0 is the background), or
+            (N, T, 0, 0) where the data has none. Never used by a loss, only by metrics.
+    """
+
+    frames: Tensor
+    actions: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device | str) -> Window:
+        """Moves the clips to ``device``."""
+        return Window(self.frames.to(device), self.actions.to(device), self.labels.to(device))
+
+    @property
+    def length(self) -> int:
+        """T, the number of frames of a clip."""
+        return self.frames.shape[1]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a model asks the trainer to minimise.
+
+    Attributes:
+        total: () the scalar that is differentiated.
+        terms: named detached scalars for the log.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor] = field(default_factory=dict)
+
+
+class WorldModel(nn.Module, ABC):
+    """An action-conditioned video model with an explicit state.
+
+    Nothing recurrent lives on the module: ``step`` is a pure function of state, action and noise.
+    Every method is invariant to who shares the batch. Encoding works under ``torch.no_grad``
+    (models that infer by gradients open ``torch.enable_grad`` themselves).
+
+    Attributes:
+        image_size: H = W of the frames, in pixels.
+        action_size: A, 0 for an action-free model.
+        context_length: C, how many frames ``encode`` wants.
+        num_slots: K, 1 for a model that does not segment.
+        slot_size: D, the width of what ``slots`` returns.
+        noise_shape: shape of the standard-normal noise that one ``step`` of one state takes.
+        objectives: the names that ``loss`` accepts, the default one first.
+    """
+
+    objectives: ClassVar[tuple[str, ...]] = ("joint",)
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        action_size: int,
+        context_length: int,
+        num_slots: int,
+        slot_size: int,
+        noise_shape: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        self.image_size = image_size
+        self.action_size = action_size
+        self.context_length = context_length
+        self.num_slots = num_slots
+        self.slot_size = slot_size
+        self.noise_shape = noise_shape
+        self.action_mean: Tensor
+        self.action_std: Tensor
+        self.register_buffer("action_mean", torch.zeros(action_size))
+        self.register_buffer("action_std", torch.ones(action_size))
+
+    @abstractmethod
+    def filter(self, frames: Tensor, actions: Tensor) -> LatentState:
+        """The posterior of every frame given the frames and actions up to it.
+
+        Args:
+            frames: (N, T, 3, H, W) float32 in [0, 1], T >= 1.
+            actions: (N, T - 1, A).
+
+        Returns:
+            A state whose tensors are shaped (N, T, ...).
+        """
+
+    def encode(self, frames: Tensor, actions: Tensor) -> LatentState:
+        """The posterior after a context.
+
+        Args:
+            frames: (N, C, 3, H, W) float32 in [0, 1].
+            actions: (N, C - 1, A).
+
+        Returns:
+            The state at the last frame, tensors shaped (N, ...).
+
+        Raises:
+            ValueError: the shapes are not the model's.
+        """
+        self.check_inputs(frames, actions)
+        return self.filter(frames, actions).map(lambda tensor: tensor[:, -1])
+
+    @abstractmethod
+    def step(self, state: LatentState, action: Tensor, noise: Tensor | None = None) -> LatentState:
+        """The prior: one step under an action.
+
+        Args:
+            state: tensors shaped (N, ...).
+            action: (N, A).
+            noise: (N, \\*noise_shape) standard normal; ``None`` takes the mean.
+
+        Returns:
+            The next state, tensors shaped (N, ...). The argument is left as it was.
+        """
+
+    @abstractmethod
+    def slots(self, state: LatentState) -> Tensor:
+        """(N, K, D): one vector per slot."""
+
+    @abstractmethod
+    def decode(self, state: LatentState) -> Scene:
+        """The scene of N states: components (N, K, 3, H, W) and masks (N, K, 1, H, W)."""
+
+    @abstractmethod
+    def loss(self, window: Window, objective: str, step: int) -> Losses:
+        """The training loss of a batch of clips.
+
+        Args:
+            window: clips; their length is the training stage's choice.
+            objective: one of ``objectives``.
+            step: optimiser steps done so far (for warm-ups inside a loss).
+
+        Raises:
+            ValueError: the objective is not one of ``objectives``.
+        """
+
+    def rollout(
+        self, state: LatentState, actions: Tensor, noise: Tensor | None = None
+    ) -> LatentState:
+        """Imagines open loop.
+
+        Args:
+            state: tensors shaped (N, ...).
+            actions: (N, T, A).
+            noise: (N, T, \\*noise_shape) standard normal; ``None`` takes the mean of every step.
+
+        Returns:
+            The T next states, tensors shaped (N, T, ...).
+        """
+        states = []
+        for t in range(actions.shape[1]):
+            state = self.step(state, actions[:, t], None if noise is None else noise[:, t])
+            states.append(state)
+        return type(state).stack(states, dim=1)
+
+    def positions(self, state: LatentState) -> Tensor:
+        """(N, K, 2): where each slot is seen, x right and y down in [0, 1] of the image.
+
+        By default the centre of mass of the decoded masks; a model that holds positions overrides it.
+        """
+        return mask_centroids(self.decode(state).masks)
+
+    def latent_loss(self, states: LatentState, actions: Tensor, objective: str, step: int) -> Losses:
+        """The loss of an objective that needs no frames, on states encoded once.
+
+        Args:
+            states: what ``filter`` returned, tensors shaped (N, T, ...).
+            actions: (N, T - 1, A).
+            objective: one of ``objectives``.
+            step: optimiser steps done so far.
+        """
+        raise ValueError(
+            f"{type(self).__name__} has no objective that is trained on encoded states; "
+            f"got {objective!r}. Set encode_once=false in the training stage."
+        )
+
+    def trainable(self, objective: str) -> list[nn.Parameter]:
+        """The parameters that ``objective`` trains; all of them by default."""
+        self.check_objective(objective)
+        return list(self.parameters())
+
+    def set_action_statistics(self, mean: Tensor, std: Tensor) -> None:
+        """Fixes the normalisation of actions, (A,) each; it is saved with the weights."""
+        self.action_mean.copy_(mean)
+        self.action_std.copy_(std.clamp_min(1e-6))
+
+    def normalise_action(self, action: Tensor) -> Tensor:
+        """(..., A) in the environment's units -> zero mean and unit variance."""
+        return (action - self.action_mean) / self.action_std
+
+    def check_objective(self, objective: str) -> None:
+        """Raises ValueError unless ``objective`` is one of ``objectives``."""
+        if objective not in self.objectives:
+            raise ValueError(
+                f"unknown objective {objective!r} for {type(self).__name__}; "
+                f"choose from {', '.join(self.objectives)}"
+            )
+
+    def check_inputs(self, frames: Tensor, actions: Tensor) -> None:
+        """Raises ValueError unless frames and actions are a context of this model."""
+        size, count = self.image_size, self.action_size
+        if frames.ndim != 5 or frames.shape[2:] != (3, size, size):
+            raise ValueError(
+                f"frames must be (N, T, 3, {size}, {size}), got {tuple(frames.shape)}"
+            )
+        if not frames.is_floating_point():
+            raise ValueError(f"frames must be floating point in [0, 1], got {frames.dtype}")
+        wanted = (frames.shape[0], frames.shape[1] - 1, count)
+        if tuple(actions.shape) != wanted:
+            raise ValueError(
+                f"actions must be (N, T - 1, A) = {wanted} for frames {tuple(frames.shape)}, "
+                f"got {tuple(actions.shape)}"
+            )

@@ -1,0 +1,152 @@
+"""OracleSimulator: the true physics behind the simulator interface, the ceiling of every benchmark."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from world_models.simulator import Goal, Observation, Rollout
+from world_models.state import LatentState, Scene
+
+
+class Physics(Protocol):
+    """What a task must offer to be its own simulator; picklable, for worker processes.
+
+    Attributes:
+        action_size: A.
+    """
+
+    action_size: int
+
+    def simulate(self, scene: NDArray[np.float64], actions: NDArray) -> NDArray[np.float64]:
+        """(n,) scene and (T, A) actions -> the T next scenes (T, n), without action noise."""
+        ...
+
+    def poses(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, n) -> (N, K, D): a vector per thing, x and y in [0, 1] of the image first."""
+        ...
+
+    def roles(self, scene: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+        """(n,) -> objects (K,) and effector (K,), as in ``Goal``."""
+        ...
+
+    def draw(self, scene: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """(n,) -> frame (H, W, 3) and labels (H, W) in [0, K); label k shows thing k."""
+        ...
+
+
+@dataclass(frozen=True)
+class PhysicsState(LatentState):
+    """N snapshots.
+
+    Attributes:
+        scene: (N, n) float64, as the environment's ``snapshot`` returns them.
+    """
+
+    scene: Tensor
+
+
+class OracleSimulator:
+    """Rolls the environment's own physics out on the CPU; observations must carry ``state``.
+
+    Args:
+        physics: of the task.
+        workers: processes; 0 computes in this one, -1 takes one per core.
+    """
+
+    context_length = 1
+
+    def __init__(self, physics: Physics, workers: int = -1) -> None:
+        self.device = torch.device("cpu")
+        self.action_size = physics.action_size
+        self._physics = physics
+        self._workers = (os.cpu_count() or 1) if workers < 0 else workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def encode(
+        self, histories: Sequence[Sequence[Observation]], actions: np.ndarray
+    ) -> PhysicsState:
+        """See ``Simulator``; reads ``state``, the snapshot."""
+        return self._stack([history[-1]["state"] for history in histories])
+
+    def goal(self, state: LatentState, observations: Sequence[Observation]) -> Goal:
+        """See ``Simulator``; reads ``goal_state``, the goal's snapshot."""
+        goals = self._stack([observation["goal_state"] for observation in observations])
+        view = Rollout(goals, (len(goals),), self)
+        roles = [self._physics.roles(scene) for scene in goals.scene.numpy()]
+        objects = torch.from_numpy(np.stack([role[0] for role in roles])).float()
+        effector = torch.from_numpy(np.stack([role[1] for role in roles])).float()
+        assignment = torch.arange(objects.shape[1]).expand(len(goals), -1)
+        return Goal(view, assignment, objects, effector)
+
+    def rollout(
+        self,
+        state: LatentState,
+        actions: Tensor,
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Rollout:
+        """See ``Simulator``; deterministic, P = 1."""
+        problems, candidates, horizon, _ = actions.shape
+        scenes = np.repeat(state.tensors()["scene"].numpy(), candidates, axis=0)
+        flat = actions.flatten(0, 1).double().numpy()
+        if self._workers > 1:
+            jobs = np.array_split(np.arange(len(flat)), 4 * self._workers)
+            jobs = [job for job in jobs if len(job)]
+            results = self._executor().map(
+                _simulate, [(self._physics, scenes[job], flat[job]) for job in jobs]
+            )
+        else:
+            results = [_simulate((self._physics, scenes, flat))]
+        futures = torch.from_numpy(np.concatenate(list(results)))
+        flat_state = PhysicsState(futures.flatten(0, 1))
+        return Rollout(flat_state, (problems, candidates, 1, horizon), self)
+
+    def slots(self, state: LatentState) -> Tensor:
+        """(N, K, D) float32: the true poses."""
+        poses = self._physics.poses(state.tensors()["scene"].numpy())
+        return torch.from_numpy(poses).float()
+
+    def positions(self, state: LatentState) -> Tensor:
+        """(N, K, 2): the true positions."""
+        return self.slots(state)[..., :2]
+
+    def decode(self, state: LatentState) -> Scene:
+        """The true frames, each thing's mask being its pixels."""
+        drawn = [self._physics.draw(scene) for scene in state.tensors()["scene"].numpy()]
+        frames = torch.from_numpy(np.stack([frame for frame, _ in drawn]))
+        labels = torch.from_numpy(np.stack([label for _, label in drawn])).long()
+        slots = self.slots(state).shape[1]
+        masks = torch.nn.functional.one_hot(labels, slots).permute(0, 3, 1, 2).float()
+        components = (frames.permute(0, 3, 1, 2).float() / 255.0).unsqueeze(1)
+        return Scene(components.expand(-1, slots, -1, -1, -1), masks.unsqueeze(2))
+
+    def close(self) -> None:
+        """Ends the worker processes."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def _executor(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
+        return self._pool
+
+    @staticmethod
+    def _stack(scenes: Sequence[np.ndarray]) -> PhysicsState:
+        return PhysicsState(torch.from_numpy(np.stack(scenes).astype(np.float64)))
+
+
+def _simulate(job: tuple[Physics, NDArray[np.float64], NDArray]) -> NDArray[np.float64]:
+    """(physics, scenes (N, n), actions (N, T, A)) -> futures (N, T, n)."""
+    physics, scenes, actions = job
+    return np.stack([physics.simulate(*pair) for pair in zip(scenes, actions, strict=True)])

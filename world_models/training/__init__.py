@@ -1,0 +1,1 @@
+"""Training: stages, one trainer for every model, validation and checkpoints."""

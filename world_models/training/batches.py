@@ -1,0 +1,167 @@
+"""What one training step is computed from: clips of frames, or states that were encoded once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from world_models.data import (
+    Split,
+    WindowDataset,
+    ordered_batches,
+    step_indices,
+    training_batches,
+)
+from world_models.model import Losses, Window, WorldModel
+from world_models.state import LatentState
+from world_models.training.schedule import Stage
+
+ENCODED_FRAMES = 512
+"""Frames that are encoded at a time when a split is encoded once."""
+
+
+class Batch(Protocol):
+    """N clips, whatever they are made of."""
+
+    def losses(self, model: WorldModel, objective: str, step: int) -> Losses:
+        """The model's loss of the clips."""
+        ...
+
+    def parts(self, count: int) -> list[Batch]:
+        """The clips in ``count`` batches of equal size."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything in it by name, for a file."""
+        ...
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Clips of frames.
+
+    Attributes:
+        window: frames (N, T, 3, H, W) and actions (N, T - 1, A).
+    """
+
+    window: Window
+
+    def losses(self, model: WorldModel, objective: str, step: int) -> Losses:
+        """``model.loss``."""
+        return model.loss(self.window, objective, step)
+
+    def parts(self, count: int) -> list[Batch]:
+        """The clips in ``count`` batches of equal size."""
+        window = self.window
+        chunks = (window.frames.chunk(count), window.actions.chunk(count))
+        labels = window.labels.chunk(count)
+        return [FrameBatch(Window(*part)) for part in zip(*chunks, labels, strict=True)]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Frames and actions."""
+        return {"frames": self.window.frames, "actions": self.window.actions}
+
+
+@dataclass(frozen=True)
+class StateBatch:
+    """Clips of encoded states.
+
+    Attributes:
+        states: what ``filter`` returned, tensors shaped (N, T, ...).
+        actions: (N, T - 1, A).
+    """
+
+    states: LatentState
+    actions: Tensor
+
+    def losses(self, model: WorldModel, objective: str, step: int) -> Losses:
+        """``model.latent_loss``."""
+        return model.latent_loss(self.states, self.actions, objective, step)
+
+    def parts(self, count: int) -> list[Batch]:
+        """The clips in ``count`` batches of equal size."""
+        size = len(self.actions) // count
+        rows = [slice(start, start + size) for start in range(0, len(self.actions), size)]
+        return [StateBatch(self.states.index(row), self.actions[row]) for row in rows]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The states' fields and the actions."""
+        return {**self.states.tensors(), "actions": self.actions}
+
+
+def stage_batches(
+    model: WorldModel,
+    split: Split,
+    stage: Stage,
+    *,
+    seed: int,
+    first_step: int = 0,
+    workers: int = 0,
+) -> Iterator[Batch]:
+    """The batches that a stage trains on, from ``first_step`` on, without end.
+
+    Random clips, on the model's device; which ones depends on the seed and the step alone. Where
+    the stage encodes once, the whole split is encoded before the first batch.
+
+    Args:
+        model: encodes, where the stage asks for it.
+        split: the episodes.
+        stage: batch size, length and stride.
+        seed: >= 0.
+        first_step: where to begin.
+        workers: processes that read clips; 0 reads in this one.
+    """
+    if stage.encode_once:
+        return _state_batches(encode(model, split), stage, seed, first_step)
+    device = model.action_mean.device
+    raw = training_batches(
+        WindowDataset(split, stage.length, stage.stride, labels=False),
+        batch_size=stage.batch_size,
+        seed=seed,
+        first_step=first_step,
+        last_step=sys.maxsize,
+        workers=workers,
+        pin_memory=device.type == "cuda",
+    )
+    return (FrameBatch(batch.to_window(device)) for batch in raw)
+
+
+def _state_batches(
+    encoded: StateBatch, stage: Stage, seed: int, first_step: int
+) -> Iterator[Batch]:
+    episodes, steps = encoded.actions.shape[:2]
+    starts = steps + 2 - stage.length
+    for step in range(first_step, sys.maxsize):
+        drawn = step_indices(seed, step, stage.batch_size, episodes * starts)
+        windows = torch.tensor(drawn, device=encoded.actions.device).unsqueeze(1)
+        rows, times = windows // starts, windows % starts
+        times = times + torch.arange(stage.length, device=times.device)
+        yield StateBatch(
+            encoded.states.map(lambda tensor, rows=rows, times=times: tensor[rows, times]),
+            encoded.actions[rows, times[:, :-1]],
+        )
+
+
+def encode(model: WorldModel, split: Split) -> StateBatch:
+    """Filters every episode of a split: states (N, T, ...) and actions (N, T - 1, A).
+
+    Leaves the model in evaluation mode or training mode, as it was.
+    """
+    episodes = WindowDataset(split, split.length, labels=False)
+    device = model.action_mean.device
+    training = model.training
+    states: list[LatentState] = []
+    actions: list[Tensor] = []
+    model.eval()
+    with torch.no_grad():
+        for batch in ordered_batches(episodes, batch_size=max(1, ENCODED_FRAMES // split.length)):
+            window = batch.to_window(device)
+            states.append(model.filter(window.frames, window.actions))
+            actions.append(window.actions)
+    model.train(training)
+    return StateBatch(type(states[0]).cat(states), torch.cat(actions))

@@ -1,0 +1,28 @@
+"""Choosing the device that a name stands for."""
+
+from __future__ import annotations
+
+import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def resolve_device(name: str | torch.device) -> torch.device:
+    """The device of a name such as ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+
+    ``auto`` takes the first of cuda, mps and cpu that this machine has.
+
+    Raises:
+        ValueError: the name is no device, or this machine lacks it.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((kind for kind in present if present[kind]), "cpu"))
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {name!r}; choose from {', '.join(DEVICES)}") from error
+    if not present.get(device.type, device.type == "cpu"):
+        here = ", ".join([kind for kind in present if present[kind]] + ["cpu"])
+        raise ValueError(f"this machine has no device {str(device)!r}; it has {here} (or use auto)")
+    return device

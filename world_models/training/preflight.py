@@ -1,0 +1,122 @@
+"""Checks before training starts: do settings, model, data and an earlier run fit together?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from world_models.data import Split, WindowDataset
+from world_models.model import WorldModel
+from world_models.registry import model_config, suggest
+from world_models.training.checkpoint import CheckpointInfo, read_info
+from world_models.training.config import TrainerConfig
+from world_models.training.locate import CheckpointError, settled
+from world_models.training.schedule import Stage
+
+Resume = Literal["auto", "never", "required"]
+
+DECISIVE = ("seed", "stages", "precision", "optimizer", "weight_decay", "gradient_clip")
+"""The settings that a resumed run must share with the run it continues."""
+
+
+def check_fit(config: TrainerConfig, model: WorldModel, train: Split, validation: Split) -> None:
+    """Raises ValueError unless the model can be saved, and trained on the data in every stage."""
+    model_config(model)
+    for split in (train, validation):
+        found = (split.info.image_size, split.info.action_size)
+        wanted = (model.image_size, model.action_size)
+        if found != wanted:
+            raise ValueError(
+                f"{type(model).__name__} wants frames of {wanted[0]} px and actions of size "
+                f"{wanted[1]}; split {split.name!r} of {split.path} has {found[0]} px and size "
+                f"{found[1]}"
+            )
+    for index, stage in enumerate(config.stages):
+        model.check_objective(stage.objective)
+        if stage.encode_once and stage.length < 2:
+            raise ValueError(
+                f"stage {index} trains on encoded states and needs length >= 2, got {stage.length}"
+            )
+        for split in (train, validation):
+            WindowDataset(split, stage.length, stage.stride, labels=False)
+        if stage.encode_once:
+            _check_encoder_is_frozen(model, train, stage)
+
+
+def earlier_run(
+    last: Path, model: WorldModel, config: TrainerConfig, resume: Resume
+) -> CheckpointInfo | None:
+    """The checkpoint to continue from, or None if there is none.
+
+    Args:
+        last: where the run keeps its ``last`` checkpoint.
+        model: to be trained.
+        config: of the run.
+        resume: ``auto``, ``never`` or ``required``, as for ``Trainer.fit``.
+
+    Raises:
+        CheckpointError: it is damaged, of another run, or against ``resume``.
+        ValueError: ``resume`` is none of the three.
+    """
+    choices = ("auto", "never", "required")
+    if resume not in choices:
+        raise ValueError(f"unknown resume {resume!r}; {suggest(str(resume), choices)}")
+    if not settled(last).exists():
+        if resume == "required":
+            raise CheckpointError(f"there is no {last} to resume from")
+        return None
+    if resume == "never":
+        raise CheckpointError(
+            f"there is a run already: {last}; choose another output directory, or resume=auto to "
+            "continue it"
+        )
+    info = read_info(last)
+    there = _identity(info.model, info.training)
+    here = _identity(model_config(model), asdict(config))
+    for name in sorted({*there, *here}):
+        if there.get(name) != here.get(name):
+            raise CheckpointError(
+                f"{last} is of another run: {name} is {there.get(name)!r} there and "
+                f"{here.get(name)!r} here; choose another output directory or the same settings"
+            )
+    return info
+
+
+def _check_encoder_is_frozen(model: WorldModel, split: Split, stage: Stage) -> None:
+    """Raises ValueError if states encoded once would go stale: if ``filter`` itself is trained."""
+    clip = WindowDataset(split, stage.length, labels=False).batch([0])
+    window = clip.to_window(model.action_mean.device)
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    trained = [p for p in model.trainable(stage.objective) if p.requires_grad]
+    with torch.enable_grad():
+        tensors = model.filter(window.frames, window.actions).tensors().values()
+        total = torch.stack([tensor.sum() for tensor in tensors]).sum()
+    if not total.requires_grad:
+        return
+    gradients = torch.autograd.grad(total, trained, allow_unused=True)
+    reached = [names[p] for p, g in zip(trained, gradients, strict=True) if g is not None]
+    if reached:
+        raise ValueError(
+            f"objective {stage.objective!r} trains {reached[0]!r}, which the encoding of "
+            f"{type(model).__name__} depends on, so the data cannot be encoded once; set "
+            "encode_once=false, or choose hyperparameters that keep the two apart"
+        )
+
+
+def _identity(model: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
+    return _flatten({"model": model, **{name: training.get(name) for name in DECISIVE}})
+
+
+def _flatten(tree: Mapping[str, Any] | Sequence[Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested dictionaries and lists by dotted name."""
+    items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
+    leaves: dict[str, Any] = {}
+    for key, value in items:
+        nested = isinstance(value, Mapping | list | tuple)
+        name = f"{prefix}{key}"
+        leaves |= _flatten(value, f"{name}.") if nested else {name: value}
+    return leaves

@@ -1,0 +1,79 @@
+"""TensorBoard logs of a training run: losses, metrics, reconstructions, masks, open-loop frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from world_models.training.callbacks import Callback, StepReport, ValidationReport
+
+
+class TensorBoard(Callback):
+    """Writes event files.
+
+    Args:
+        directory: of the event files.
+        every: steps between two entries of the training losses.
+    """
+
+    def __init__(self, directory: str | Path, every: int = 10) -> None:
+        self._directory = Path(directory)
+        self._every = every
+        self._open: SummaryWriter | None = None
+
+    def on_start(self, step: int) -> None:
+        """Opens the log; entries after ``step`` of a session that was killed are dropped."""
+        self._open = SummaryWriter(str(self._directory), purge_step=step + 1 if step else None)
+
+    def on_step(self, report: StepReport) -> None:
+        """Logs losses, learning rate, gradient norm and progress."""
+        if report.step % self._every == 0:
+            scalars = {f"train/{name}": value for name, value in report.losses.items()}
+            scalars["optimizer/learning_rate"] = report.learning_rate
+            scalars["optimizer/gradient_norm"] = report.gradient_norm
+            scalars["run/progress"] = report.progress
+            scalars["run/minutes"] = report.seconds / 60
+            scalars["run/stage"] = report.stage_index
+            for name, value in scalars.items():
+                self._writer.add_scalar(name, value, report.step)
+
+    def on_validation(self, report: ValidationReport) -> None:
+        """Logs metrics and images: each row is a clip, each column a frame."""
+        for name, value in report.metrics.items():
+            self._writer.add_scalar(f"validation/{name}", value, report.step)
+        context = report.context_length
+        frames, masks = report.scene.frames, report.scene.masks.expand_as(report.scene.components)
+        slots = masks * report.scene.components + (1 - masks)
+        images = {
+            "context/true_over_reconstructed": _stacked(report.truth, frames, slice(context)),
+            "open_loop/true_over_imagined": _stacked(report.truth, frames, slice(context, None)),
+            "context/slots_of_last_frame": slots[:, context - 1],
+            "context/masks_of_last_frame": masks[:, context - 1],
+            "open_loop/slots_of_last_frame": slots[:, -1],
+        }
+        for name, clips in images.items():
+            self._writer.add_image(name, tile(clips), report.step)
+        self._writer.flush()
+
+    def on_end(self) -> None:
+        """Closes the log."""
+        self._writer.close()
+
+    @property
+    def _writer(self) -> SummaryWriter:
+        assert self._open is not None, "on_start comes first"
+        return self._open
+
+
+def tile(images: Tensor) -> Tensor:
+    """(R, C, 3, H, W) -> (3, R * H, C * W): R rows of C images."""
+    rows, columns, channels, height, width = images.shape
+    return images.permute(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
+
+
+def _stacked(truth: Tensor, frames: Tensor, times: slice) -> Tensor:
+    """Each true frame above the model's: two (n, T, 3, H, W) -> (n, T, 3, 2 * H, W)."""
+    return torch.cat([truth[:, times], frames[:, times]], dim=-2)

@@ -1,0 +1,120 @@
+"""One optimiser step of one stage: loss, gradient, clipping, precision and their failures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from world_models.model import Losses, WorldModel
+from world_models.training.batches import Batch
+from world_models.training.config import OPTIMIZERS, PRECISIONS, TrainerConfig
+from world_models.training.schedule import Stage
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss or a gradient is NaN or infinite; the message names it."""
+
+
+class Update:
+    """The optimiser of a stage; ``apply`` does one step.
+
+    Parameters that the stage's objective does not train get ``requires_grad=False``.
+
+    Args:
+        model: on its device.
+        stage: what to train.
+        config: optimiser, precision, clipping, accumulation, compilation.
+    """
+
+    def __init__(self, model: WorldModel, stage: Stage, config: TrainerConfig) -> None:
+        self._model = model
+        self._stage = stage
+        self._config = config
+        self._device = model.action_mean.device
+        if config.precision == "fp16" and self._device.type != "cuda":
+            raise ValueError(
+                f"precision=fp16 needs a cuda device, got {self._device.type}; "
+                "choose float32 or bf16"
+            )
+        self._parameters = model.trainable(stage.objective)
+        trained = {id(parameter) for parameter in self._parameters}
+        for parameter in model.parameters():
+            parameter.requires_grad_(id(parameter) in trained)
+        self._optimizer = OPTIMIZERS[config.optimizer](
+            self._parameters, lr=stage.learning_rate, weight_decay=config.weight_decay
+        )
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "fp16")
+        self._losses = torch.compile(_losses) if config.compile else _losses
+
+    def apply(
+        self, batch: Batch, step: int, learning_rate: float
+    ) -> tuple[dict[str, float], float]:
+        """Updates the model.
+
+        Returns:
+            The losses, ``total`` first, and the norm of the gradient before clipping.
+
+        Raises:
+            NotFiniteError: a loss, or with precision other than fp16 a gradient, is NaN or
+                infinite; the model and the optimiser are as before.
+        """
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for part in batch.parts(self._config.accumulate):
+            losses = self.evaluate(part, step)
+            values = {"total": losses.total.detach(), **losses.terms}
+            _check_losses(values)
+            self._scaler.scale(losses.total / self._config.accumulate).backward()
+            for name, value in values.items():
+                share = value / self._config.accumulate
+                sums[name] = sums[name] + share if name in sums else share
+        self._scaler.unscale_(self._optimizer)
+        norm = nn.utils.get_total_norm(
+            [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        )
+        # Before clipping, which would spread one NaN to every parameter.
+        if not self._scaler.is_enabled():
+            self._check_gradient(norm)
+        nn.utils.clip_grads_with_norm_(self._parameters, self._config.gradient_clip, norm)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return {name: float(value) for name, value in sums.items()}, float(norm)
+
+    def evaluate(self, batch: Batch, step: int) -> Losses:
+        """The losses of a batch at the configured precision."""
+        dtype = PRECISIONS[self._config.precision]
+        with torch.autocast(self._device.type, dtype=dtype, enabled=dtype != torch.float32):
+            return self._losses(self._model, batch, self._stage.objective, step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What ``load_state_dict`` needs to continue."""
+        return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues where ``state_dict`` was taken."""
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+
+    def _check_gradient(self, norm: Tensor) -> None:
+        if not torch.isfinite(norm):
+            trained = {id(parameter) for parameter in self._parameters}
+            for name, parameter in self._model.named_parameters():
+                gradient = parameter.grad if id(parameter) in trained else None
+                if gradient is not None and not torch.isfinite(gradient).all():
+                    raise NotFiniteError(f"the gradient of {name!r} is not finite")
+            raise NotFiniteError(f"the norm of the gradient is {float(norm)}")
+
+
+def _check_losses(values: dict[str, Tensor]) -> None:
+    """Names the term to blame, or the total where every term is finite."""
+    if not torch.isfinite(values["total"]):
+        culprit = [name for name, value in values.items() if not torch.isfinite(value)][-1]
+        raise NotFiniteError(f"the loss {culprit!r} is {float(values[culprit])}")
+
+
+def _losses(model: WorldModel, batch: Batch, objective: str, step: int) -> Losses:
+    return batch.losses(model, objective, step)
