@@ -1,6 +1,4 @@
 # make install | make demo | make test | make lint | make types
-# On Linux without a GPU, smaller and faster to install:
-#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make install
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from planners.objective import Objective
 from planners.optimizer import ActionOptimizer, Bounds, Plan
 from world_models.simulator import Observation, Simulator
+from world_models.state import LatentState
 
 
 class MPCAgent:
@@ -78,7 +79,7 @@ class MPCAgent:
         self, observations: Sequence[Observation], active: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         """See ``Agent``."""
-        rows = np.flatnonzero(active)
+        rows = np.flatnonzero(active).tolist()
         for row in rows:
             self._remember(self._histories[row], observations[row])
         phase = self._step % self._interval
@@ -91,7 +92,7 @@ class MPCAgent:
         self._step += 1
         return actions
 
-    def _replan(self, observations: Sequence[Observation], rows: NDArray[np.intp]) -> None:
+    def _replan(self, observations: Sequence[Observation], rows: list[int]) -> None:
         started = time.perf_counter()
         state = self._simulator.encode([self._histories[row] for row in rows], self._taken[rows])
         goal = self._simulator.goal(state, [observations[row] for row in rows])

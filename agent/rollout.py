@@ -80,7 +80,7 @@ def _run_batch(
     taken: list[list[NDArray[np.float32]]] = [[] for _ in envs]
     while active.any():
         actions = agent.act(observations, active)
-        running = np.flatnonzero(active)
+        running = np.flatnonzero(active).tolist()
         for i in running:
             observation, _, terminated, truncated, info = envs[i].step(actions[i])
             observations[i] = observation

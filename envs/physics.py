@@ -1,4 +1,4 @@
-"""Top-down rigid-body physics of a pusher among blocks, as a pure function of a flat scene vector."""
+"""Top-down physics of a pusher among rigid blocks, as a pure function of a flat scene vector."""
 
 from __future__ import annotations
 

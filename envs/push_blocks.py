@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from envs import physics
 from envs.physics import MAX_BLOCKS, SCENE_SIZE, Scene, blocks_of
-from envs.push_blocks_oracle import PushOracle
 from envs.push_blocks_layout import Factors, sample_problem
+from envs.push_blocks_oracle import PushOracle
 from envs.render import render_scene
 
 SUCCESS_DISTANCE = 0.06
@@ -78,7 +78,7 @@ class PushBlocksEnv(gym.Env[Observation, NDArray[np.float32]]):
         self.render_mode = render_mode
         image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
-        self.observation_space = spaces.Dict(
+        self.observation_space: spaces.Dict = spaces.Dict(
             {
                 "image": image,
                 "goal_image": image,
@@ -111,14 +111,14 @@ class PushBlocksEnv(gym.Env[Observation, NDArray[np.float32]]):
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Moves the pusher. Raises ValueError unless the action is (2,), finite and in [-1, 1]."""
-        action = np.asarray(action, dtype=np.float64)
-        if action.shape != (2,):
-            raise ValueError(f"action must have shape (2,), got {action.shape}")
-        if not (np.abs(action) <= 1.0 + 1e-6).all():
-            raise ValueError(f"action must be finite and in [-1, 1], got {action.tolist()}")
+        displacement = np.asarray(action, dtype=np.float64)
+        if displacement.shape != (2,):
+            raise ValueError(f"action must have shape (2,), got {displacement.shape}")
+        if not (np.abs(displacement) <= 1.0 + 1e-6).all():
+            raise ValueError(f"action must be finite and in [-1, 1], got {displacement.tolist()}")
         if self.action_noise > 0.0:
-            action = action + self.np_random.normal(0.0, self.action_noise, 2)
-        self._scene = physics.step(self._scene, action)
+            displacement = displacement + self.np_random.normal(0.0, self.action_noise, 2)
+        self._scene = physics.step(self._scene, displacement)
         info = self._info()
         observation = self._observe()
         reward = self.compute_reward(

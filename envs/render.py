@@ -72,7 +72,9 @@ def render_scene(scene: Scene, size: int) -> tuple[NDArray[np.uint8], NDArray[np
     labels = np.zeros((size, size), np.uint8)
     drawables = [
         (2 + i, bx, by, angle, SHAPES[int(kind)], radius, (red, green, blue))
-        for i, (bx, by, angle, kind, radius, red, green, blue) in enumerate(blocks_of(scene).tolist())
+        for i, (bx, by, angle, kind, radius, red, green, blue) in enumerate(
+            blocks_of(scene).tolist()
+        )
     ]
     pusher_x, pusher_y = scene[1:3].tolist()
     drawables.append((1, pusher_x, pusher_y, 0.0, "disc", PUSHER_RADIUS, PUSHER_COLOR))

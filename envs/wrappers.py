@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from gymnasium import spaces
 
 
@@ -18,7 +19,7 @@ class PrivilegedState(gym.ObservationWrapper):
         super().__init__(env)
         assert isinstance(env.observation_space, spaces.Dict)
         self._task: Any = env.unwrapped
-        vector = spaces.Box(-float("inf"), float("inf"), self._task.snapshot().shape, float)
+        vector = spaces.Box(-np.inf, np.inf, self._task.snapshot().shape, np.float64)
         added = {"state": vector, "goal_state": vector}
         self.observation_space = spaces.Dict({**env.observation_space.spaces, **added})
 

@@ -1,4 +1,4 @@
-"""Small charts as inline SVG, coloured by the page's CSS variables so that they follow its theme."""
+"""Small charts as inline SVG, coloured by a page's CSS variables, so in its theme."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, InstantiationException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 import experiments.conf
@@ -27,6 +27,8 @@ Settings = TypeVar("Settings")
 _CHECKED_BY_CONSUMER = re.compile(r"model|task\.environment|trainer\.stages\.\w+")
 """Sections that may be given more keys than their YAML lists: arguments of classes that say
 themselves what they take."""
+_NULLABLE = ("trainer.max_steps",)
+"""Options that null switches off although an experiment sets them."""
 
 
 def verbs() -> tuple[str, ...]:
@@ -56,7 +58,7 @@ def groups_of(verb: str) -> tuple[str, ...]:
 
 
 def compose(verb: str, words: Sequence[str]) -> DictConfig:
-    """The configuration of a verb.
+    """The configuration of a verb, with ``choices``: what every group is set to.
 
     A group that is not chosen takes what the task recommends for it, where it does.
 
@@ -75,16 +77,18 @@ def compose(verb: str, words: Sequence[str]) -> DictConfig:
         if choice not in choices(group):
             raise UsageError(f"unknown {group} {choice!r}; {suggest(choice, choices(group))}")
     try:
-        config = _compose(verb, chosen)
+        config, used = _compose(verb, chosen)
         recommended = OmegaConf.select(config, "task.recommended") or {}
-        wanted = {group: recommended[group] for group in recommended if group in groups_of(verb)}
-        if wanted | chosen != chosen:
-            config = _compose(verb, wanted | chosen)
+        wanted = {group: recommended[group] for group in recommended if group in used} | chosen
+        if used | wanted != used:
+            config, used = _compose(verb, wanted)
         for override in overrides:
             if override.key_or_group not in chosen:
                 _set(verb, config, override.key_or_group, override.value())
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(str(error).strip().splitlines()[0]) from error
+    with open_dict(config):
+        config["choices"] = used
     return config
 
 
@@ -154,20 +158,17 @@ def to_dict(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def _compose(verb: str, chosen: Mapping[str, str]) -> DictConfig:
-    """What the YAML files say, with all defaults of the classes that they name."""
+def _compose(verb: str, chosen: Mapping[str, str]) -> tuple[DictConfig, dict[str, str | None]]:
+    """What the YAML files say, with all defaults of the classes that they name; and the choices."""
     words = [f"{group}={choice}" for group, choice in chosen.items()]
     with hydra.initialize_config_module("experiments.conf", version_base="1.3"):
         OmegaConf.register_new_resolver("now", time.strftime, use_cache=True, replace=True)
         config = hydra.compose(verb, words, return_hydra_config=True)
-    choices = config.hydra.runtime.choices
-    used = {group: choices[group] for group in groups_of(verb)}
-    OmegaConf.set_struct(config, False)
-    del config["hydra"]
-    config["choices"] = used
-    _fill(config)
-    OmegaConf.set_struct(config, True)
-    return config
+    used = {group: config.hydra.runtime.choices[group] for group in groups_of(verb)}
+    with open_dict(config):
+        del config["hydra"]
+        _fill(config)
+    return config, used
 
 
 def _fill(section: DictConfig) -> None:
@@ -205,7 +206,7 @@ def _parse(word: str) -> Override:
 
 
 def _set(verb: str, config: DictConfig, key: str, value: Any) -> None:
-    """Sets a key that exists, or names a parameter of a class, to a value of its default's type."""
+    """Sets a key to a value; the key must exist, and its default be of the same type."""
     parent, _, name = key.rpartition(".")
     section = OmegaConf.select(config, parent) if parent else config
     if not isinstance(section, DictConfig):
@@ -238,11 +239,16 @@ _KINDS: dict[type, tuple[tuple[type, ...], str]] = {
 
 
 def _check_type(key: str, default: Any, value: Any) -> None:
-    """Raises UsageError unless a value is of the kind of the default; null and objects fit all."""
+    """Raises UsageError unless a value is of the kind of the default.
+
+    Anything may take the place of null, and what is built from a class that of a text.
+    """
     plain = OmegaConf.to_container(default) if OmegaConf.is_config(default) else default
-    if plain is None or value is None or (isinstance(value, dict) and "_target_" in value):
+    if plain is None or (isinstance(value, dict) and "_target_" in value):
+        return
+    if value is None and key in _NULLABLE:
         return
     kinds, name = _KINDS[type(plain)]
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        text = getattr(value, "text", value)
-        raise UsageError(f"{key} must be {name} such as {plain!r}, got {text!r}")
+        given = "null" if value is None else repr(value)
+        raise UsageError(f"{key} must be {name} such as {plain!r}, got {given}")

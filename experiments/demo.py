@@ -1,4 +1,4 @@
-"""The verb ``demo``: collect, train, benchmark and render in turn, and one page that shows it all."""
+"""The verb ``demo``: collect, train, benchmark and render, and one page that shows it all."""
 
 from __future__ import annotations
 
@@ -52,15 +52,14 @@ def run(config: DictConfig) -> Path:
     for number, job in enumerate(jobs, 1):
         headline = f"[{number}/{len(jobs)}] {job.verb}"
         directory = Path(job.config.output)
-        if _record(directory).get("status") == "finished":
-            log.info("%s: finished before", headline)
-        else:
+        done = _record(directory).get("status") == "finished"
+        if not done:
             log.info("%s", headline)
             with recorded(job.verb, job.config, job.words):
                 importlib.import_module(f"experiments.{job.verb}").run(job.config)
         record = _record(directory)
         phases.append(Phase(job.verb, directory, record["command"], _seconds(record)))
-        log.info("%s: took %s", headline, phases[-1].duration)
+        log.info("%s: %s %s", headline, "had taken" if done else "took", phases[-1].duration)
     page = output / "index.html"
     command = _record(output)["command"]
     content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
@@ -76,21 +75,27 @@ def jobs_of(config: DictConfig) -> list[Job]:
     data, trained = output / "data" / "episodes.h5", output / "train"
     benchmark = to_dict(config.benchmark)
     simulators = [*benchmark.pop("simulators"), str(trained)]
+    task = {"task": config.task.name}
     options: dict[str, dict[str, Any]] = {
-        "collect": {"out": data, "output": data.parent, **to_dict(config.collect)},
-        "train": {"data.path": data, "output": trained, **to_dict(config.train)},
-        "benchmark": {"simulators": simulators, "output": output / "benchmark", **benchmark},
+        "collect": {**task, **to_dict(config.collect), "out": data, "output": data.parent},
+        "train": {**to_dict(config.train), "data.path": data, "output": trained},
+        "benchmark": {
+            **task,
+            **benchmark,
+            "simulators": simulators,
+            "output": output / "benchmark",
+        },
         "render": {
+            **task,
+            **to_dict(config.render),
             "checkpoint": trained,
             "data.path": data,
             "output": output / "render",
-            **to_dict(config.render),
         },
     }
     jobs = []
     for verb, values in options.items():
-        common = {"task": config.task.name, "seed": config.seed}
-        words = [f"{key}={_text(value)}" for key, value in {**common, **flatten(values)}.items()]
+        words = [f"{k}={_text(v)}" for k, v in flatten({**values, "seed": config.seed}).items()]
         job = Job(verb, words, compose(verb, words))
         require(job.config)
         jobs.append(job)
@@ -106,7 +111,8 @@ def _text(value: Any) -> str:
     text = str(value)
     if _PLAIN.fullmatch(text):
         return text
-    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    # Hydra's grammar reads a backslash as itself except before a quote.
+    quoted = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'")
     return f"'{quoted}'"
 
 

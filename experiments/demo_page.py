@@ -36,7 +36,7 @@ _FILMS = (
         "plan",
         "A planned episode",
         "What happened, what the plan then in force expected, where that plan would end, and the "
-        "goal image. The goal counts for the blocks, not for the dark pusher.",
+        "goal image; it counts for what is pushed, not for what pushes.",
     ),
 )
 
@@ -95,7 +95,11 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
             "actions would lead to, and took the best. One command made everything on this page."
         ),
         highlights=[
-            *((f"{r.successes} of {r.episodes}", f"goals reached: {r.name}") for r in results),
+            *(
+                (f"{result.successes} of {result.episodes}", f"goals: {result.name}")
+                for result in reversed(results)
+                if result.name != "noop"
+            ),
             (total, "for everything, training included"),
         ],
         results_note=(

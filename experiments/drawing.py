@@ -84,7 +84,7 @@ def slot_colors(masks: Tensor) -> Tensor:
     Returns:
         (K, 3) in [0, 1].
     """
-    areas = masks.flatten(0, -5).mean(0).sum((-1, -2, -3))
+    areas = masks.sum((-1, -2, -3)).reshape(-1, masks.shape[-4]).mean(0)
     background = int(areas.argmax())
     others = [slot for slot in range(len(areas)) if slot != background]
     colors = torch.empty(len(areas), 3)

@@ -26,7 +26,7 @@ from experiments.imagination import Imagination
 from experiments.planned_episode import PlannedEpisode
 from world_models.state import Scene
 
-_WIDTH = 1080
+_WIDTH = 1200
 """Pixels that a figure may be wide, so that a page or README shows it whole."""
 _COLUMNS = 9
 """Moments that a contact sheet shows."""
@@ -119,13 +119,15 @@ def slots_figure(imagination: Imagination, side: int) -> Figure:
         return Row(label, [Tile(*tile) for tile in tiles])
 
     blank = [""] * len(names)
+    ari = [*imagination.quality.context_ari[0], *imagination.quality.open_loop_ari[0]]
     film = []
     for time in range(count):
         ahead = time - context + 1
         now = "context" if ahead < 1 else f"imagined, {_steps(ahead)} ahead"
         rows = [row("seen", seen, time, blank), row("imagined", imagined, time, names)]
         title = f"frame {time} of {count - 1} · {now}"
-        film.append(sheet(rows, side=side, title=title))
+        note = "" if ari[time].isnan() else f"FG-ARI of the lower row {ari[time]:.2f}"
+        film.append(sheet(rows, side=side, title=title, note=note))
 
     last = count - 1
     middle = (context - 1 + last) // 2
@@ -159,25 +161,20 @@ def plan_figure(episode: PlannedEpisode, side: int) -> Figure:
 
     film = []
     for time in range(steps + 1):
-        # What is shown at the start is the first plan, whose first frame is still to come.
+        # At the start the first plan is made, but the first frame that it expects is to come.
         index = max(time - 1, 0)
-        expected = episode.frames[0] if time == 0 else episode.imagined[index]
-        row = Row(
-            "",
-            [
-                real(time, "what happened"),
-                Tile(expected, REAL if time == 0 else IMAGINED, "what the plan expected"),
-                Tile(episode.plan_ends[index], IMAGINED, "where the plan ends"),
-                goal,
-            ],
-        )
+        expected = Tile(episode.imagined[index], IMAGINED, "what the plan expected")
+        if time == 0:
+            expected = Tile(episode.frames[0], REAL, "start")
+        end = Tile(episode.plan_ends[index], IMAGINED, "where the plan ends")
+        row = Row("", [real(time, "what happened"), expected, end, goal])
         title = f"step {time} of {steps} · plan {episode.plan_numbers[index] + 1}"
         title = f"{title} · {outcome}" if time == steps else title
         note = f"distance to the goal {episode.distances[time]:.3f}"
         film.append(sheet([row], side=_fitting(side, 4), title=title, note=note))
 
     times = _moments(1, steps + 1)
-    happened = [real(time, "") for time in times]
+    happened = [real(time, f"{episode.distances[time]:.3f}") for time in times]
     expected = [
         Tile(episode.imagined[time - 1], IMAGINED, f"step {time}")
         if time
@@ -188,8 +185,7 @@ def plan_figure(episode: PlannedEpisode, side: int) -> Figure:
         [Row("happened", [*happened, goal]), Row("expected", expected)],
         side=_fitting(side, len(times) + 1),
         title=f"A planned episode: {outcome}",
-        note=f"distance to the goal {episode.distances[0]:.3f} at the start, "
-        f"{episode.distances[-1]:.3f} at the end; {episode.plan_numbers[-1] + 1} plans",
+        note=f"with the distance to the goal at each step; {episode.plan_numbers[-1] + 1} plans",
     )
     return Figure(film, contact_sheet)
 

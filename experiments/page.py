@@ -1,4 +1,4 @@
-"""One HTML page that holds all it shows: results, charts and films, without scripts or links out."""
+"""One HTML page that holds all it shows: results, charts and films; no script, no link out."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _result(result: Result) -> str:
     seconds = "" if result.seconds is None else f"{result.seconds:.2f}"
     return (
         f'<tr><th scope="row">{escape(result.name)}{about}</th>'
-        f'<td class="rate"><strong>{rate:.0%}</strong> '
+        f'<td class="rate"><strong>{100 * rate:.0f} %</strong> '
         f"<small>{result.successes} of {result.episodes}</small></td>"
         f'<td class="range">{100 * low:.0f} to {100 * high:.0f} %</td>'
         f'<td class="bar">{interval_bar(rate, low, high)}</td>'

@@ -19,7 +19,9 @@ body {
 }
 main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.1rem 4rem; }
 h1 { font-size: clamp(1.7rem, 5vw, 2.4rem); line-height: 1.15; margin: 0 0 .6rem; }
-h2 { font-size: 1.3rem; margin: 3rem 0 .6rem; padding-top: .9rem; border-top: 1px solid var(--rule); }
+h2 {
+  font-size: 1.3rem; margin: 3rem 0 .6rem; padding-top: .9rem; border-top: 1px solid var(--rule);
+}
 h3 { font-size: 1rem; margin: 0 0 .15rem; }
 p { margin: 0 0 1rem; max-width: 44rem; }
 small { color: var(--quiet); font-size: .85em; font-weight: 400; }
@@ -30,7 +32,7 @@ small { color: var(--quiet); font-size: .85em; font-weight: 400; }
 .highlights li {
   background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: .8rem 1rem;
 }
-.highlights strong { display: block; font-size: 1.55rem; line-height: 1.2; }
+.highlights strong { display: block; font-size: 1.4rem; line-height: 1.3; white-space: nowrap; }
 .highlights span { color: var(--quiet); font-size: .9rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .5rem .8rem .5rem 0; vertical-align: middle; }
@@ -71,7 +73,9 @@ pre {
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .facts { margin: 0 0 1.6rem; }
 .facts th { width: 14rem; font-weight: 500; color: var(--quiet); }
-.facts th, .facts td { padding: .35rem .8rem .35rem 0; vertical-align: top; overflow-wrap: anywhere; }
+.facts th, .facts td {
+  padding: .35rem .8rem .35rem 0; vertical-align: top; overflow-wrap: anywhere;
+}
 summary { cursor: pointer; margin-bottom: .8rem; }
 @media (max-width: 46rem) {
   .results, .results tbody, .results tfoot { display: block; }
@@ -93,5 +97,7 @@ summary { cursor: pointer; margin-bottom: .8rem; }
   .facts th, .facts td { padding: 0; }
   .facts tr { padding: .4rem 0; }
   figure { padding: .8rem; }
+  picture { display: block; overflow-x: auto; }
+  img { max-width: none; width: max(100%, 34rem); }
 }
 """

@@ -120,7 +120,8 @@ class _Witness:
         actions = self._agent.act(observations, active)
         plan, state = self._agent.last_plan, self._agent.last_state
         if plan is not self._last:
-            assert plan is not None and state is not None
+            assert plan is not None
+            assert state is not None
             with torch.no_grad():
                 futures = self._model.rollout(state, plan.actions)
                 self.plans.append(pictures(self._model.decode(futures.flatten(2)).frames))

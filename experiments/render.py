@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from experiments.config import to_dict
+from experiments.config import build
 from experiments.console import results
+from experiments.contestants import plain_env, planning_agent
 from experiments.drawing import write_gif, write_png
 from experiments.errors import UsageError
 from experiments.figures import plan_figure, rollout_figure, slots_figure
 from experiments.imagination import imagine
 from experiments.planned_episode import PlannedEpisode, play
 from experiments.run_directory import write_json
-from experiments.tasks import make_environment
 from world_models.data import EpisodeFile, WindowDataset
 from world_models.model import Window, WorldModel
 from world_models.training.checkpoint import load_model
-
-log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> Path:
@@ -30,15 +27,16 @@ def run(config: DictConfig) -> Path:
     Raises:
         DataError: the file of episodes cannot be used, or has no such split.
         CheckpointError: there is no usable checkpoint.
-        UsageError: the episode, the horizon or a number is out of range, or the model does not suit
+        UsageError: the episode, the frames or a number is out of range, or the model does not suit
             the data or the task.
     """
-    for name, least in (("samples", 0), ("seed", 0), ("side", 1), ("fps", 0.1)):
+    for name, least in (("samples", 0), ("side", 1), ("fps", 0.1)):
         if config[name] < least:
             raise UsageError(f"{name} must be at least {least}, got {config[name]}")
-    model = load_model(config.checkpoint, config.device)
+    model = load_model(config.checkpoint)
     window = read_clip(config, model)
-    episode = _planned(config, model)
+    agent = planning_agent(build(config.simulator, model=model), config)
+    episode = play(plain_env(config), agent, model, config.seed)
     imagination = imagine(model, window, config.samples, config.seed)
     figures = {
         "rollout": rollout_figure(imagination, config.side),
@@ -48,30 +46,30 @@ def run(config: DictConfig) -> Path:
     output = Path(config.output).expanduser()
     files: list[Path] = []
     for name, figure in figures.items():
+        files += [output / f"{name}.gif", output / f"{name}.png"]
         write_gif(output / f"{name}.gif", figure.film, config.fps)
         write_png(output / f"{name}.png", figure.contact_sheet)
-        files += [output / f"{name}.gif", output / f"{name}.png"]
     write_json(output / "results.json", _results(config, files, imagination.measures(), episode))
     for file in files:
-        results.print(
-            f"{file}  {file.stat().st_size / 1e3:.0f} kB", highlight=False, soft_wrap=True
-        )
+        size = file.stat().st_size / 1e3
+        results.print(f"{file}  {size:.0f} kB", highlight=False, soft_wrap=True)
     return output
 
 
 def read_clip(config: DictConfig, model: WorldModel) -> Window:
-    """The clip that is rendered: one episode from its first frame, the context and the horizon."""
+    """The clip that is rendered: one episode from its first frame, the context and the rest."""
     file = EpisodeFile(Path(config.data.path).expanduser())
     split = file.split(config.split)
-    pairs = (
-        ("image size", model.image_size, file.image_size),
-        ("action size", model.action_size, file.action_size),
-    )
-    for name, wanted, found in pairs:
+    shown = f"task {config.task.name!r}", config.task.environment.image_size
+    for what, wanted, place, found in (
+        ("image size", model.image_size, str(file.path), file.image_size),
+        ("action size", model.action_size, str(file.path), file.action_size),
+        ("image size", model.image_size, *shown),
+    ):
         if wanted != found:
             raise UsageError(
-                f"the model of {config.checkpoint} was trained on {name} {wanted}, "
-                f"{file.path} has {name} {found}; render it on data of its own kind"
+                f"the model of {config.checkpoint} was trained on {what} {wanted}, "
+                f"{place} has {what} {found}; choose data and a task of the model's kind"
             )
     if not 0 <= config.episode < len(split):
         raise UsageError(
@@ -79,20 +77,15 @@ def read_clip(config: DictConfig, model: WorldModel) -> Window:
             f"got {config.episode}"
         )
     longest = split.length - model.context_length
-    horizon = longest if config.horizon is None else config.horizon
-    if not 1 <= horizon <= longest:
+    frames = longest if config.frames is None else config.frames
+    if not 1 <= frames <= longest:
         raise UsageError(
-            f"horizon must be in 1..{longest}, since episodes of split {split.name!r} have "
-            f"{split.length} frames of which {model.context_length} are the model's context; "
-            f"got {horizon}"
+            f"frames must be in 1..{longest}: episodes of split {split.name!r} have "
+            f"{split.length}, of which {model.context_length} are the model's context; "
+            f"got {frames}"
         )
-    clips = WindowDataset(split, model.context_length + horizon, in_memory=False)
+    clips = WindowDataset(split, model.context_length + frames, in_memory=False)
     return clips.batch([config.episode * clips.starts]).to_window()
-
-
-def _planned(config: DictConfig, model: WorldModel) -> PlannedEpisode:
-    """One episode of the task, planned with the model."""
-    raise NotImplementedError
 
 
 def _results(

@@ -152,13 +152,18 @@ class _Screen(logging.Handler):
 
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
-    """Sends what our packages log, and everybody's warnings, to the file and to stderr."""
+    """Sends what our packages log, and everybody's warnings, to the file and to stderr.
+
+    Inside another run's block only the file is added: its lines reach stderr already.
+    """
     file = logging.FileHandler(path, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     screen = _Screen()
     root = logging.getLogger()
+    nested = any(isinstance(handler, _Screen) for handler in root.handlers)
+    handlers = [file] if nested else [file, screen]
     levels = {name: logging.getLogger(name).level for name in _OURS}
-    for handler in (file, screen):
+    for handler in handlers:
         root.addHandler(handler)
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.INFO)
@@ -169,13 +174,14 @@ def _logging(path: Path) -> Iterator[None]:
         logging.getLogger(__name__).debug("%s", error)
         raise
     except BaseException:
-        root.removeHandler(screen)
+        for handler in handlers[1:]:  # the screen gets the traceback from Python
+            root.removeHandler(handler)
         logging.getLogger(__name__).exception("the run failed")
         raise
     finally:
-        logging.captureWarnings(False)
+        logging.captureWarnings(nested)
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
-        for handler in (file, screen):
+        for handler in handlers:
             root.removeHandler(handler)
         file.close()

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from experiments.config import to_dict, typed
 from experiments.console import results
-from experiments.errors import RunError
+from experiments.errors import RunError, UsageError
 from experiments.run_directory import write_json
 from experiments.training_progress import ConsoleProgress
 from world_models.data import EpisodeFile
@@ -57,7 +57,9 @@ def run(config: DictConfig) -> Outcome:
             "metrics": outcome.metrics,
         },
     )
-    _show(outcome)
+    if outcome.metrics:
+        _show(outcome)
+    log.info("checkpoints in %s", outcome.checkpoint.parent)
     if outcome.interrupted:
         log.info("the same command continues after step %d", outcome.step)
         raise KeyboardInterrupt
@@ -85,7 +87,12 @@ def new_model(config: DictConfig, episodes: EpisodeFile) -> WorldModel:
         **to_dict(config.model),
     }
     torch.manual_seed(config.seed)
-    return build_model(hyperparameters.pop("name"), **hyperparameters)
+    try:
+        return build_model(hyperparameters.pop("name"), **hyperparameters)
+    except TypeError as error:  # a text where a number belongs
+        raise UsageError(
+            f"the model cannot be built with {to_dict(config.model)}: {error}"
+        ) from error
 
 
 def describe(episodes: EpisodeFile) -> dict[str, Any]:
@@ -98,8 +105,7 @@ def describe(episodes: EpisodeFile) -> dict[str, Any]:
 
 
 def _show(outcome: Outcome) -> None:
-    title = f"{outcome.step} steps in {outcome.seconds / 60:.1f} minutes: {outcome.checkpoint}"
-    table = Table("metric", "value", title=title)
+    table = Table("metric", "value", title=f"{outcome.step} steps, {outcome.seconds / 60:.1f} min")
     for name, value in outcome.metrics.items():
         table.add_row(name, f"{value:.4g}")
     results.print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -50,5 +51,5 @@ def training_charts(directory: Path) -> list[Chart]:
 
 def _starts(stages: Sequence[tuple[float, float]]) -> list[tuple[float, str]]:
     """The steps at which a later stage begins."""
-    pairs = zip(stages, stages[1:], strict=False)
+    pairs = pairwise(stages)
     return [(now[0], f"stage {int(now[1]) + 1}") for last, now in pairs if now[1] > last[1]]

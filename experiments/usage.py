@@ -25,9 +25,9 @@ def summary(verb: str) -> str:
 
 
 def options(verb: str) -> list[Option]:
-    """The keys of a verb's YAML in its order; groups are left out."""
+    """The keys of a verb's YAML in its order; what has no comment inherits its section's."""
     found: list[Option] = []
-    path: list[tuple[int, str]] = []
+    path: list[tuple[int, str, str]] = []
     comment: list[str] = []
     for line in _lines(verb)[1:]:
         match = _KEY.match(line)
@@ -36,12 +36,14 @@ def options(verb: str) -> list[Option]:
             continue
         if match:
             indent = len(match["indent"])
-            path = [*(entry for entry in path if entry[0] < indent), (indent, match["key"])]
-            if match["value"] and not match["value"].startswith("!"):
-                name = ".".join(key for _, key in path)
-                found.append(Option(name, match["value"], " ".join(comment)))
+            path = [entry for entry in path if entry[0] < indent]
+            inherited = path[-1][2] if path else ""
+            path.append((indent, match["key"], " ".join(comment) or inherited))
+            if match["value"]:
+                name = ".".join(key for _, key, _ in path)
+                found.append(Option(name, match["value"], path[-1][2]))
         comment = []
-    return [option for option in found if not option.name.split(".")[-1].startswith("_")]
+    return found
 
 
 def overview() -> str:
@@ -74,6 +76,8 @@ def help_of(verb: str) -> str:
     if used:
         lines += ["", "groups (group=choice, then group.key=value):"]
         lines += [f"  {f'{group}=':<{width}}  {' | '.join(choices(group))}" for group in used]
+    if "task" in used and len(used) > 1:
+        lines.append("  A group that is left out takes what the task recommends.")
     lines += [
         "",
         "??? has no default. --cfg job prints every key of the resolved configuration.",

@@ -19,8 +19,13 @@ def check_sampling(samples: int, iterations: int, std: float, noise_exponent: fl
     """Raises ValueError unless candidates can be drawn like this."""
     check_count("samples", samples, 2)
     check_count("iterations", iterations, 1)
-    check("std", std, "positive", 0 < std < float("inf"))
-    check("noise_exponent", noise_exponent, "at least 0", 0 <= noise_exponent < float("inf"))
+    check("std", std, "positive and finite", 0 < std < float("inf"))
+    check(
+        "noise_exponent",
+        noise_exponent,
+        "at least 0 and finite",
+        0 <= noise_exponent < float("inf"),
+    )
 
 
 def check_fitting(samples: int, elites: int, momentum: float) -> None:

@@ -7,8 +7,11 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from planners.checks import check
 from world_models.assignment import least_total
+from world_models.registry import suggest
 from world_models.simulator import Goal, Rollout
 
 
@@ -20,25 +23,27 @@ class Cost(Protocol):
         ...
 
 
-def _over_rollout(tensor: Tensor) -> Tensor:
-    """(B, ...) -> (B, 1, 1, 1, ...)."""
-    return tensor[:, None, None, None]
-
-
 @dataclass(frozen=True)
 class SlotMatching:
-    """Mean squared distance of slots to the goal's, under the best one-to-one assignment."""
+    """Mean squared distance of slots to the goal's, under the best one-to-one assignment.
+
+    Args:
+        positions_weight: of the mean squared distance of the slots' positions, which is added to
+            each pair's distance before they are matched.
+    """
+
+    positions_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        check("positions_weight", self.positions_weight, "at least 0", self.positions_weight >= 0)
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``."""
-        problems, *rest, slots, size = rollout.slots.shape
-        flat = rollout.slots.reshape(problems, -1, size)
-        target = goal.view.slots
-        # |x - y|^2 = |x|^2 - 2 x.y + |y|^2: one product instead of all differences
-        distance = torch.baddbmm(target.square().sum(-1).unsqueeze(1), flat, target.mT, alpha=-2.0)
-        distance = distance + flat.square().sum(-1, keepdim=True)
-        total = least_total(distance.view(problems, *rest, slots, slots))
-        return total.clamp_min(0.0) / (slots * size)
+        distance = _pair_distance(rollout.slots, goal.view.slots)
+        if self.positions_weight > 0:
+            apart = _pair_distance(rollout.positions, goal.view.positions)
+            distance = distance + self.positions_weight * apart
+        return least_total(distance) / distance.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,9 @@ class LatentDistance:
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``."""
-        size = goal.view.slots.shape[-1]
-        index = goal.assignment.unsqueeze(-1).expand(-1, -1, size)
-        target = _over_rollout(goal.view.slots.gather(1, index))
-        return (rollout.slots - target).square().mean((-1, -2))
+        slots = goal.view.slots
+        target = slots.gather(1, goal.assignment.unsqueeze(-1).expand_as(slots))
+        return (rollout.slots - _over_rollout(target)).square().mean((-1, -2))
 
 
 @dataclass(frozen=True)
@@ -64,49 +68,87 @@ class PixelDistance:
 
 @dataclass(frozen=True)
 class ObjectPosition:
-    """Mean squared distance of the objects to their goal positions, in squared image widths."""
+    """Squared distance of the objects to their goal positions, in squared image widths.
+
+    Args:
+        reduction: over the objects of a problem, ``mean`` or ``max``.
+    """
+
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        if self.reduction not in ("mean", "max"):
+            raise ValueError(
+                f"unknown reduction {self.reduction!r}; {suggest(self.reduction, ('mean', 'max'))}"
+            )
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
-        """See ``Cost``. Raises ValueError where a problem has no object."""
-        objects = _over_rollout(_objects(goal))
-        offsets = rollout.positions - _over_rollout(goal.positions)
-        return (offsets.square().sum(-1) * objects).sum(-1) / objects.sum(-1)
+        """See ``Cost``. Raises ValueError for models that do not segment."""
+        objects = _over_rollout(_present(goal.objects, "object to place"))
+        distance = _to_goal(rollout, goal).square().sum(-1) * objects
+        return distance.amax(-1) if self.reduction == "max" else distance.sum(-1) / objects.sum(-1).clamp_min(1.0)
 
 
 @dataclass(frozen=True)
 class Approach:
     """Squared distance of the effector to the object that is furthest from its goal.
 
-    Distances of objects alone are flat until something touches them; this term leads there.
+    Distances of objects alone are flat until something touches them; this term leads there. Zero
+    where every object is at its goal.
 
     Args:
         standoff: how far behind the object, seen from its goal, the effector is drawn to, in
-            image widths.
+            image widths: from there it can push.
+        tolerance: how far from its goal an object is still at its goal, in image widths.
     """
 
     standoff: float = 0.0
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        check("standoff", self.standoff, "at least 0", self.standoff >= 0)
+        check("tolerance", self.tolerance, "at least 0", self.tolerance >= 0)
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
-        """See ``Cost``. Raises ValueError where a problem has no object."""
-        objects = _over_rollout(_objects(goal))
-        positions = rollout.positions
-        offsets = positions - _over_rollout(goal.positions)
-        furthest = (offsets.square().sum(-1) * objects).argmax(-1)
+        """See ``Cost``. Raises ValueError for models that do not segment."""
+        objects = _over_rollout(_present(goal.objects, "object to place"))
+        hand = _over_rollout(_present(goal.effector, "effector")).unsqueeze(-1)
+        offsets = _to_goal(rollout, goal)
+        distance, furthest = (offsets.square().sum(-1) * objects).max(-1)
         index = furthest[..., None, None].expand(*furthest.shape, 1, 2)
-        target = positions.gather(-2, index).squeeze(-2)
-        if self.standoff:
-            away = offsets.gather(-2, index).squeeze(-2)
-            target = target + self.standoff * torch.nn.functional.normalize(away, dim=-1)
-        effector = (positions * _over_rollout(goal.effector).unsqueeze(-1)).sum(-2)
-        return (effector - target).square().sum(-1)
+        behind = self.standoff * functional.normalize(offsets.gather(-2, index), dim=-1)
+        target = (rollout.positions.gather(-2, index) + behind).squeeze(-2)
+        effector = (rollout.positions * hand).sum(-2)
+        pull = (effector - target).square().sum(-1)
+        return pull.masked_fill(distance <= self.tolerance**2, 0.0)
 
 
-def _objects(goal: Goal) -> Tensor:
-    """(B, K), after checking that every problem has one."""
-    empty = (goal.objects.sum(-1) == 0).nonzero().flatten().tolist()
-    if empty:
+def _over_rollout(tensor: Tensor) -> Tensor:
+    """(B, ...) -> (B, 1, 1, 1, ...)."""
+    return tensor[:, None, None, None]
+
+
+def _to_goal(rollout: Rollout, goal: Goal) -> Tensor:
+    """(B, S, P, T, K, 2): from each slot's goal position to its position."""
+    return rollout.positions - _over_rollout(goal.positions)
+
+
+def _pair_distance(imagined: Tensor, target: Tensor) -> Tensor:
+    """(B, S, P, T, K, D) and (B, K, D) -> mean squared differences (B, S, P, T, K, K)."""
+    # Without a product of matrices, which rounds by batch size and cancels where slots are close.
+    mode = "donot_use_mm_for_euclid_dist"
+    distance = torch.cdist(imagined.flatten(1, 4), target, compute_mode=mode)
+    return distance.square().view(*imagined.shape[:5], -1) / imagined.shape[-1]
+
+
+def _present(slots: Tensor, what: str) -> Tensor:
+    """(B, K) itself, after checking that the model segments.
+
+    A problem in which none was found costs 0, so that one failed segmentation ends no benchmark.
+    """
+    if slots.shape[-1] == 1 and not slots.any():
         raise ValueError(
-            f"a position cost needs objects to place, found none in problem {empty}; use the latent "
-            "or pixel objective with models that do not segment"
+            f"a cost on positions needs an {what}, but this model sees every scene as one slot; "
+            "take the latent or the pixel objective"
         )
-    return goal.objects
+    return slots

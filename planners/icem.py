@@ -35,7 +35,7 @@ class ICEM:
 
     samples: int = 300
     iterations: int = 10
-    elites: int = 30
+    elites: int = 10
     std: float = 0.5
     momentum: float = 0.1
     noise_exponent: float = 2.5

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from planners.checks import check
 from planners.costs import Cost
 from planners.reductions import RISK, TIME, Reduction, named
 from world_models.simulator import Goal, Rollout
@@ -14,10 +16,13 @@ from world_models.simulator import Goal, Rollout
 
 @dataclass(frozen=True)
 class Term:
-    """A cost and its weight."""
+    """A cost and its weight; a cost of weight 0 is not computed."""
 
     cost: Cost
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        check("weight", self.weight, "at least 0 and finite", 0 <= self.weight < float("inf"))
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Scores:
 
     Attributes:
         total: (B, S).
-        terms: each weighted term (B, S); they add up to the total where risk is a mean.
+        terms: each weighted term (B, S); they add up to the total where time and risk are means.
     """
 
     total: Tensor
@@ -34,12 +39,12 @@ class Scores:
 
 
 class Objective:
-    """Scores rollouts.
+    """Scores rollouts: risk over particles of the reduction over time of the weighted sum of costs.
 
     Args:
         terms: costs by name.
-        time: ``last``, ``mean``, ``least``, ``greatest`` or a reduction such as ``Discounted``.
-        risk: over particles: ``mean``, ``best``, ``worst`` or a reduction such as ``CVaR``.
+        time: ``last``, ``mean``, ``least``, ``greatest``, ``discounted:GAMMA`` or a function.
+        risk: over particles: ``mean``, ``best``, ``worst``, ``cvar:ALPHA`` or a function.
     """
 
     def __init__(
@@ -48,17 +53,29 @@ class Objective:
         time: str | Reduction = "mean",
         risk: str | Reduction = "mean",
     ) -> None:
-        if not terms:
-            raise ValueError("an objective needs at least one term")
-        self._terms = dict(terms)
+        self._terms = {name: term for name, term in terms.items() if term.weight > 0}
+        if not self._terms:
+            raise ValueError(
+                f"an objective needs a term with a weight above 0, got {list(terms) or 'no term'}"
+            )
         self._time = named(time, TIME)
         self._risk = named(risk, RISK)
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Scores:
-        """A rollout of shape (B, S, P, T) and B goals -> scores (B, S)."""
-        per_particle = {
-            name: term.weight * self._time(term.cost(rollout, goal))
-            for name, term in self._terms.items()
-        }
-        total = self._risk(sum(per_particle.values()))  # pyright: ignore[reportArgumentType]
-        return Scores(total, {name: self._risk(cost) for name, cost in per_particle.items()})
+        """A rollout of shape (B, S, P, T) and B goals -> scores (B, S).
+
+        Raises:
+            ValueError: a cost returned another shape than the rollout's.
+        """
+        costs = {}
+        for name, term in self._terms.items():
+            cost = term.cost(rollout, goal)
+            if cost.shape != rollout.shape:
+                raise ValueError(
+                    f"the cost {name!r} must be (B, S, P, T) = {rollout.shape}, "
+                    f"got {tuple(cost.shape)}"
+                )
+            costs[name] = term.weight * cost
+        total = torch.stack(list(costs.values())).sum(0)
+        terms = {name: self._risk(self._time(cost)) for name, cost in costs.items()}
+        return Scores(self._risk(self._time(total)), terms)

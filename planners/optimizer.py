@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -39,37 +38,6 @@ class Bounds:
                 f"got low={self.low.tolist()} and high={self.high.tolist()}"
             )
 
-    def __post_init__(self) -> None:
-        if self.low.ndim != 1 or self.low.shape != self.high.shape:
-            raise ValueError(
-                f"bounds must be two tensors (A,), got {tuple(self.low.shape)} and "
-                f"{tuple(self.high.shape)}"
-            )
-        if not (self.low < self.high).all() or not (self.high - self.low).isfinite().all():
-            raise ValueError(f"bounds must be finite, low < high, got {self.low} and {self.high}")
-
-    def clip(self, actions: Tensor) -> Tensor:
-        """(..., A) clipped in place."""
-        low, high = self._numbers
-        return actions.clamp_(low, high)  # pyright: ignore[reportArgumentType]
-
-    @property
-    def middle(self) -> Tensor:
-        """(A,)."""
-        return (self.low + self.high) / 2
-
-    @property
-    def half_range(self) -> Tensor:
-        """(A,)."""
-        return (self.high - self.low) / 2
-
-    @cached_property
-    def _numbers(self) -> tuple[Tensor, Tensor] | tuple[float, float]:
-        """Plain numbers where all actions share them, which clip several times faster."""
-        if (self.low == self.low[0]).all() and (self.high == self.high[0]).all():
-            return float(self.low[0]), float(self.high[0])
-        return self.low, self.high
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -78,24 +46,20 @@ class Plan:
     Attributes:
         actions: (B, T, A), within the bounds; the best candidate that was ever scored.
         cost: (B,), the score of exactly these actions.
-        elites: (B, E, T, A), good candidates, best first, that may seed the next search.
         history: (iterations, B), the best score known after each iteration.
+        mean: (B, T, A), the mean of the last distribution.
+        elites: (B, E, T, A), good candidates, best first, that may seed the next search.
     """
 
     actions: Tensor
     cost: Tensor
-    elites: Tensor
     history: Tensor
+    mean: Tensor
+    elites: Tensor
 
 
 class ActionOptimizer(Protocol):
-    """Minimises a score over action sequences. It knows nothing of models, costs or environments.
-
-    Attributes:
-        num_elites: E, how many elites a plan carries.
-    """
-
-    num_elites: int
+    """Minimises a score over action sequences; knows nothing of models, costs, environments."""
 
     def optimize(
         self,

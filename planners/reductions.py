@@ -1,16 +1,18 @@
-"""How costs over time and over particles become one number, as named strategies."""
+"""How costs over time, and over particles, become one number: strategies with a name."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from torch import Tensor
 
+from planners.checks import check
+from world_models.registry import suggest
+
 Reduction = Callable[[Tensor], Tensor]
-"""Removes the last dimension."""
+"""Removes the last dimension. A NaN among the costs that it looks at makes its result NaN."""
 
 
 def last(costs: Tensor) -> Tensor:
@@ -35,22 +37,21 @@ def greatest(costs: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Discounted:
-    """Sum over time weighted by gamma^t, weights adding to 1.
+    """The mean over time weighted by gamma^t.
 
     Args:
-        gamma: in (0, 1].
+        gamma: in (0, 1]; 1 is the mean and 0, in the limit, the first step.
     """
 
     gamma: float
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.gamma <= 1.0:
-            raise ValueError(f"gamma must be in (0, 1], got {self.gamma}")
+        check("gamma", self.gamma, "in (0, 1]", 0 < self.gamma <= 1)
 
     def __call__(self, costs: Tensor) -> Tensor:
         """(..., T) -> (...)."""
-        steps = costs.new_tensor([self.gamma**t for t in range(costs.shape[-1])])
-        return costs @ (steps / steps.sum())
+        weights = costs.new_tensor([self.gamma**t for t in range(costs.shape[-1])])
+        return (costs * (weights / weights.sum())).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,13 @@ class CVaR:
     """Conditional value at risk: the mean of the worst particles (Rockafellar & Uryasev 2000).
 
     Args:
-        alpha: their share in [0, 1]; 1 is the mean and 0 the worst case.
+        alpha: their share in [0, 1], rounded up to whole particles; 1 is the mean, 0 the worst.
     """
 
     alpha: float
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.alpha <= 1.0:
-            raise ValueError(f"alpha must be in [0, 1], got {self.alpha}")
+        check("alpha", self.alpha, "in [0, 1]", 0 <= self.alpha <= 1)
 
     def __call__(self, costs: Tensor) -> Tensor:
         """(..., P) -> (...)."""
@@ -73,20 +73,39 @@ class CVaR:
         return costs.topk(count, dim=-1).values.mean(-1)
 
 
-TIME: dict[str, Reduction] = {"last": last, "mean": mean, "least": least, "greatest": greatest}
-RISK: dict[str, Reduction] = {"mean": mean, "best": least, "worst": greatest}
+Table = Mapping[str, Reduction | type[Discounted] | type[CVaR]]
+
+TIME: Table = {
+    "last": last,
+    "mean": mean,
+    "least": least,
+    "greatest": greatest,
+    "discounted": Discounted,
+}
+RISK: Table = {"mean": mean, "best": least, "worst": greatest, "cvar": CVaR}
 
 
-def named(name: str | Reduction, table: dict[str, Reduction]) -> Reduction:
-    """Looks a strategy up; one that is a function already is returned as it is.
+def named(spec: str | Reduction, table: Table) -> Reduction:
+    """The strategy that ``NAME`` or ``NAME:NUMBER`` stands for, such as ``last`` or ``cvar:0.2``.
+
+    A strategy itself is returned as it is.
 
     Raises:
-        ValueError: the name is not in the table.
+        ValueError: the table has no such name, or the number is missing, unwanted or out of range.
     """
-    if not isinstance(name, str):
-        return name
+    if not isinstance(spec, str):
+        return spec
+    name, _, number = spec.partition(":")
     if name not in table:
-        close = get_close_matches(name, table, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"unknown reduction {name!r}{hint} Choose from {', '.join(table)}")
-    return table[name]
+        raise ValueError(f"unknown reduction {name!r}; {suggest(name, table)}")
+    entry = table[name]
+    if not isinstance(entry, type):
+        if number:
+            raise ValueError(f"the reduction {name!r} takes no number, got {spec!r}")
+        return entry
+    try:
+        value = float(number)
+    except ValueError:
+        message = f"the reduction {name!r} is written '{name}:NUMBER', got {spec!r}"
+        raise ValueError(message) from None
+    return entry(value)

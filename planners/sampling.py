@@ -1,14 +1,15 @@
-"""Gaussian noise for candidates: one generator per problem, coloured over time, in mirrored pairs."""
+"""Gaussian noise for candidates: one generator per problem, coloured over time, mirrored."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 
 import torch
 from torch import Tensor
 
-_DRAWN_AT_ONCE = 1 << 18
+_DRAWN_AT_ONCE = 1 << 17
 
 
 def populations(
@@ -20,10 +21,10 @@ def populations(
 ) -> Iterator[Tensor]:
     """Yields the noise of every iteration: zero mean, unit variance at every time step.
 
-    Samples come in pairs z, -z: a population has its mean exactly in the middle, and half of the
-    drawing is saved (antithetic variates, Hammersley & Morton 1956). The noise of problem b depends
-    on ``generators[b]`` alone; it is drawn on the generator's device. For speed a problem's noise
-    is drawn for several iterations at once, up to 2^18 numbers.
+    The second half of a population mirrors the first: its mean is exactly in the middle, and half
+    of the drawing is saved (antithetic variates, Hammersley & Morton 1956). The noise of problem b
+    depends on ``generators[b]`` alone and is drawn on that generator's device, for speed for
+    several iterations at once, up to 2^17 numbers.
 
     Args:
         sizes: candidates S_i of each iteration.
@@ -35,28 +36,26 @@ def populations(
     Yields:
         (B, S_i, T * A).
     """
-    horizon, actions = like.shape[1:]
-    pairs = [(size + 1) // 2 for size in sizes]
-    together = max(1, _DRAWN_AT_ONCE // (max(pairs) * horizon * actions))
-    for first in range(0, len(sizes), together):
-        group = pairs[first : first + together]
-        noise = like.new_empty(len(like), sum(group), 2, horizon, actions)
-        for row, generator in zip(noise, generators, strict=True):
-            row[:, 0] = _coloured((horizon, sum(group), actions), exponent, generator, like.dtype)
-            torch.neg(row[:, 0], out=row[:, 1])
-        for offset, population in enumerate(noise.flatten(3).split(group, 1)):
-            if first + offset in centred:
-                population[:, 0, 0] = 0
-            yield population.flatten(1, 2)[:, : sizes[first + offset]]
+    first = 0
+    for size, count in _groups(sizes, like[0].numel()):
+        pairs = (size + 1) // 2
+        noise = like.new_empty(len(like), count, 2, pairs, *like.shape[1:])
+        for row, generator in zip(noise[:, :, 0], generators, strict=True):
+            row.copy_(_coloured(row.shape, exponent, generator, like.dtype))
+        torch.neg(noise[:, :, 0], out=noise[:, :, 1])
+        noise = noise.flatten(2, 3).flatten(3)[:, :, :size]
+        noise[:, [i for i in range(count) if first + i in centred], 0] = 0
+        yield from noise.unbind(1)
+        first += count
 
 
 def colouring(horizon: int, exponent: float) -> Tensor:
-    """The map L from white to coloured noise over time, (T, T) float64, unit norm rows.
+    """The map L from white to coloured noise over time, (T, T) float64 with rows of norm 1.
 
-    ``L @ z`` has the power spectrum f^-exponent over the frequencies of T steps, as the FFT method
-    of Timmer & Koenig (1995) has that iCEM uses (Pinneri et al. 2020); frequency 0 gets the power
-    of the lowest other one. One normalisation holds for all samples, which makes the variance 1 at
-    every time step for every horizon. At these lengths a product is faster than an FFT.
+    ``L @ z`` has the power spectrum f^-exponent over the frequencies of T steps, like the FFT
+    method of Timmer & Koenig (1995) that iCEM uses (Pinneri et al. 2020); frequency 0 gets the
+    power of the lowest other one. One normalisation holds for all samples, which makes the variance
+    1 at every time step for every horizon. At these lengths a product is faster than an FFT.
 
     Args:
         horizon: T, time steps.
@@ -69,17 +68,29 @@ def colouring(horizon: int, exponent: float) -> Tensor:
     return coloured / coloured.norm(dim=1, keepdim=True)
 
 
+def _groups(sizes: Sequence[int], numbers: int) -> Iterator[tuple[int, int]]:
+    """(S_i, how many iterations of this size are drawn together); a candidate is ``numbers``."""
+    for size, run in groupby(sizes):
+        left = len(list(run))
+        most = max(1, 2 * _DRAWN_AT_ONCE // (size * numbers))
+        while left:
+            count = min(left, most)
+            yield size, count
+            left -= count
+
+
 def _coloured(
-    shape: tuple[int, int, int], exponent: float, generator: torch.Generator, dtype: torch.dtype
+    shape: torch.Size, exponent: float, generator: torch.Generator, dtype: torch.dtype
 ) -> Tensor:
-    """(T, n, A) for the shape -> one problem's noise (n, T, A)."""
-    horizon, count, actions = shape
+    """One problem's noise, (n, pairs, T, A)."""
     device = generator.device
-    if exponent == 0 or horizon == 1:
-        return torch.randn(count, horizon, actions, generator=generator, device=device, dtype=dtype)
-    white = torch.randn(horizon, count * actions, generator=generator, device=device, dtype=dtype)
-    coloured = _colouring_on(horizon, exponent, device, dtype) @ white
-    return coloured.view(shape).transpose(0, 1)
+    white = torch.randn(shape, generator=generator, device=device, dtype=dtype)
+    if exponent == 0:
+        return white
+    # Time first: one product, of the same shape whoever shares the batch.
+    count, pairs, horizon, actions = shape
+    coloured = _colouring_on(horizon, exponent, device, dtype) @ white.view(horizon, -1)
+    return coloured.view(horizon, count, pairs, actions).movedim(0, 2)
 
 
 @lru_cache(maxsize=32)

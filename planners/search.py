@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Collection, Iterator, Sequence
 
 import torch
@@ -17,8 +18,8 @@ logger = logging.getLogger(__name__)
 class Search:
     """One optimisation under way. Time and action are one dimension here, T * A.
 
-    Nothing in it mixes problems, and every operation rounds the same for one problem as for many,
-    so that a plan is the same, bit by bit, whoever shares its batch.
+    Nothing in it mixes problems or adds up in an order that depends on their number, so that a plan
+    is the same, bit by bit, whoever shares its batch.
 
     Args:
         score: see ``ActionOptimizer.optimize``, as the others.
@@ -50,7 +51,7 @@ class Search:
         self._seeds = None if seeds is None else self._clip(seeds.flatten(2))
         self._scores: list[Tensor] = []
         self._least: list[Tensor] = []
-        self._found: list[Tensor] = []
+        self._elites: list[Tensor] = []
         self.mean = self._clip(init.flatten(1).unsqueeze(1))
         self.half_range = (self._high - self._low) / 2
 
@@ -62,8 +63,7 @@ class Search:
 
     def sample(self, mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
         """Candidates (B, S, T * A) = mean + std * noise, clipped to the bounds."""
-        # Not addcmul: whether that rounds once or twice depends on an element's place in memory.
-        return (noise * std).add_(mean).clamp_(self._low, self._high)
+        return torch.addcmul(mean, std, noise).clamp_(self._low, self._high)
 
     def evaluate(self, candidates: Tensor, keep: int) -> Tensor:
         """Scores candidates, the first time together with the seeds.
@@ -78,18 +78,19 @@ class Search:
         if self._seeds is not None:
             candidates = torch.cat([candidates, self._seeds], 1)
             self._seeds = None
-        scores = self._score(candidates.unflatten(2, self._shape))
-        if scores.shape != candidates.shape[:2]:
+        actions = candidates.view(len(candidates), -1, *self._shape)
+        scores = self._score(actions)
+        if scores.shape != actions.shape[:2]:
             raise ValueError(
-                f"score must map candidates (B, S, T, A) = {(*candidates.shape[:2], *self._shape)} "
-                f"to (B, S) = {tuple(candidates.shape[:2])}, got {tuple(scores.shape)}"
+                f"score must map candidates (B, S, T, A) = {tuple(actions.shape)} "
+                f"to (B, S) = {tuple(actions.shape[:2])}, got {tuple(scores.shape)}"
             )
         # topk puts NaN behind +inf.
         least, rows = scores.topk(keep, 1, largest=False)
         elites = candidates[self._problems, rows]
         self._scores.append(scores)
-        self._least.append(least[:, 0])
-        self._found.append(elites[:, 0])
+        self._least.append(least)
+        self._elites.append(elites)
         return elites
 
     def plan(self, mean: Tensor | None = None, elites: Tensor | None = None) -> Plan:
@@ -103,27 +104,27 @@ class Search:
             ValueError: no candidate of a problem scored below +inf.
         """
         scores = torch.cat(self._scores, 1)
+        least = torch.stack(self._least)[..., 0]
         invalid = int(scores.isnan().sum())
         if invalid:
             logger.warning("%d of %d candidates scored NaN", invalid, scores.numel())
-        least = torch.stack(self._least)
-        least = least.masked_fill(least.isnan(), torch.inf)
+            least = least.masked_fill(least.isnan(), torch.inf)
         cost, iteration = least.min(0)
-        if (cost == torch.inf).any():
-            failed = (cost == torch.inf).nonzero().flatten().tolist()
+        failed = [b for b, value in enumerate(cost.tolist()) if value == math.inf]
+        if failed:
             raise ValueError(
                 "every problem needs a candidate with a finite score, "
                 f"but all {scores.shape[1]} scored NaN or inf for problem {failed}"
             )
-        best = torch.stack(self._found, 1)[self._problems, iteration.unsqueeze(1)]
+        best = torch.stack([self._elites[i][b, 0] for b, i in enumerate(iteration.tolist())])
         mean = best if mean is None else mean
-        elites = best if elites is None else elites
+        elites = best.unsqueeze(1) if elites is None else elites
         return Plan(
             best.view_as(self._init),
             cost,
             least.cummin(0).values,
             mean.view_as(self._init),
-            elites.unflatten(2, self._shape),
+            elites.reshape(len(elites), -1, *self._shape),
         )
 
     def _clip(self, candidates: Tensor) -> Tensor:
@@ -142,12 +143,10 @@ def refit(elites: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[T
     Returns:
         The new mean and standard deviation, (B, 1, T * A) each.
     """
-    new_std, new_mean = torch.std_mean(elites, 1, correction=0, keepdim=True)
+    new_std, new_mean = torch.std_mean(elites, 1, unbiased=False, keepdim=True)
     if momentum == 0:
         return new_mean, new_std
-    # Not lerp, for the reason given in Search.sample.
-    fresh = 1 - momentum
-    return mean * momentum + new_mean * fresh, std * momentum + new_std * fresh
+    return new_mean.lerp(mean, momentum), new_std.lerp(std, momentum)
 
 
 def _check_inputs(

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 _LARGEST_DYNAMIC = 12
-_ENTRIES_AT_ONCE = 1 << 24
+_ENTRIES_AT_ONCE = 1 << 20
 
 
 def assign(cost: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from world_models.assignment import assign
+from world_models.device import resolve_device
 from world_models.model import WorldModel
 from world_models.simulator import Goal, Observation, Rollout
 from world_models.state import LatentState, Scene
@@ -18,23 +19,6 @@ logger = logging.getLogger(__name__)
 
 _PROBE_STEPS = 2
 _PRESENT = 0.5
-
-
-def select_device(name: str) -> torch.device:
-    """``auto`` takes CUDA, then MPS, then the CPU; any other name is torch's.
-
-    Raises:
-        ValueError: the device is unknown or not available here.
-    """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next((kind for kind, there in available.items() if there), "cpu"))
-    kind = name.split(":")[0]
-    if kind not in ("cpu", *available):
-        raise ValueError(f"unknown device {name!r}; choose from auto, cuda, mps, cpu")
-    if not available.get(kind, True):
-        raise ValueError(f"device {name!r} is not available here; choose auto or cpu")
-    return torch.device(name)
 
 
 class LatentSimulator:
@@ -64,7 +48,7 @@ class LatentSimulator:
             raise ValueError(f"particles and chunk must be >= 1, got {particles} and {chunk}")
         if precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision must be 'float32' or 'bfloat16', got {precision!r}")
-        self.device = select_device(device)
+        self.device = resolve_device(device)
         self.model = model.to(self.device).eval()
         self.context_length = model.context_length
         self.action_size = model.action_size
@@ -105,6 +89,9 @@ class LatentSimulator:
         area = start.masks.sum((-1, -2, -3))
         background = torch.zeros_like(area).scatter_(1, area.argmax(1, keepdim=True), 1.0)
         objects = present * (1.0 - background) * (1.0 - effector)
+        empty = int((objects.sum(1) == 0).sum())
+        if empty:
+            logger.warning("no object was found in %d of %d scenes", empty, len(objects))
         return Goal(view, assignment, objects, effector)
 
     def rollout(

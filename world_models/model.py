@@ -1,4 +1,4 @@
-"""The world-model contract: encode a context, step under actions, decode a scene, compute a loss."""
+"""The world-model contract: encode a context, step under actions, decode scenes, have a loss."""
 
 from __future__ import annotations
 
@@ -175,11 +175,13 @@ class WorldModel(nn.Module, ABC):
     def positions(self, state: LatentState) -> Tensor:
         """(N, K, 2): where each slot is seen, x right and y down in [0, 1] of the image.
 
-        By default the centre of mass of the decoded masks; a model that holds positions overrides it.
+        By default the centre of mass of the decoded masks; models that hold positions override it.
         """
         return mask_centroids(self.decode(state).masks)
 
-    def latent_loss(self, states: LatentState, actions: Tensor, objective: str, step: int) -> Losses:
+    def latent_loss(
+        self, states: LatentState, actions: Tensor, objective: str, step: int
+    ) -> Losses:
         """The loss of an objective that needs no frames, on states encoded once.
 
         Args:
@@ -219,9 +221,7 @@ class WorldModel(nn.Module, ABC):
         """Raises ValueError unless frames and actions are a context of this model."""
         size, count = self.image_size, self.action_size
         if frames.ndim != 5 or frames.shape[2:] != (3, size, size):
-            raise ValueError(
-                f"frames must be (N, T, 3, {size}, {size}), got {tuple(frames.shape)}"
-            )
+            raise ValueError(f"frames must be (N, T, 3, {size}, {size}), got {tuple(frames.shape)}")
         if not frames.is_floating_point():
             raise ValueError(f"frames must be floating point in [0, 1], got {frames.dtype}")
         wanted = (frames.shape[0], frames.shape[1] - 1, count)

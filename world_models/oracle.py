@@ -1,4 +1,4 @@
-"""OracleSimulator: the true physics behind the simulator interface, the ceiling of every benchmark."""
+"""OracleSimulator: the true physics behind the simulator interface, every benchmark's ceiling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator contract: what planners query, whether a learned model or the true physics answers."""
+"""The simulator contract: what planners query, be it a learned model or the true physics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from world_models.state import LatentState, Scene
 
 Observation = Mapping[str, Any]
-"""One environment's observation: the Dict space's arrays, and ``state`` for privileged simulators."""
+"""One environment's observation: the Dict space's arrays, and ``state`` for oracle simulators."""
 
 
 class Reader(Protocol):
@@ -34,7 +34,7 @@ class Reader(Protocol):
 
 
 class Rollout:
-    """Imagined states, read on first use: a cost on slots never decodes, two pixel costs decode once.
+    """Imagined states, read on first use: slot costs never decode, two pixel costs decode once.
 
     Args:
         state: tensors shaped (N, ...), N being the product of ``shape``.

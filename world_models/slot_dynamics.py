@@ -1,4 +1,4 @@
-"""slot_dynamics: slots with a place, discovered by attention and moved by a relational transformer."""
+"""slot_dynamics: slots with a place, found by attention and moved by a relational transformer."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class SlotDynamics(WorldModel):
     """An object-centric world model that trains on a CPU.
 
     Encoder as in SAVi (Kipf et al. 2022): an *initializer* seeds the slots in the first frame, a
-    *predictor* carries them to the next one and a *corrector*, slot attention in slot-centred frames
-    (Biza et al. 2023), refines them. Decoder: glimpses (Eslami et al. 2016). Dynamics: a relational
-    transformer that predicts the mean change of every slot and its variance.
+    *predictor* carries them to the next one and a *corrector*, slot attention in slot-centred
+    frames (Biza et al. 2023), refines them. Decoder: glimpses (Eslami et al. 2016). Dynamics: a
+    relational transformer that predicts the mean change of every slot and its variance.
 
     Two variances are kept apart, as in SDVAE (Emami et al. 2020): the *discovery* variance is a
     learned constant, used where slots are inferred; the *dynamics* variance is predicted and used
@@ -69,7 +69,7 @@ class SlotDynamics(WorldModel):
         dynamics_heads: its attention heads.
         first_iterations: attention rounds on the first frame.
         next_iterations: attention rounds on every other frame.
-        predictor: ``copy`` carries slots over as they are, ``dynamics`` steps them under the action.
+        predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action.
         pixel_std: standard deviation of the pixel likelihood.
         position_std: discovery standard deviation of positions, in image widths.
         best_of: rollouts sampled per clip of which the best counts (Bhattacharyya et al. 2018);
@@ -139,7 +139,12 @@ class SlotDynamics(WorldModel):
             content_size, num_slots, image_size, patch, object_extent, decoder_hidden
         )
         self.dynamics = RelationalDynamics(
-            content_size, action_size, dynamics_width, dynamics_layers, dynamics_heads, object_extent
+            content_size,
+            action_size,
+            dynamics_width,
+            dynamics_layers,
+            dynamics_heads,
+            object_extent,
         )
 
     @property
@@ -164,7 +169,7 @@ class SlotDynamics(WorldModel):
             states.append(state)
         return SlotState.stack(states, dim=1)
 
-    def step(self, state: LatentState, action: Tensor, noise: Tensor | None = None) -> SlotState:
+    def step(self, state: SlotState, action: Tensor, noise: Tensor | None = None) -> SlotState:
         """See the contract; ``noise`` is scaled by the dynamics' own standard deviation."""
         return self._step(state, action, noise)[0]
 
@@ -197,9 +202,7 @@ class SlotDynamics(WorldModel):
         terms = discovery.terms | imagined.terms | {"consistency": consistency.detach()}
         return Losses(total, terms)
 
-    def latent_loss(
-        self, states: SlotState, actions: Tensor, objective: str, step: int
-    ) -> Losses:
+    def latent_loss(self, states: SlotState, actions: Tensor, objective: str, step: int) -> Losses:
         """The ``dynamics`` objective: open-loop squared error and the variance's likelihood.
 
         The mean is trained by squared error alone, so that the variance cannot excuse it.
@@ -225,9 +228,7 @@ class SlotDynamics(WorldModel):
         error = torch.stack(errors, 1).mean(1).view(-1, rollouts).amin(1).mean()
         likelihood = torch.stack(likelihoods, 1).mean()
         total = 10.0 * error + 0.1 * likelihood
-        return Losses(
-            total, {"rollout_error": error.detach(), "dynamics_nll": likelihood.detach()}
-        )
+        return Losses(total, {"rollout_error": error.detach(), "dynamics_nll": likelihood.detach()})
 
     def trainable(self, objective: str) -> list[nn.Parameter]:
         """All parameters for ``joint``, the dynamics' or all the others for a single stage."""

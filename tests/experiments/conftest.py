@@ -56,3 +56,12 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [f"episodes={EPISODES}", f"length={LENGTH}", "workers=0", f"out={path}"]
     assert main(["collect", *words, f"output={folder / 'run'}"]) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def checkpoint(episodes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two training steps: it plans badly, but it plans."""
+    run = tmp_path_factory.mktemp("checkpoint") / "run"
+    words = [f"data.path={episodes}", "trainer.max_steps=2", "trainer.batch_size=2"]
+    assert main(["train", *words, "trainer.validation_clips=1", f"output={run}"]) == 0
+    return run

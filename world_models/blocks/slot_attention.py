@@ -34,7 +34,7 @@ class SlotAttention(nn.Module):
 
     Slots compete for tokens by content and by place: the logit of a token adds to the usual dot
     product a quadratic form, predicted from the slot, of the token's place in the slot's frame. A
-    slot's position is the centre of mass of its attention, so the module is translation-equivariant.
+    slot's position is the centre of mass of its attention: the module is translation-equivariant.
     Slot 0 is the background: its frame is the whole image and does not move.
 
     Args:
@@ -99,9 +99,7 @@ class SlotAttention(nn.Module):
             place_logits = (moments @ self.place_query(normed).unsqueeze(-1)).squeeze(-1)
             attention = (logits + self.movable * place_logits).softmax(1) + 1e-8
             weights = attention / attention.sum(-1, keepdim=True)
-            seen = weights @ values + self.place_value(
-                (weights.unsqueeze(2) @ moments).squeeze(2)
-            )
+            seen = weights @ values + self.place_value((weights.unsqueeze(2) @ moments).squeeze(2))
             position = position + self.movable * (weights @ grid - position)
             content = self.update(seen.flatten(0, 1), content.flatten(0, 1)).view_as(content)
             content = content + self.mlp(self.norm_update(content))

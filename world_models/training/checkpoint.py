@@ -21,9 +21,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from world_models.device import resolve_device
 from world_models.model import WorldModel
 from world_models.registry import build_model, model_config
-from world_models.training.device import resolve_device
 from world_models.training.locate import (
     CONFIG_FILE,
     WEIGHTS_FILE,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from world_models.data import Split, action_statistics
+from world_models.device import resolve_device
 from world_models.model import WorldModel
 from world_models.training import randomness
 from world_models.training.batches import Batch, stage_batches
@@ -21,7 +22,6 @@ from world_models.training.checkpoint import (
     save_checkpoint,
 )
 from world_models.training.config import TrainerConfig
-from world_models.training.device import resolve_device
 from world_models.training.interruption import Interruption
 from world_models.training.locate import settled
 from world_models.training.preflight import Resume, check_fit, earlier_run

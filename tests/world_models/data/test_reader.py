@@ -75,7 +75,8 @@ def test_the_scale_of_float_frames_is_one_choice_for_the_file(
     path = write_reference(tmp_path / "f.h5", clips, CONVERSIONS["float32 in 0..255"])
     with caplog.at_level(logging.INFO):
         file = EpisodeFile(path)
-    assert "0..255" in caplog.text and "maximum of 255" in caplog.text
+    assert "0..255" in caplog.text
+    assert "maximum of 255" in caplog.text
     np.testing.assert_array_equal(file.split("train").frames(2), clips["train"].frames[2])
 
 

@@ -1,0 +1,167 @@
+"""MPCAgent: finds its way, warm starts, keeps to its interval, and minds no neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from agent.mpc import MPCAgent
+from planners.cem import CEM
+from planners.costs import ObjectPosition
+from planners.objective import Objective, Term
+from planners.random_shooting import RandomShooting
+from tests.contracts.agent import AgentContract
+from world_models.simulator import Goal, Rollout
+from world_models.state import LatentState, Scene
+
+SPACE = spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+@dataclass(frozen=True)
+class Point(LatentState):
+    """A point that actions move by a tenth."""
+
+    place: torch.Tensor
+
+
+class PointSimulator:
+    """Knows the answer: places add up. Observations: ``place`` and ``goal``."""
+
+    context_length = 2
+    action_size = 2
+    device = torch.device("cpu")
+
+    def __init__(self):
+        self.contexts = []
+
+    def encode(self, histories, actions):
+        self.contexts.append(([[step["place"] for step in h] for h in histories], actions.copy()))
+        return Point(torch.tensor(np.stack([h[-1]["place"] for h in histories])).float())
+
+    def goal(self, state, observations):
+        goals = torch.tensor(np.stack([o["goal"] for o in observations])).float()
+        ones = torch.ones(len(goals), 1)
+        view = Rollout(Point(goals), (len(goals),), self)
+        return Goal(view, torch.zeros(len(goals), 1, dtype=torch.int64), ones, 0 * ones)
+
+    def rollout(self, state, actions, generators=None):
+        places = state.place[:, None, None] + 0.1 * actions.cumsum(2)
+        return Rollout(
+            Point(places.reshape(-1, 2)), (*actions.shape[:2], 1, actions.shape[2]), self
+        )
+
+    def slots(self, state):
+        return state.place.unsqueeze(1)
+
+    def positions(self, state):
+        return state.place.unsqueeze(1)
+
+    def decode(self, state):
+        return Scene(torch.zeros(len(state), 1, 3, 2, 2), torch.ones(len(state), 1, 1, 2, 2))
+
+
+def make(optimizer=None, **settings):
+    settings = {"horizon": 5, "replan_interval": 1, **settings}
+    optimizer = optimizer or CEM(samples=64, iterations=4, elites=8)
+    objective = Objective({"position": Term(ObjectPosition())})
+    simulator = PointSimulator()
+    return MPCAgent(simulator, objective, optimizer, SPACE, **settings), simulator
+
+
+def run(agent, places, goals, steps, seeds):
+    """The places after each step, (steps + 1, B, 2)."""
+    agent.reset(seeds)
+    places, trace = np.array(places, float), [np.array(places, float)]
+    for _ in range(steps):
+        observations = [{"place": p, "goal": g} for p, g in zip(places, goals, strict=True)]
+        actions = agent.act(observations, np.ones(len(places), bool))
+        assert actions.shape == (len(places), 2)
+        assert actions.dtype == np.float32
+        assert (np.abs(actions) <= 1).all()
+        places = places + 0.1 * actions
+        trace.append(places)
+    return np.stack(trace)
+
+
+class TestMPC(AgentContract):
+    space = SPACE
+
+    def make(self):
+        return make()[0]
+
+    def observations(self):
+        places = np.array([[0.2, 0.2], [0.5, 0.5], [0.8, 0.1]])
+        return [{"place": place, "goal": place[::-1] + 0.3} for place in places]
+
+
+def test_it_reaches_the_goal():
+    agent, _ = make()
+    goals = np.array([[0.6, 0.2], [0.3, 0.9]])
+    trace = run(agent, [[0.2, 0.2], [0.5, 0.5]], goals, 8, seeds=[0, 1])
+    assert np.abs(trace[-1] - goals).max() < 0.03
+
+
+def test_episodes_that_ended_are_left_out():
+    agent, simulator = make()
+    agent.reset([0, 1])
+    observations = [{"place": np.zeros(2), "goal": np.ones(2)}] * 2
+    agent.act(observations, np.array([True, True]))
+    actions = agent.act(observations, np.array([False, True]))
+    assert (actions[0] == 0).all()
+    assert (actions[1] != 0).any()
+    assert len(simulator.contexts[-1][0]) == 1
+
+
+def test_it_replans_at_its_interval_and_remembers_what_it_did():
+    agent, simulator = make(replan_interval=3)
+    trace = run(agent, [[0.2, 0.2]], np.array([[0.9, 0.9]]), 7, seeds=[0])
+    assert len(agent.plan_seconds) == 3
+    history, taken = simulator.contexts[1]
+    assert np.allclose(history[0], trace[2:4, 0])
+    assert np.allclose(0.1 * taken[0, 0], trace[3, 0] - trace[2, 0])
+    history, taken = simulator.contexts[0]
+    assert np.allclose(history[0], [trace[0, 0]] * 2)
+    assert (taken == 0).all()
+
+
+def test_a_warm_start_continues_the_last_plan():
+    goal = np.array([[0.9, 0.2]])
+    weak = RandomShooting(samples=2, iterations=1)
+    errors = []
+    for seed in range(20):
+        agent, _ = make(weak, horizon=6)
+        trace = run(agent, [[0.2, 0.2]], goal, 12, seeds=[seed])
+        errors.append(np.linalg.norm(trace[-1, 0] - goal[0]))
+    cold = []
+    for seed in range(20):
+        agent, _ = make(weak, horizon=6)
+        place = np.array([0.2, 0.2])
+        for step in range(12):
+            agent.reset([100 * seed + step])
+            action = agent.act([{"place": place, "goal": goal[0]}], np.ones(1, bool))
+            place = place + 0.1 * action[0]
+        cold.append(np.linalg.norm(place - goal[0]))
+    assert np.median(errors) < np.median(cold)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"horizon": 2, "replan_interval": 3}, "horizon=2 and replan_interval=3"),
+        ({"replan_interval": 0}, "replan_interval"),
+    ],
+)
+def test_wrong_settings_are_explained(settings, message):
+    with pytest.raises(ValueError, match=message):
+        make(**settings)
+
+
+def test_another_action_size_is_refused():
+    space = spaces.Box(-1.0, 1.0, (3,), np.float32)
+    objective = Objective({"position": Term(ObjectPosition())})
+    with pytest.raises(ValueError, match="actions of size 2"):
+        MPCAgent(PointSimulator(), objective, CEM(), space, horizon=3)

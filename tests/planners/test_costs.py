@@ -1,0 +1,211 @@
+"""Costs against values worked out by hand or by loops."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+from torch.testing import assert_close
+
+from planners.costs import (
+    Approach,
+    Cost,
+    LatentDistance,
+    ObjectPosition,
+    PixelDistance,
+    SlotMatching,
+)
+from tests.planners.imagined import SHAPE, SIZE, SLOTS, GivenReader, goal, rollout
+from world_models.simulator import Goal, Rollout
+
+ASSIGNMENT = [2, 0, 3, 1]
+OBJECTS, EFFECTOR = [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]
+COSTS: list[Cost] = [
+    SlotMatching(),
+    SlotMatching(positions_weight=2.0),
+    LatentDistance(),
+    PixelDistance(),
+    ObjectPosition(),
+    ObjectPosition("max"),
+    Approach(),
+    Approach(standoff=0.1, tolerance=0.05),
+]
+
+
+@pytest.fixture
+def imagined() -> Rollout:
+    return rollout()
+
+
+@pytest.fixture
+def aim() -> Goal:
+    return goal(rollout(SHAPE[:1], seed=1), ASSIGNMENT, OBJECTS, EFFECTOR)
+
+
+def reached(aim: Goal) -> Rollout:
+    """Every state is the goal's, its slots in the start's order."""
+
+    def spread(tensor: Tensor) -> Tensor:
+        return tensor[:, None, None, None].expand(*SHAPE, *tensor.shape[1:])
+
+    return rollout(
+        slots=spread(aim.view.slots[:, ASSIGNMENT]),
+        positions=spread(aim.positions),
+        frames=spread(aim.view.frames),
+    )
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=str)
+class TestEveryCost:
+    def test_is_zero_at_the_goal_and_positive_elsewhere(
+        self, cost: Cost, imagined: Rollout, aim: Goal
+    ) -> None:
+        assert_close(cost(reached(aim), aim), torch.zeros(SHAPE))
+        away = cost(imagined, aim)
+        assert away.shape == SHAPE
+        assert (away > 0).all()
+
+    def test_does_not_depend_on_who_shares_the_batch(
+        self, cost: Cost, imagined: Rollout, aim: Goal
+    ) -> None:
+        together = cost(imagined, aim)
+        for b in range(SHAPE[0]):
+            alone = rollout(
+                (1, *SHAPE[1:]),
+                slots=imagined.slots[b : b + 1],
+                positions=imagined.positions[b : b + 1],
+                frames=imagined.frames[b : b + 1],
+            )
+            assert torch.equal(cost(alone, aim.index(torch.tensor([b]))), together[b : b + 1])
+
+    def test_a_state_that_is_nan_spoils_its_own_cost_alone(
+        self, cost: Cost, imagined: Rollout, aim: Goal
+    ) -> None:
+        expected = cost(imagined, aim)
+        broken = [t.clone() for t in (imagined.slots, imagined.positions, imagined.frames)]
+        for tensor in broken:
+            tensor[0, 1, 1, 2] = torch.nan
+        found = cost(rollout(slots=broken[0], positions=broken[1], frames=broken[2]), aim)
+        assert found.isnan().nonzero().tolist() == [[0, 1, 1, 2]]
+        expected[0, 1, 1, 2] = torch.nan
+        assert_close(found, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("weight", [0.0, 3.0])
+def test_slot_matching_is_the_best_assignment(imagined: Rollout, aim: Goal, weight: float) -> None:
+    found = SlotMatching(positions_weight=weight)(imagined, aim)
+    for index in ((0, 1, 0, 3), (1, 2, 1, 0)):
+        slots, there = imagined.slots[index], aim.view.slots[index[0]]
+        distance = (slots[:, None] - there[None]).square().mean(-1)
+        offsets = imagined.positions[index][:, None] - aim.view.positions[index[0]][None]
+        distance = distance + weight * offsets.square().mean(-1)
+        rows, columns = linear_sum_assignment(distance.numpy())
+        assert_close(found[index], distance[rows, columns].mean())
+
+
+def test_slot_matching_ignores_the_order_of_slots_and_latent_distance_does_not(
+    imagined: Rollout, aim: Goal
+) -> None:
+    shuffled = rollout(slots=imagined.slots[..., [3, 1, 0, 2], :])
+    assert_close(SlotMatching()(shuffled, aim), SlotMatching()(imagined, aim))
+    assert not torch.allclose(LatentDistance()(shuffled, aim), LatentDistance()(imagined, aim))
+
+
+def test_slot_matching_is_exact_where_slots_are_large_and_close() -> None:
+    """Differences of squared norms would cancel to noise here."""
+    there = 100 + torch.rand(1, SLOTS, SIZE, generator=torch.Generator().manual_seed(0))
+    near = (there + 1e-3)[:, None, None, None]
+    aim = goal(rollout((1,), slots=there), ASSIGNMENT, OBJECTS, EFFECTOR)
+    cost = SlotMatching()(rollout((1, 1, 1, 1), slots=near), aim)
+    assert_close(cost, torch.full_like(cost, 1e-6), rtol=0.05, atol=0)
+
+
+def test_latent_distance_follows_the_assignment(imagined: Rollout, aim: Goal) -> None:
+    found = LatentDistance()(imagined, aim)
+    expected = (imagined.slots[1, 2, 0, 1] - aim.view.slots[1, ASSIGNMENT]).square().mean()
+    assert_close(found[1, 2, 0, 1], expected)
+
+
+def test_pixel_distance_is_a_mean_squared_error(aim: Goal) -> None:
+    frames = (aim.view.frames + 0.5)[:, None, None, None].expand(*SHAPE, -1, -1, -1)
+    assert_close(PixelDistance()(rollout(frames=frames), aim), torch.full(SHAPE, 0.25))
+
+
+def test_only_pixel_costs_decode() -> None:
+    for cost in COSTS:
+        reader = GivenReader()
+        imagined = rollout(reader=reader)
+        aim = goal(rollout(SHAPE[:1], reader=reader), ASSIGNMENT, OBJECTS, EFFECTOR)
+        cost(imagined, aim)
+        assert (reader.decoded > 0) == isinstance(cost, PixelDistance)
+
+
+def line(*places: float) -> Tensor:
+    """Slots at (place, 0.5): positions (1, K, 2)."""
+    return torch.tensor([[[place, 0.5] for place in places]])
+
+
+def single(start: Tensor, end: Tensor, objects: list[float]) -> tuple[Rollout, Goal]:
+    """One state with slots at ``start``; the goal has them at ``end`` in reverse order."""
+    imagined = rollout((1, 1, 1, 1), positions=start[:, None, None, None])
+    view = rollout((1,), positions=end.flip(1))
+    return imagined, goal(view, [3, 2, 1, 0], objects, [0.0, 0.0, 1.0, 0.0])
+
+
+def test_object_position_reads_the_objects_alone() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.0), line(0.4, 0.3, 0.0, 1.0)
+    arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    assert_close(ObjectPosition()(*arguments).item(), (0.09 + 0.01) / 2)
+    assert_close(ObjectPosition("max")(*arguments).item(), 0.09)
+    arguments = single(start, end, [0.0, 1.0, 0.0, 0.0])
+    assert_close(ObjectPosition()(*arguments).item(), 0.01)
+
+
+def test_approach_draws_the_effector_to_the_object_furthest_from_its_goal() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.0), line(0.4, 0.3, 0.0, 1.0)
+    arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    assert_close(Approach()(*arguments).item(), 0.8**2)
+    # The slot that is neither object nor effector is further, and left out.
+    arguments = single(start, end, [0.0, 1.0, 0.0, 0.0])
+    assert_close(Approach()(*arguments).item(), 0.7**2)
+
+
+def test_approach_can_lead_behind_the_object() -> None:
+    start, end = line(0.5, 0.2, 0.9, 0.0), line(0.8, 0.2, 0.0, 1.0)
+    arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    assert_close(Approach(standoff=0.1)(*arguments).item(), 0.5**2)
+
+
+def test_approach_lets_go_where_every_object_is_at_its_goal() -> None:
+    start, end = line(0.5, 0.2, 0.9, 0.0), line(0.55, 0.2, 0.0, 1.0)
+    arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    assert Approach(tolerance=0.06)(*arguments).item() == 0
+    assert Approach(tolerance=0.04)(*arguments).item() > 0
+    assert Approach()(*single(end, end, [1.0, 1.0, 0.0, 0.0])).item() == 0
+
+
+@pytest.mark.parametrize("cost", [ObjectPosition(), Approach()], ids=str)
+def test_positions_need_an_object(cost: Cost, imagined: Rollout, aim: Goal) -> None:
+    objects = aim.objects.clone()
+    objects[1] = 0
+    empty = Goal(aim.view, aim.assignment, objects, aim.effector)
+    with pytest.raises(ValueError, match=r"an object to place, found none in problem \[1\]"):
+        cost(imagined, empty)
+
+
+def test_approach_needs_an_effector(imagined: Rollout, aim: Goal) -> None:
+    nobody = Goal(aim.view, aim.assignment, aim.objects, torch.zeros_like(aim.effector))
+    with pytest.raises(ValueError, match=r"an effector, found none in problem \[0, 1\]"):
+        Approach()(imagined, nobody)
+
+
+def test_bad_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="positions_weight must be at least 0, got -1"):
+        SlotMatching(positions_weight=-1)
+    with pytest.raises(ValueError, match="standoff must be at least 0, got -1"):
+        Approach(standoff=-1)
+    with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):
+        Approach(tolerance=-1)
+    with pytest.raises(ValueError, match="unknown reduction 'maxi'; did you mean 'max'"):
+        ObjectPosition(reduction="maxi")

@@ -1,0 +1,180 @@
+"""LatentSimulator: the simulator contract, chunks, particles, roles of slots, bad input."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+import envs  # noqa: F401
+from tests.contracts.simulator import SimulatorContract
+from world_models.device import resolve_device
+from world_models.latent import LatentSimulator
+from world_models.model import Losses, WorldModel
+from world_models.registry import build_model
+from world_models.state import LatentState, Scene
+
+
+@cache
+def model():
+    torch.manual_seed(0)
+    built = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5)
+    with torch.no_grad():  # an untrained model predicts no change
+        built.get_submodule("dynamics.change").weight.normal_(0.0, 0.05)
+    return built
+
+
+@cache
+def images():
+    env = gym.make("armillary/PushBlocks-v0")
+    return [env.reset(seed=seed)[0] for seed in range(3)]
+
+
+class TestMean(SimulatorContract):
+    def make(self):
+        return LatentSimulator(model(), "cpu")
+
+    def observations(self):
+        return images()
+
+    def test_chunks_change_nothing(self, simulator, actions):
+        chunked = LatentSimulator(model(), "cpu", chunk=5)
+        expected = self.rolled(simulator, self.observations(), actions)
+        rollout = self.rolled(chunked, self.observations(), actions)
+        assert torch.allclose(rollout.slots, expected.slots, atol=1e-5)
+        assert torch.allclose(rollout.frames, expected.frames, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        "image", [np.zeros((64, 64, 3), np.uint8), np.zeros((32, 32, 3), np.float32)]
+    )
+    def test_other_frames_are_refused(self, simulator, image):
+        with pytest.raises(ValueError, match=r"uint8 images \(32, 32, 3\), got"):
+            self.encoded(simulator, [{"image": image}])
+
+
+class TestParticles(SimulatorContract):
+    def make(self):
+        return LatentSimulator(model(), "cpu", particles=3)
+
+    def observations(self):
+        return images()
+
+    def test_particles_differ_and_chunks_do_not_matter(self, simulator, actions):
+        rollout = self.rolled(simulator, self.observations(), actions)
+        assert rollout.shape[2] == 3
+        assert (rollout.slots[:, :, 0] - rollout.slots[:, :, 1]).abs().max() > 1e-3
+        chunked = LatentSimulator(model(), "cpu", particles=3, chunk=7)
+        again = self.rolled(chunked, self.observations(), actions)
+        assert torch.allclose(rollout.slots, again.slots, atol=1e-5)
+
+    def test_generators_are_needed(self, simulator, actions):
+        state = self.encoded(simulator, self.observations())
+        with pytest.raises(ValueError, match="one generator per problem"):
+            simulator.rollout(state, actions)
+
+
+@dataclass(frozen=True)
+class DotState(LatentState):
+    """Positions of three coloured dots and a background."""
+
+    position: torch.Tensor
+
+
+class Dots(WorldModel):
+    """A model with known answers: the action moves the dot in slot 2; a square of 8 px is seen."""
+
+    COLORS = torch.tensor([[1.0, 1, 1], [1, 0, 0], [0, 0, 0], [0, 0, 1]])
+
+    def __init__(self):
+        super().__init__(
+            image_size=32,
+            action_size=2,
+            context_length=1,
+            num_slots=4,
+            slot_size=2,
+            noise_shape=(),
+        )
+
+    def filter(self, frames, actions):
+        flat = frames.flatten(0, 1)
+        places = [torch.full((len(flat), 2), 0.5)]
+        grid = (torch.arange(32) + 0.5) / 32
+        for color in self.COLORS[1:]:
+            seen = (flat - color[:, None, None]).abs().sum(1) < 0.1
+            mass = seen.sum((1, 2)).unsqueeze(1)
+            x = (seen.sum(1) * grid).sum(1, keepdim=True) / mass
+            y = (seen.sum(2) * grid).sum(1, keepdim=True) / mass
+            places.append(torch.cat([x, y], 1))
+        return DotState(torch.stack(places, 1).unflatten(0, frames.shape[:2]))
+
+    def step(self, state, action, noise=None):
+        position = state.position.clone()
+        position[:, 2] += 0.1 * action
+        return DotState(position)
+
+    def slots(self, state):
+        return state.position
+
+    def decode(self, state):
+        grid = (torch.arange(32) + 0.5) / 32
+        offset = state.position[..., None, None] - torch.stack(
+            torch.meshgrid(grid, grid, indexing="xy")
+        )
+        inside = (offset.abs().amax(2) < 0.125).float()
+        inside[:, 0] = 1.0 - inside[:, 1:].amax(1)
+        components = self.COLORS[None, :, :, None, None].expand(len(inside), -1, -1, 32, 32)
+        return Scene(components, inside.unsqueeze(2))
+
+    def loss(self, window, objective, step):
+        return Losses(torch.zeros(()))
+
+
+def test_slots_are_given_their_roles_and_matched_by_looks():
+    places = torch.tensor([[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75], [0.25, 0.75]]])
+    goals = torch.tensor([[[0.5, 0.5], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75]]])
+    dots = Dots()
+
+    def draw(position):
+        frame = dots.decode(DotState(position)).frames[0]
+        return (frame * 255).byte().permute(1, 2, 0).numpy()
+
+    simulator = LatentSimulator(dots, "cpu")
+    observation = {"image": draw(places), "goal_image": draw(goals)}
+    state = simulator.encode([[observation]], np.zeros((1, 0, 2), np.float32))
+    goal = simulator.goal(state, [observation])
+    assert goal.effector.tolist() == [[0, 0, 1, 0]]
+    assert goal.objects.tolist() == [[0, 1, 0, 1]]
+    assert torch.allclose(goal.positions[0, 1], goals[0, 1], atol=0.01)
+    assert torch.allclose(goal.positions[0, 3], goals[0, 3], atol=0.01)
+
+
+def test_devices_are_checked():
+    assert resolve_device("auto").type in ("cpu", "cuda", "mps")
+    with pytest.raises(ValueError, match="unknown device 'gpu'; choose from auto, cpu, cuda, mps"):
+        LatentSimulator(model(), "gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="has no device 'cuda'"):
+            LatentSimulator(model(), "cuda")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"particles": 0}, "particles and chunk"),
+        ({"precision": "float16"}, "'float32' or 'bfloat16'"),
+    ],
+)
+def test_wrong_settings_are_explained(settings, message):
+    with pytest.raises(ValueError, match=message):
+        LatentSimulator(model(), "cpu", **settings)
+
+
+def test_bfloat16_is_close():
+    exact = LatentSimulator(model(), "cpu")
+    rough = LatentSimulator(model(), "cpu", precision="bfloat16")
+    suite = TestMean()
+    actions = torch.zeros(3, 2, 2, 2)
+    expected = suite.rolled(exact, images(), actions).positions
+    assert torch.allclose(suite.rolled(rough, images(), actions).positions, expected, atol=0.05)

@@ -1,0 +1,167 @@
+"""slot_dynamics: the world-model contract, and what its structure promises."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.contracts.world_model import WorldModelContract
+from world_models.blocks.initializer import FarthestPointInitializer
+from world_models.model import Window
+from world_models.registry import build_model
+from world_models.slot_dynamics import SlotDynamics, SlotState
+
+SMALL = {"image_size": 32, "action_size": 2, "num_slots": 4, "content_size": 8}
+
+
+def small(**changes) -> SlotDynamics:
+    torch.manual_seed(0)
+    model = build_model("slot_dynamics", **{**SMALL, **changes})
+    assert isinstance(model, SlotDynamics)
+    return model
+
+
+class TestSlotDynamics(WorldModelContract):
+    def make(self):
+        return small()
+
+
+class TestDynamicsAsPredictor(WorldModelContract):
+    def make(self):
+        return small(predictor="dynamics", best_of=3, image_size=64)
+
+
+def discs(*centres, size=32, radius=0.1):
+    """(1, 3, size, size): discs of different colours at (x, y) on white."""
+    grid = (torch.arange(size) + 0.5) / size
+    x, y = torch.meshgrid(grid, grid, indexing="xy")
+    frame = torch.ones(3, size, size)
+    colors = [(1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, 0.6, 0.0), (0.0, 0.0, 0.0)]
+    for (cx, cy), color in zip(centres, colors, strict=False):
+        inside = (x - cx).square() + (y - cy).square() < radius**2
+        frame[:, inside] = torch.tensor(color).unsqueeze(1)
+    return frame.unsqueeze(0)
+
+
+def test_every_object_gets_a_seed_of_its_own():
+    centres = [(0.2, 0.3), (0.7, 0.25), (0.5, 0.8), (0.45, 0.35)]
+    seeds = FarthestPointInitializer(5)(discs(*centres))[0]
+    nearest = torch.cdist(torch.tensor(centres), seeds).min(1)
+    assert (nearest.values < 0.12).all()
+    assert sorted(nearest.indices.tolist()) == [1, 2, 3, 4]
+
+
+def test_dynamics_treats_objects_alike_in_any_order():
+    model = small().eval()
+    with torch.no_grad():
+        model.dynamics.change.weight.normal_()
+    state = SlotState(torch.randn(2, 4, 8), torch.rand(2, 4, 2), torch.randn(2, 4, 2))
+    action, order = torch.randn(2, 2), [0, 3, 1, 2]
+    with torch.no_grad():
+        expected = model.step(state, action).map(lambda tensor: tensor[:, order])
+        actual = model.step(state.map(lambda tensor: tensor[:, order]), action)
+    for name, tensor in expected.tensors().items():
+        assert torch.allclose(getattr(actual, name), tensor, atol=1e-5)
+
+
+def test_the_background_is_carried_over():
+    model = small().eval()
+    with torch.no_grad():
+        model.dynamics.change.weight.normal_()
+        state = model.encode(discs((0.3, 0.3), (0.7, 0.7)).unsqueeze(1), torch.zeros(1, 0, 2))
+        after = model.step(state, torch.ones(1, 2), torch.randn(1, *model.noise_shape))
+    assert torch.equal(after.content[:, 0], state.content[:, 0])
+    assert torch.equal(after.position[:, 0], state.position[:, 0])
+    assert (after.position[:, 1:] - state.position[:, 1:]).abs().max() > 0
+
+
+def test_a_decoded_object_moves_with_its_position():
+    model = small().eval()
+    content = torch.randn(1, 4, 8)
+    left = torch.tensor([[[0.5, 0.5], [0.25, 0.5], [0.9, 0.9], [0.9, 0.1]]])
+    right = left.clone()
+    right[0, 1, 0] += 8 / 32
+    with torch.no_grad():
+        before = model.decode(SlotState(content, left, torch.zeros_like(left))).components[0, 1]
+        after = model.decode(SlotState(content, right, torch.zeros_like(left))).components[0, 1]
+    assert torch.allclose(before[:, :, 2:14], after[:, :, 10:22], atol=1e-5)
+
+
+def test_stages_train_their_own_parameters():
+    model = small()
+    window = Window(torch.rand(2, 3, 3, 32, 32), torch.randn(2, 2, 2), torch.zeros(2, 3, 0, 0))
+    model.loss(window, "dynamics", 0).total.backward()
+    touched = {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None}
+    assert touched == {"dynamics"}
+    model.zero_grad()
+    model.loss(window, "discovery", 0).total.backward()
+    touched = {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None}
+    assert "dynamics" not in touched
+    assert {"encoder", "corrector", "decoder", "discovery_scale"} <= touched
+
+
+def test_discovery_and_dynamics_variances_are_apart():
+    model = small()
+    window = Window(torch.rand(2, 3, 3, 32, 32), torch.randn(2, 2, 2), torch.zeros(2, 3, 0, 0))
+    model.loss(window, "dynamics", 0).total.backward()
+    assert model.discovery_scale.grad is None
+    scale = model.dynamics.scale[0].weight.grad
+    assert scale is not None
+    assert scale.abs().sum() > 0
+
+
+def test_the_best_of_many_rollouts_is_no_worse_than_the_only_one():
+    model = small(best_of=1)
+    torch.manual_seed(1)
+    states = SlotState(torch.randn(8, 4, 4, 8), torch.rand(8, 4, 4, 2), torch.zeros(8, 4, 4, 2))
+    actions = torch.randn(8, 3, 2)
+    errors = {}
+    with torch.no_grad():
+        for count in (2, 32):
+            model.best_of = count
+            draws = [
+                model.latent_loss(states, actions, "dynamics", 0).terms["rollout_error"]
+                for _ in range(5)
+            ]
+            errors[count] = torch.stack(draws).mean()
+    assert errors[32] < errors[2]
+
+
+def test_it_discovers_and_reconstructs_within_seconds():
+    """Two discs on white: 60 steps of discovery find them."""
+    model = small(num_slots=3, content_size=16)
+    generator = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(model.trainable("discovery"), lr=2e-3)
+
+    def batch(count):
+        places = 0.2 + 0.6 * torch.rand(count, 2, 2, generator=generator)
+        places[:, 1, 0] = (places[:, 0, 0] + 0.45) % 0.8 + 0.1
+        frames = torch.stack([discs(*p.tolist()) for p in places])
+        return places, Window(frames, torch.zeros(count, 0, 2), torch.zeros(count, 1, 0, 0))
+
+    for _ in range(60):
+        optimizer.zero_grad()
+        model.loss(batch(16)[1], "discovery", 0).total.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+        optimizer.step()
+    places, window = batch(16)
+    with torch.no_grad():
+        state = model.eval().encode(window.frames, window.actions)
+        error = (model.decode(state).frames - window.frames[:, 0]).square().mean()
+    blank = (window.frames.mean((0, 1), keepdim=True) - window.frames).square().mean()
+    assert error < 0.5 * blank
+    offsets = torch.cdist(places, state.position[:, 1:]).min(-1).values
+    assert offsets.median() < 0.09
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image_size": 40}, "multiple of 16"),
+        ({"num_slots": 1}, "num_slots"),
+        ({"predictor": "linear"}, "'copy' or 'dynamics'"),
+    ],
+)
+def test_wrong_hyperparameters_are_explained(changes, message):
+    with pytest.raises(ValueError, match=message):
+        small(**changes)
