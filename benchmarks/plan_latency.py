@@ -11,6 +11,7 @@ import time
 
 import gymnasium as gym
 import numpy as np
+from gymnasium import spaces
 
 import envs  # noqa: F401  registers the task
 from agent.mpc import MPCAgent
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     env = gym.make("armillary/PushBlocks-v0")
+    assert isinstance(env.action_space, spaces.Box)
     simulator = LatentSimulator(load_model(arguments.checkpoint), arguments.device)
     search = CEM(samples=arguments.samples, iterations=arguments.iterations, elites=30)
     print(f"{'objective':18}{'median s':>10}{'least s':>9}{'greatest s':>11}")

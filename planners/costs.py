@@ -86,7 +86,11 @@ class ObjectPosition:
         """See ``Cost``. Raises ValueError for models that do not segment."""
         objects = _over_rollout(_present(goal.objects, "object to place"))
         distance = _to_goal(rollout, goal).square().sum(-1) * objects
-        return distance.amax(-1) if self.reduction == "max" else distance.sum(-1) / objects.sum(-1).clamp_min(1.0)
+        return (
+            distance.amax(-1)
+            if self.reduction == "max"
+            else distance.sum(-1) / objects.sum(-1).clamp_min(1.0)
+        )
 
 
 @dataclass(frozen=True)

@@ -186,18 +186,21 @@ def test_approach_lets_go_where_every_object_is_at_its_goal() -> None:
 
 
 @pytest.mark.parametrize("cost", [ObjectPosition(), Approach()], ids=str)
-def test_positions_need_an_object(cost: Cost, imagined: Rollout, aim: Goal) -> None:
+def test_a_problem_without_objects_costs_nothing(cost: Cost, imagined: Rollout, aim: Goal) -> None:
     objects = aim.objects.clone()
     objects[1] = 0
-    empty = Goal(aim.view, aim.assignment, objects, aim.effector)
-    with pytest.raises(ValueError, match=r"an object to place, found none in problem \[1\]"):
-        cost(imagined, empty)
+    costs = cost(imagined, Goal(aim.view, aim.assignment, objects, aim.effector))
+    assert (costs[1] == 0).all()
+    assert torch.equal(costs[0], cost(imagined, aim)[0])
+    assert (costs[0] > 0).all()
 
 
-def test_approach_needs_an_effector(imagined: Rollout, aim: Goal) -> None:
-    nobody = Goal(aim.view, aim.assignment, aim.objects, torch.zeros_like(aim.effector))
-    with pytest.raises(ValueError, match=r"an effector, found none in problem \[0, 1\]"):
-        Approach()(imagined, nobody)
+@pytest.mark.parametrize("cost", [ObjectPosition(), Approach()], ids=str)
+def test_positions_need_a_model_that_segments(cost: Cost, imagined: Rollout, aim: Goal) -> None:
+    nothing = torch.zeros(SHAPE[0], 1)
+    whole = Goal(aim.view, aim.assignment[:, :1], nothing, nothing)
+    with pytest.raises(ValueError, match="sees every scene as one slot; take the latent or"):
+        cost(imagined, whole)
 
 
 def test_bad_settings_are_refused() -> None:
