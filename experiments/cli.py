@@ -10,10 +10,11 @@ from omegaconf import OmegaConf
 
 from experiments.config import compose, require, verbs
 from experiments.console import messages
-from experiments.errors import RunError, UsageError, suggest
+from experiments.errors import RunError, UsageError
 from experiments.provenance import package_version
 from experiments.run_directory import recorded
 from experiments.usage import help_of, overview
+from world_models.suggestions import suggest
 
 MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 

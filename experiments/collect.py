@@ -17,8 +17,9 @@ from rich.table import Table
 from experiments.config import to_dict
 from experiments.console import counting, results
 from experiments.episodes import Recipe, Recording, record
-from experiments.errors import UsageError, suggest
+from experiments.errors import UsageError
 from world_models.data import EpisodeFile, EpisodeWriter, Provenance
+from world_models.suggestions import suggest
 
 log = logging.getLogger(__name__)
 

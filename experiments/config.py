@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 import experiments.conf
-from experiments.errors import UsageError, suggest
+from experiments.errors import UsageError
+from world_models.suggestions import suggest
 
 CONF = Path(str(experiments.conf.__file__)).parent
 

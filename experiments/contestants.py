@@ -14,10 +14,11 @@ from agent.agent import Agent, NoopAgent, RandomAgent
 from agent.mpc import MPCAgent
 from envs.wrappers import PrivilegedState
 from experiments.config import build, to_dict
-from experiments.errors import UsageError, suggest
+from experiments.errors import UsageError
 from experiments.tasks import make_environment
 from world_models.oracle import OracleSimulator
 from world_models.simulator import Simulator
+from world_models.suggestions import suggest
 from world_models.training.checkpoint import load_model
 from world_models.training.locate import bundled_checkpoints
 

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from planners.checks import check
 from world_models.assignment import least_total
-from world_models.registry import suggest
 from world_models.simulator import Goal, Rollout
+from world_models.suggestions import suggest
 
 
 class Cost(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from planners.checks import check
-from world_models.registry import suggest
+from world_models.suggestions import suggest
 
 Reduction = Callable[[Tensor], Tensor]
 """Removes the last dimension. A NaN among the costs that it looks at makes its result NaN."""

@@ -6,13 +6,13 @@ import importlib
 import inspect
 import json
 import pkgutil
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
 import world_models
 from world_models.model import WorldModel
+from world_models.suggestions import suggest
 
 Model = TypeVar("Model", bound=type[WorldModel])
 
@@ -85,14 +85,6 @@ def model_config(model: WorldModel) -> dict[str, Any]:
             "known; construct it with build_model(name, **hyperparameters)"
         )
     return config
-
-
-def suggest(name: str, valid: Iterable[str]) -> str:
-    """The end of an error message: the nearest valid name, if any is near, and all valid names."""
-    choices = sorted(valid)
-    nearest = get_close_matches(name, choices, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{hint}choose from {', '.join(choices) or '(none)'}"
 
 
 def _path(model_class: type[WorldModel]) -> str:

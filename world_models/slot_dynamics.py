@@ -213,7 +213,7 @@ class SlotDynamics(WorldModel):
         start = states.map(lambda tensor: tensor[:, 0]).repeat(rollouts)
         repeated = actions.repeat_interleave(rollouts, 0)
         target = self.slots(states).repeat_interleave(rollouts, 0)
-        state, errors, likelihoods = start, [], []
+        state, errors, likelihood = start, [], target.new_zeros(())
         for t in range(actions.shape[1]):
             noise = None
             if rollouts > 1:
@@ -222,11 +222,11 @@ class SlotDynamics(WorldModel):
             error = (self.slots(state) - target[:, t + 1])[:, 1:]
             content, position = error.square().split([error.shape[-1] - 2, 2], -1)
             errors.append(content.mean((-1, -2)) + position.mean((-1, -2)))
-            std = self.dynamics.std(nodes.detach())
-            scaled = error.detach() / std
-            likelihoods.append((0.5 * scaled.square() + std.log()).mean((-1, -2)))
+            if t == 0:  # the only step that starts from a posterior, so its error is one step's
+                std = self.dynamics.std(nodes.detach())
+                of_mean = error if noise is None else error - std * noise
+                likelihood = (0.5 * (of_mean.detach() / std).square() + std.log()).mean()
         error = torch.stack(errors, 1).mean(1).view(-1, rollouts).amin(1).mean()
-        likelihood = torch.stack(likelihoods, 1).mean()
         total = 10.0 * error + 0.1 * likelihood
         return Losses(total, {"rollout_error": error.detach(), "dynamics_nll": likelihood.detach()})
 

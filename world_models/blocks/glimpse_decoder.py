@@ -50,7 +50,8 @@ class GlimpseDecoder(nn.Module):
         )
         self.extent: Tensor
         extent = torch.full((num_slots, 1), object_extent)
-        extent[0] = 0.5
+        # Puts the centres of the outermost cells on the image's edge: nothing fades there.
+        extent[0] = 0.5 * patch / (patch - 1)
         self.register_buffer("extent", extent)
 
     def forward(self, content: Tensor, position: Tensor) -> Scene:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from world_models.registry import suggest
+from world_models.suggestions import suggest
 from world_models.training.schedule import Schedule, Stage
 
 PRECISIONS: dict[str, torch.dtype] = {

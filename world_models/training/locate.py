@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import world_models
-from world_models.registry import suggest
+from world_models.suggestions import suggest
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

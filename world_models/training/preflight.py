@@ -11,7 +11,8 @@ import torch
 
 from world_models.data import Split, WindowDataset
 from world_models.model import WorldModel
-from world_models.registry import model_config, suggest
+from world_models.registry import model_config
+from world_models.suggestions import suggest
 from world_models.training.checkpoint import CheckpointInfo, read_info
 from world_models.training.config import TrainerConfig
 from world_models.training.locate import CheckpointError, settled
