@@ -125,7 +125,8 @@ def test_smoke_is_smaller_in_every_phase() -> None:
         for words in ([], ["size=smoke"])
     )
     assert smoke[0].episodes < full[0].episodes / 20
-    assert smoke[1].trainer.max_steps < full[1].trainer.max_steps / 20
+    assert full[1].trainer.max_steps is None
+    assert smoke[1].trainer.max_steps <= 20
     assert smoke[2].episodes < full[2].episodes
     assert smoke[3].planner.samples < full[3].planner.samples
 
