@@ -9,32 +9,45 @@ from torch import Tensor, nn
 class RelationalLayer(nn.Module):
     """One round of attention between slots, over messages that know the pair's geometry.
 
-    Messages ``m_ij = relu(R h_i + S h_j + E e_ij)`` are both attended to and summed, as in
-    relational attention (Diao & Loynd 2023) with the additive scores of GATv2 (Brody et al. 2022).
-    No weight depends on the slots' order: the layer is permutation-equivariant.
+    Messages ``m_ij = relu(R h_i + S h_j + E [p_j - p_i, |p_j - p_i|])`` are both attended to and
+    summed, as in relational attention (Diao & Loynd 2023) with the additive scores of GATv2 (Brody
+    et al. 2022). No weight depends on the slots' order: the layer is permutation-equivariant.
     """
 
-    def __init__(self, width: int, heads: int, edge_size: int) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width)
         self.receive = nn.Linear(width, width)
         self.send = nn.Linear(width, width, bias=False)
-        self.edge = nn.Linear(edge_size, width, bias=False)
+        self.edge = nn.Linear(3, width, bias=False)
         self.score = nn.Linear(width, heads)
         self.collect = nn.Linear(width, width)
         self.mlp = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.ReLU(inplace=True),
+            nn.Linear(2 * width, width),
         )
 
-    def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
-        """nodes (N, K, W) and edges (N, K, K, E), [i, j] from j to i -> nodes (N, K, W)."""
+    def forward(self, nodes: Tensor, place: Tensor, distance: Tensor) -> Tensor:
+        """One round.
+
+        Args:
+            nodes: (N, K, W).
+            place: (N, K, 2).
+            distance: (N, K, K, 1) between places.
+
+        Returns:
+            The new nodes (N, K, W).
+        """
         count, slots, width = nodes.shape
         normed = self.norm(nodes)
-        messages = self.edge(edges)
-        messages += self.receive(normed).unsqueeze(2)
-        messages += self.send(normed).unsqueeze(1)
-        messages = messages.relu()
+        # E is linear: its part for p_j - p_i is taken off the receiver and added to the sender.
+        shift = place @ self.edge.weight[:, :2].T
+        receive, send = self.receive(normed) - shift, self.send(normed) + shift
+        messages = receive.unsqueeze(2) + send.unsqueeze(1)
+        messages = torch.addcmul(messages, distance, self.edge.weight[:, 2]).relu_()
         attention = self.score(messages).softmax(2)
         split = messages.view(count, slots, slots, self.heads, width // self.heads)
         collected = (attention.unsqueeze(-1) * split).sum(2).flatten(2)
@@ -66,7 +79,7 @@ class RelationalDynamics(nn.Module):
         super().__init__()
         self.reach = reach
         self.embed = nn.Linear(content_size + 4 + action_size, width)
-        self.layers = nn.ModuleList(RelationalLayer(width, heads, 3) for _ in range(layers))
+        self.layers = nn.ModuleList(RelationalLayer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.change = nn.Linear(width, content_size + 2)
         self.scale = nn.Sequential(nn.Linear(width, content_size + 2), nn.Softplus())
@@ -93,9 +106,9 @@ class RelationalDynamics(nn.Module):
         action = action.unsqueeze(1).expand(-1, slots, -1)
         nodes = self.embed(torch.cat([content, place, motion / self.reach, action], -1))
         offset = place.unsqueeze(1) - place.unsqueeze(2)
-        edges = torch.cat([offset, offset.norm(dim=-1, keepdim=True)], -1)
+        distance = offset.norm(dim=-1, keepdim=True)
         for layer in self.layers:
-            nodes = layer(nodes, edges)
+            nodes = layer(nodes, place, distance)
         nodes = self.norm(nodes)
         return self.change(nodes), nodes
 
