@@ -30,4 +30,7 @@ def wilson_interval(successes: int, episodes: int, z: float = _Z95) -> tuple[flo
     rate, spread = successes / episodes, z * z / episodes
     middle = (rate + spread / 2) / (1 + spread)
     half = z * math.sqrt((rate * (1 - rate) + spread / 4) / episodes) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At 0 % and at 100 % one end is exact; rounding must not move it.
+    low = 0.0 if successes == 0 else middle - half
+    high = 1.0 if successes == episodes else middle + half
+    return low, high

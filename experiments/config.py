@@ -185,6 +185,12 @@ def _fill(section: DictConfig) -> None:
             _fill(child)
 
 
+def quoted(text: str) -> str:
+    """A text in Hydra's grammar, which reads a backslash as itself except before a quote."""
+    escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def _parse(word: str) -> Override:
     """Parses a word; a value that Hydra's grammar cannot read, such as a path, is quoted first."""
     key, equals, value = word.partition("=")
@@ -194,9 +200,8 @@ def _parse(word: str) -> Override:
     try:
         override = parser.parse_override(word)
     except HydraException:  # of the parser or of its lexer
-        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
         try:
-            override = parser.parse_override(f"{key}='{quoted}'")
+            override = parser.parse_override(f"{key}={quoted(value)}")
         except HydraException as error:
             raise UsageError(f"cannot read {word!r}: {str(error).splitlines()[0]}") from error
     if override.is_sweep_override():

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config import compose, flatten, require, to_dict
+from experiments.config import compose, flatten, quoted, require, to_dict
 from experiments.console import results
 from experiments.demo_page import Phase, demo_page
 from experiments.page import render_page
@@ -109,11 +109,7 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(_text, value))}]"
     text = str(value)
-    if _PLAIN.fullmatch(text):
-        return text
-    # Hydra's grammar reads a backslash as itself except before a quote.
-    quoted = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'")
-    return f"'{quoted}'"
+    return text if _PLAIN.fullmatch(text) else quoted(text)
 
 
 def _record(directory: Path) -> dict[str, Any]:

@@ -35,3 +35,8 @@ def test_interval_covers_the_rate_as_often_as_it_says(rate: float) -> None:
 def test_impossible_counts_are_refused(successes: int, episodes: int) -> None:
     with pytest.raises(ValueError, match="from 0 to episodes"):
         wilson_interval(successes, episodes)
+
+
+def test_the_ends_are_exact() -> None:
+    assert wilson_interval(0, 100)[0] == 0.0
+    assert wilson_interval(100, 100)[1] == 1.0
