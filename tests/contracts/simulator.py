@@ -69,10 +69,11 @@ class SimulatorContract(ABC):
 
     def test_candidates_keep_their_order(self, simulator, actions):
         observations = self.observations()
-        forwards = self.rolled(simulator, observations, actions).positions.mean(2)
-        backwards = self.rolled(simulator, observations, actions.flip(1)).positions.mean(2)
-        if self.rolled(simulator, observations, actions).shape[2] == 1:
-            assert torch.allclose(forwards, backwards.flip(1), atol=1e-5)
+        forwards = self.rolled(simulator, observations, actions)
+        if forwards.shape[2] > 1:
+            pytest.skip("candidates of a stochastic simulator draw noise of their own")
+        backwards = self.rolled(simulator, observations, actions.flip(1))
+        assert torch.allclose(forwards.positions, backwards.positions.flip(1), atol=1e-5)
 
     def test_a_repeated_query_gives_the_same_answer(self, simulator, actions):
         first = self.rolled(simulator, self.observations(), actions)
