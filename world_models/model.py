@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -21,15 +23,29 @@ class Window:
         actions: (N, T - 1, A) float32; ``actions[:, t]`` leads from frame t to frame t + 1.
         labels: (N, T, H, W) int64 ground-truth segmentation (0 is the background), or
             (N, T, 0, 0) where the data has none. Never used by a loss, only by metrics.
+        previous: (N, A) float32, the action that led to the first frame; None stands for zeros,
+            which it also is where an episode starts.
     """
 
     frames: Tensor
     actions: Tensor
     labels: Tensor
+    previous: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Window:
         """Moves the clips to ``device``."""
-        return Window(self.frames.to(device), self.actions.to(device), self.labels.to(device))
+        return self.map(lambda tensor: tensor.to(device))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Window:
+        """Applies ``function``, which keeps clips together, to every tensor."""
+        previous = None if self.previous is None else function(self.previous)
+        return Window(
+            function(self.frames), function(self.actions), function(self.labels), previous
+        )
+
+    def index(self, rows: slice | Tensor) -> Window:
+        """Some of the clips."""
+        return self.map(lambda tensor: tensor[rows])
 
     @property
     def length(self) -> int:
@@ -65,9 +81,11 @@ class WorldModel(nn.Module, ABC):
         slot_size: D, the width of what ``slots`` returns.
         noise_shape: shape of the standard-normal noise that one ``step`` of one state takes.
         objectives: the names that ``loss`` accepts, the default one first.
+        pixel_std: standard deviation of the pixel likelihood, in units of the frames' range.
     """
 
     objectives: ClassVar[tuple[str, ...]] = ("joint",)
+    pixel_std: float = 0.1
 
     def __init__(
         self,
@@ -194,6 +212,42 @@ class WorldModel(nn.Module, ABC):
             f"{type(self).__name__} has no objective that is trained on encoded states; "
             f"got {objective!r}. Set encode_once=false in the training stage."
         )
+
+    def log_likelihood(self, scene: Scene, frames: Tensor) -> Tensor:
+        """How likely images are under decoded scenes, with all constants, so that models compare.
+
+        By default one Gaussian per value around the composed image, of ``pixel_std``; models with
+        a likelihood of their own override it.
+
+        Args:
+            scene: of N states.
+            frames: (N, 3, H, W) float32 in [0, 1].
+
+        Returns:
+            (N,) nats, summed over pixels and channels.
+        """
+        error = (scene.frames - frames).square().sum((-1, -2, -3))
+        constant = math.log(self.pixel_std) + 0.5 * math.log(2 * math.pi)
+        return -error / (2 * self.pixel_std**2) - frames[0].numel() * constant
+
+    def set_target(self, target: float) -> None:
+        """Sets the reconstruction target of a training stage, for models trained with GECO.
+
+        Args:
+            target: greatest negative log-likelihood of a frame, in the model's units.
+
+        Raises:
+            ValueError: the model has no such target.
+        """
+        raise ValueError(f"{type(self).__name__} has no reconstruction target, got {target}")
+
+    def finish_step(self, terms: Mapping[str, float], step: int) -> None:
+        """Told by the trainer after each optimiser step; models with moving averages update them.
+
+        Args:
+            terms: the losses of the whole batch by name, as ``loss`` returned them.
+            step: what ``loss`` was given.
+        """
 
     def trainable(self, objective: str) -> list[nn.Parameter]:
         """The parameters that ``objective`` trains; all of them by default."""

@@ -57,10 +57,8 @@ class FrameBatch:
 
     def parts(self, count: int) -> list[Batch]:
         """The clips in ``count`` batches of equal size."""
-        window = self.window
-        chunks = (window.frames.chunk(count), window.actions.chunk(count))
-        labels = window.labels.chunk(count)
-        return [FrameBatch(Window(*part)) for part in zip(*chunks, labels, strict=True)]
+        rows = torch.arange(len(self.window.frames)).chunk(count)
+        return [FrameBatch(self.window.index(slice(row[0], row[-1] + 1))) for row in rows]
 
     def tensors(self) -> dict[str, Tensor]:
         """Frames and actions."""

@@ -63,11 +63,6 @@ class OpenLoopQuality:
         }
 
 
-def select(window: Window, rows: slice) -> Window:
-    """Some of a window's clips."""
-    return Window(window.frames[rows], window.actions[rows], window.labels[rows])
-
-
 def predict(model: WorldModel, window: Window, context_length: int) -> Scene:
     """Filters a context, then imagines the rest under the true actions, without noise.
 
@@ -137,7 +132,7 @@ def evaluate_open_loop(
     parts: list[OpenLoopQuality] = []
     for start in range(0, len(window.frames), batch_size):
         rows = slice(start, start + batch_size)
-        part = select(window, rows).to(device)
+        part = window.index(rows).to(device)
         parts.append(measure(part, predict(model, part, context_length), context_length))
     model.train(training)
     return OpenLoopQuality.cat(parts)

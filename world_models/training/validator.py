@@ -13,7 +13,7 @@ from world_models.training.config import TrainerConfig
 from world_models.training.randomness import isolated
 from world_models.training.schedule import Stage
 from world_models.training.update import Update
-from world_models.training.validation import evaluate_open_loop, predict, select
+from world_models.training.validation import evaluate_open_loop, predict
 
 PREVIEWS = 4
 """Clips whose scenes go into a report."""
@@ -76,7 +76,7 @@ class Validator:
         with isolated(self._config.seed, self._device), torch.no_grad():
             losses = update.evaluate(self._loss_batch, step)
             metrics = evaluate_open_loop(model, self._clips, context).metrics()
-            preview = select(self._clips, slice(PREVIEWS))
+            preview = self._clips.index(slice(PREVIEWS))
             scene = predict(model, preview.to(self._device), context)
         model.train()
         metrics["loss/total"] = float(losses.total)
