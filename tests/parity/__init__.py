@@ -1,0 +1,1 @@
+"""Runs recorded fixtures of the authors' code through our models: ``python -m tests.parity``."""

@@ -1,0 +1,15 @@
+"""sdvae_davos: SDVAE trained on the best of many rollouts, the paper's own model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from world_models.registry import register_model
+from world_models.sdvae import Sdvae
+
+
+@register_model("sdvae_davos")
+class SdvaeDavos(Sdvae):
+    """SDVAE whose default objective is ``U``: S rollouts, of which the likeliest counts."""
+
+    objectives: ClassVar[tuple[str, ...]] = ("U", "D", "BMS", "I")
