@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
-from world_models.blocks.gaussian import kl_divergence, mixture_nll, to_std
+from world_models.blocks.discovery import Discovery, Start, discover
+from world_models.blocks.gaussian import mixture_nll, to_std
 from world_models.blocks.geco import Geco
 from world_models.blocks.initialisation import initialise
 from world_models.blocks.noise import GlobalNoise, Noise, NoNoise
 from world_models.blocks.pairwise_dynamics import Memory, PairwiseDynamics
-from world_models.blocks.refinement import Evidence, RefinementNetwork
+from world_models.blocks.refinement import RefinementNetwork
 from world_models.blocks.schedule import expand
 from world_models.model import Losses, Window, WorldModel
 from world_models.state import LatentState, Scene
@@ -64,14 +65,6 @@ class Pass:
 
     losses: Losses
     frames: Sequence[Frame]
-
-
-@dataclass(frozen=True)
-class _Discovery:
-    """A refined frame, and the negative log-likelihood and KL divergence (N,) of every round."""
-
-    frame: Frame
-    losses: Sequence[tuple[Tensor, Tensor]]
 
 
 class IterativeSlotModel(WorldModel):
@@ -176,7 +169,7 @@ class IterativeSlotModel(WorldModel):
         states: list[SlotBelief] = []
         for t in range(frames.shape[1]):
             prior = self.predict(states[-1], actions[:, t - 1]) if states else None
-            states.append(self._discover(frames[:, t], prior, t, weight, noise).frame.state)
+            states.append(self._discover(frames[:, t], prior, t, weight, noise)[1])
         return SlotBelief.stack(states, dim=1)
 
     def predict(self, state: SlotBelief, action: Tensor) -> _Prediction:
@@ -272,76 +265,55 @@ class IterativeSlotModel(WorldModel):
             prior = None
             if state is not None:
                 prior = self.predict(state, self._disturb(actions[:, t - 1], 1, noise))
+            scale = None if prior is None else prior[1]
             if symbol == "I":
-                found = self._discover(frame, prior, t, weight, noise)
+                found, state = self._discover(frame, prior, t, weight, noise)
                 for i, (of_frame, divergence) in enumerate(found.losses, 1):
                     loss = self.kl_beta * divergence.mean() + self.geco.loss(of_frame.mean(), step)
                     total = total + i / len(found.losses) * loss
                 of_frame, divergence = (loss.mean().detach() for loss in found.losses[-1])
                 nll, kl = nll + of_frame, kl + divergence
-                state = found.frame.state
-                seen.append(found.frame)
+                seen.append(Frame(state, found.means, found.log_masks, found.posterior, scale))
             else:
                 assert prior is not None, "the first symbol of a schedule is I"
                 state = self._sample(frame, prior, self.rollouts if symbol == "BMS" else 1, noise)
                 means, log_masks = self.components(state)
                 of_frame = mixture_nll(frame, means, log_masks, self.log_std).mean()
                 total, nll = total + self.geco.loss(of_frame, step), nll + of_frame.detach()
-                seen.append(Frame(state, means, log_masks, prior_scale=prior[1]))
+                seen.append(Frame(state, means, log_masks, prior_scale=scale))
         terms = {"nll": nll, "kl": kl, "frame_nll": nll / len(schedule)}
         return Pass(Losses(total, terms), seen)
 
     def _discover(
         self, frame: Tensor, prior: _Prediction | None, t: int, weight: Tensor, noise: Noise
-    ) -> _Discovery:
-        """Refines the posterior of N frames (N, 3, H, W), from what ``predict`` said of them.
-
-        The gradients that it looks at are those of each clip's own loss, so that a belief does
-        not depend on the batch. Without an outer gradient every round forgets the last one's graph.
-        """
-        training = torch.is_grad_enabled()
-        posterior, prior_loc, prior_std, memory = self._start(frame, prior)
-        remembered = self.refinement.start(posterior)
-        losses: list[tuple[Tensor, Tensor]] = []
-        rounds = self.iterations[min(t, len(self.iterations) - 1)]
-        for i in range(rounds):
-            with torch.enable_grad():
-                if not posterior.requires_grad:
-                    posterior = posterior.detach().requires_grad_()
-                loc, scale = posterior.chunk(2, -1)
-                std = to_std(scale)
-                latents = loc + std * noise.latent(tuple(loc.shape), loc)
-                means, log_masks = self.components(SlotBelief(latents, memory))
-                nll = mixture_nll(frame, means, log_masks, self.log_std)
-                kl = kl_divergence(loc, std, prior_loc, prior_std).sum((-1, -2))
-                losses.append((nll, kl))
-                if i + 1 == rounds:
-                    break
-                gradients = torch.autograd.grad(
-                    (weight * nll + self.kl_beta * kl).sum(),
-                    [means, log_masks, posterior],
-                    retain_graph=training,
-                )
-            evidence = Evidence(frame, means, log_masks.exp(), posterior, *gradients)
-            update, remembered = self.refinement(evidence, remembered)
-            posterior = posterior + update
-        state = SlotBelief(latents, memory)
-        scale = None if prior is None else prior[1]
-        return _Discovery(Frame(state, means, log_masks, posterior, scale), losses)
-
-    def _start(
-        self, frame: Tensor, prior: _Prediction | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Where refinement starts: posterior, the prior's location and std, and the memory."""
+    ) -> tuple[Discovery, SlotBelief]:
+        """Infers the slots of the frames (N, 3, H, W) at time t, from what ``predict`` said."""
         shape = (len(frame), self.num_slots, self.latent_size)
         static = self.initial[self.latent_size :].expand(shape)
         if prior is None:
-            start = [self.initial[: self.latent_size].expand(shape), static]
             memory = frame.new_zeros(*shape[:2], self.dynamics.memory_size)
-            return torch.cat(start, -1), frame.new_zeros(shape), frame.new_ones(shape), memory
-        loc, scale, memory = prior
-        scale = static if self.separate_variances else scale
-        return torch.cat([loc, scale], -1), loc, to_std(scale), memory
+            posterior = torch.cat([self.initial[: self.latent_size].expand(shape), static], -1)
+            start = Start(posterior, frame.new_zeros(shape), frame.new_ones(shape))
+        else:
+            loc, scale, memory = prior
+            scale = static if self.separate_variances else scale
+            start = Start(torch.cat([loc, scale], -1), loc, to_std(scale))
+
+        def explain(latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            means, log_masks = self.components(SlotBelief(latents, memory))
+            return means, log_masks, mixture_nll(frame, means, log_masks, self.log_std)
+
+        found = discover(
+            self.refinement,
+            explain,
+            frame,
+            start,
+            self.iterations[min(t, len(self.iterations) - 1)],
+            weight=weight,
+            kl_beta=self.kl_beta,
+            noise=noise,
+        )
+        return found, SlotBelief(found.latents, memory)
 
     def _sample(self, frame: Tensor, prior: _Prediction, samples: int, noise: Noise) -> SlotBelief:
         """The likeliest of several samples of a prior, (N, ...)."""

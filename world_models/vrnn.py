@@ -197,10 +197,10 @@ class Vrnn(WorldModel):
             The loss, and the state after every frame.
         """
         frames = window.frames
-        previous = window.previous
-        if previous is None:
-            previous = frames.new_zeros(len(frames), self.action_size)
-        actions = torch.cat([previous.unsqueeze(1), window.actions], 1)
+        first = window.previous
+        if first is None:
+            first = frames.new_zeros(len(frames), self.action_size)
+        actions = torch.cat([first[:, None], window.actions], 1)
         total, nll, kl = (frames.new_zeros(()) for _ in range(3))
         state, states = self._start(frames), []
         for t in range(window.length):

@@ -39,9 +39,7 @@ def check_slot_model(fixture: Fixture) -> list[Check]:
     return checks
 
 
-def _run(
-    fixture: Fixture, dtype: torch.dtype
-) -> tuple[IterativeSlotModel, Pass, list[Frame]]:
+def _run(fixture: Fixture, dtype: torch.dtype) -> tuple[IterativeSlotModel, Pass, list[Frame]]:
     """The pass over the frames before any ``R``, and the frames that ``R`` imagines."""
     model = build(fixture, dtype)
     assert isinstance(model, IterativeSlotModel)

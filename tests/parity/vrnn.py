@@ -51,9 +51,7 @@ def check_vrnn(fixture: Fixture) -> list[Check]:
     return checks + float64_gradients(fixture, gradients(model), FLOAT64_TOLERANCE)
 
 
-def _run(
-    fixture: Fixture, dtype: torch.dtype
-) -> tuple[Vrnn, Losses, Sequence[RecurrentBelief]]:
+def _run(fixture: Fixture, dtype: torch.dtype) -> tuple[Vrnn, Losses, Sequence[RecurrentBelief]]:
     """The recorded pass; the frames that are rolled out carry all S rollouts."""
     model = build(fixture, dtype)
     assert isinstance(model, Vrnn)

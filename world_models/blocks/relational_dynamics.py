@@ -34,24 +34,30 @@ class RelationalLayer(nn.Module):
         """One round.
 
         Args:
-            nodes: (N, K, W).
-            place: (N, K, 2).
-            distance: (N, K, K, 1) between places.
+            nodes: (K, N, W).
+            place: (K, N, 2).
+            distance: (K, K, N) between places.
 
         Returns:
-            The new nodes (N, K, W).
+            The new nodes (K, N, W).
         """
-        count, slots, width = nodes.shape
-        normed = self.norm(nodes)
+        slots, count, width = nodes.shape
+        # Features first and the batch last: what is done to the messages then runs over long rows.
+        normed, place = self.norm(nodes).flatten(0, 1).T, place.flatten(0, 1).T
         # E is linear: its part for p_j - p_i is taken off the receiver and added to the sender.
-        shift = place @ self.edge.weight[:, :2].T
-        receive, send = self.receive(normed) - shift, self.send(normed) + shift
-        messages = receive.unsqueeze(2) + send.unsqueeze(1)
-        messages = torch.addcmul(messages, distance, self.edge.weight[:, 2]).relu_()
-        attention = self.score(messages).softmax(2)
-        split = messages.view(count, slots, slots, self.heads, width // self.heads)
-        collected = (attention.unsqueeze(-1) * split).sum(2).flatten(2)
-        nodes = nodes + self.collect(collected)
+        shift = self.edge.weight[:, :2] @ place
+        bias = self.receive.bias.unsqueeze(1) - shift
+        receive = torch.addmm(bias, self.receive.weight, normed).view(width, slots, 1, count)
+        send = torch.addmm(shift, self.send.weight, normed).view(width, 1, slots, count)
+        apart = self.edge.weight[:, 2].view(-1, 1, 1, 1)
+        messages = (receive + send).addcmul_(distance, apart).relu_()
+        scores = torch.addmm(
+            self.score.bias.unsqueeze(1), self.score.weight, messages.flatten(1)
+        )
+        attention = scores.view(self.heads, 1, slots, slots, count).softmax(3)
+        split = messages.view(self.heads, -1, slots, slots, count)
+        collected = (attention * split).sum(3).view(width, -1)
+        nodes = nodes + self.collect(collected.T).view_as(nodes)
         return nodes + self.mlp(nodes)
 
 
@@ -101,15 +107,14 @@ class RelationalDynamics(nn.Module):
             The mean change (N, K, Z + 2) of [content, position / reach] and the nodes (N, K, W), of
             which ``std`` makes the change's standard deviation.
         """
-        slots = position.shape[1]
         place = (position - 0.5) / self.reach
-        action = action.unsqueeze(1).expand(-1, slots, -1)
-        nodes = self.embed(torch.cat([content, place, motion / self.reach, action], -1))
-        offset = place.unsqueeze(1) - place.unsqueeze(2)
-        distance = offset.norm(dim=-1, keepdim=True)
+        action = action.unsqueeze(1).expand(-1, position.shape[1], -1)
+        inputs = torch.cat([content, place, motion / self.reach, action], -1)
+        nodes, place = self.embed(inputs.transpose(0, 1)), place.transpose(0, 1)
+        distance = (place.unsqueeze(0) - place.unsqueeze(1)).norm(dim=-1)
         for layer in self.layers:
             nodes = layer(nodes, place, distance)
-        nodes = self.norm(nodes)
+        nodes = self.norm(nodes).transpose(0, 1)
         return self.change(nodes), nodes
 
     def std(self, nodes: Tensor) -> Tensor:
