@@ -13,3 +13,8 @@ register(
     max_episode_steps=20,
     kwargs={"action_noise": 0.05},
 )
+register(
+    id="armillary/MovingSprites-v0",
+    entry_point="envs.moving_sprites:MovingSpritesEnv",
+    max_episode_steps=10,
+)

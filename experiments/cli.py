@@ -73,7 +73,7 @@ def _run(verb: str, words: list[str]) -> None:
         print(OmegaConf.to_yaml(config, resolve=True), end="")
         return
     require(config)
-    module = importlib.import_module(f"experiments.{verb}")
+    module = importlib.import_module("experiments." + verb.replace("-", "_"))
     with recorded(verb, config, words):
         module.run(config)
 

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.table import Table
 
 from experiments.config import to_dict
-from experiments.console import counting, results
+from experiments.console import counting
+from experiments.episode_table import show
 from experiments.episodes import Recipe, Recording, record
 from experiments.errors import UsageError
 from world_models.data import EpisodeFile, EpisodeWriter, Provenance
@@ -43,7 +43,7 @@ def run(config: DictConfig) -> Path:
             writer.add(split, episode.frames, episode.actions, episode.masks, extras)
             progress.advance(task)
     log.info("wrote %s", path)
-    _show(EpisodeFile(path))
+    show(EpisodeFile(path))
     return path
 
 
@@ -67,11 +67,13 @@ def recipe_of(config: DictConfig) -> Recipe:
             f"unknown policy {config.policy!r} of task {config.task.name!r}; "
             f"{suggest(str(config.policy), policies)}"
         )
-    if config.length < 2 or config.noise < 0:
+    if not isinstance(config.length, int) or config.length < 2 or config.noise < 0:
         raise UsageError(
-            f"length must be at least 2 and noise >= 0, got {config.length} and {config.noise}"
+            "length must be a whole number of at least 2 and noise >= 0, "
+            f"got {config.length!r} and {config.noise}"
         )
-    environment = {**to_dict(config.task.environment), "image_size": config.image_size}
+    settings = {**to_dict(config.task.environment), **to_dict(config.task.recording)}
+    environment = {**settings, "image_size": config.image_size}
     policy = policies[config.policy]
     return Recipe(environment, policy, config.noise, config.length, config.seed)
 
@@ -92,7 +94,7 @@ def _recordings(recipe: Recipe, episodes: int, workers: int) -> Iterator[Iterato
 
 def _provenance(config: DictConfig) -> Provenance:
     """Where the file comes from. Says nothing that differs between two runs with one result."""
-    environment = to_dict(config.task.environment)
+    environment = {**to_dict(config.task.environment), "image_size": config.image_size}
     settings = ("episodes", "seed", "policy", "noise", "length", "image_size", "val", "test")
     words = " ".join(f"{name}={config[name]}" for name in settings)
     return Provenance(
@@ -108,13 +110,3 @@ def _provenance(config: DictConfig) -> Provenance:
             **{f"environment_{name}": value for name, value in environment.items()},
         },
     )
-
-
-def _show(file: EpisodeFile) -> None:
-    table = Table(title=str(file.path))
-    for heading in ("split", "episodes", "frames", "image", "actions"):
-        table.add_column(heading)
-    for name, info in file.splits.items():
-        size = f"{info.image_size} x {info.image_size}"
-        table.add_row(name, str(info.episodes), str(info.length), size, str(info.action_size))
-    results.print(table)

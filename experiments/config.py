@@ -11,17 +11,17 @@ from types import NoneType
 from typing import Any, TypeVar
 
 import hydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 import experiments.conf
 from experiments.errors import UsageError
+from experiments.words import parsed
 from world_models.suggestions import suggest
 
 CONF = Path(str(experiments.conf.__file__)).parent
+POSITIONAL = "positional"
 
 Settings = TypeVar("Settings")
 
@@ -52,10 +52,16 @@ def choices(group: str) -> tuple[str, ...]:
 
 def groups_of(verb: str) -> tuple[str, ...]:
     """The groups that a verb's configuration is made of."""
-    content = OmegaConf.to_container(OmegaConf.load(CONF / f"{verb}.yaml"))
-    assert isinstance(content, dict)
-    entries = [entry for entry in content.get("defaults", []) if isinstance(entry, dict)]
+    entries = [entry for entry in _list_of(verb, "defaults") if isinstance(entry, dict)]
     return tuple(str(group) for entry in entries for group in entry)
+
+
+def positional_of(verb: str) -> tuple[str, ...]:
+    """The keys that words without ``key=`` set, in their order: ``positional`` in a verb's YAML.
+
+    The last one may end in ``...``: it is set to the list of all further words.
+    """
+    return tuple(map(str, _list_of(verb, POSITIONAL)))
 
 
 def compose(verb: str, words: Sequence[str]) -> DictConfig:
@@ -65,12 +71,13 @@ def compose(verb: str, words: Sequence[str]) -> DictConfig:
 
     Args:
         verb: one of ``verbs()``.
-        words: ``key=value`` or ``group=choice``, in Hydra's grammar.
+        words: ``key=value`` or ``group=choice``, in Hydra's grammar, or values of the keys that
+            the verb takes by position.
 
     Raises:
         UsageError: a word is no ``key=value``, or a key, a choice or a value's type is wrong.
     """
-    overrides = [_parse(word) for word in words]
+    overrides = parsed(verb, positional_of(verb), words)
     chosen = {o.key_or_group: str(o.value()) for o in overrides if o.key_or_group in groups()}
     for group, choice in chosen.items():
         if group not in groups_of(verb):
@@ -83,6 +90,11 @@ def compose(verb: str, words: Sequence[str]) -> DictConfig:
         wanted = {group: recommended[group] for group in recommended if group in used} | chosen
         if used | wanted != used:
             config, used = _compose(verb, wanted)
+        if "task" in used and "horizon" in config and not recommended:
+            planned = [task for task in choices("task") if _poses_problems(verb, task)]
+            raise UsageError(
+                f"task {used['task']} poses no planning problem; choose from {', '.join(planned)}"
+            )
         for override in overrides:
             if override.key_or_group not in chosen:
                 _set(verb, config, override.key_or_group, override.value())
@@ -168,8 +180,15 @@ def _compose(verb: str, chosen: Mapping[str, str]) -> tuple[DictConfig, dict[str
     used = {group: config.hydra.runtime.choices[group] for group in groups_of(verb)}
     with open_dict(config):
         del config["hydra"]
+        config.pop(POSITIONAL, None)
         _fill(config)
     return config, used
+
+
+def _poses_problems(verb: str, task: str) -> bool:
+    """Whether a task has a goal, and so a recommended search."""
+    config, _ = _compose(verb, {"task": task})
+    return "recommended" in config.task
 
 
 def _fill(section: DictConfig) -> None:
@@ -185,30 +204,11 @@ def _fill(section: DictConfig) -> None:
             _fill(child)
 
 
-def quoted(text: str) -> str:
-    """A text in Hydra's grammar, which reads a backslash as itself except before a quote."""
-    escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def _parse(word: str) -> Override:
-    """Parses a word; a value that Hydra's grammar cannot read, such as a path, is quoted first."""
-    key, equals, value = word.partition("=")
-    if not (key and equals):
-        raise UsageError(f"{word!r} is no key=value")
-    parser = OverridesParser.create()
-    try:
-        override = parser.parse_override(word)
-    except HydraException:  # of the parser or of its lexer
-        try:
-            override = parser.parse_override(f"{key}={quoted(value)}")
-        except HydraException as error:
-            raise UsageError(f"cannot read {word!r}: {str(error).splitlines()[0]}") from error
-    if override.is_sweep_override():
-        raise UsageError(f"{word!r} gives several values; run the command once for each")
-    if override.type is not OverrideType.CHANGE:
-        raise UsageError(f"{word!r} starts with a sign; write key=value")
-    return override
+def _list_of(verb: str, key: str) -> list[Any]:
+    """A list at the top of a verb's YAML, empty where there is none."""
+    content = OmegaConf.to_container(OmegaConf.load(CONF / f"{verb}.yaml"))
+    assert isinstance(content, dict)
+    return content.get(key, [])
 
 
 def _set(verb: str, config: DictConfig, key: str, value: Any) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config import compose, flatten, quoted, require, to_dict
+from experiments.config import compose, flatten, require, to_dict
 from experiments.console import results
 from experiments.demo_page import Phase, demo_page
 from experiments.page import render_page
 from experiments.run_directory import RECORD, recorded, write_json
+from experiments.words import quoted
 
 log = logging.getLogger(__name__)
 

@@ -69,8 +69,7 @@ class Recording:
 
 def record(recipe: Recipe, index: int) -> Recording:
     """Plays episode ``index`` of a recipe to its full length, whether or not it succeeds."""
-    environment = {**recipe.environment, "terminate_on_success": False}
-    env = make_environment(environment, recipe.length)
+    env = make_environment(recipe.environment, recipe.length)
     core: Any = env.unwrapped
     seed = _STREAM + recipe.seed + index
     policy_rng, noise_rng = (np.random.default_rng([seed, stream]) for stream in (1, 2))

@@ -28,18 +28,19 @@ _OURS = ("agent", "envs", "experiments", "planners", "world_models")
 def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Path]:
     """Runs a block inside the directory ``config.output`` and records it there.
 
+    A verb whose ``output`` is a file has a key ``record`` that names the directory instead.
     Writes ``config.yaml`` (resolved), ``run.json`` (command, commit, versions, seed, times, status)
     and ``run.log``. A user's mistake that left nothing else there leaves no trace.
 
     Args:
         verb: what runs.
-        config: composed; ``output`` is the directory.
+        config: composed; ``record``, else ``output``, is the directory.
         words: the command line.
 
     Raises:
         UsageError: the directory holds something else.
     """
-    directory = Path(config.output).expanduser()
+    directory = Path(config.get("record", config.output)).expanduser()
     check(directory, verb, to_dict(config))
     missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     before = {name: _content(directory / name) for name in (CONFIG, RECORD, LOG)}
@@ -81,10 +82,11 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
 def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
     """Raises UsageError unless the directory is new, empty, or of the same verb and configuration.
 
-    A verb with an option ``resume`` decides itself which settings a continued run must keep.
+    A verb with an option ``resume`` decides itself which settings a continued run must keep, and
+    one with a ``record`` beside its file whether that file is replaced.
     """
     if directory.exists() and not directory.is_dir():
-        raise UsageError(f"output={directory} is a file; choose a directory")
+        raise UsageError(f"{directory} is a file; the run needs a directory there")
     if not directory.exists() or not any(directory.iterdir()):
         return
     try:
@@ -92,20 +94,20 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
         former = OmegaConf.to_container(OmegaConf.load(directory / CONFIG))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"output={directory} holds files that are no run of this command; "
+            f"{directory} holds files that are no run of this command; "
             "choose a new or empty directory"
         ) from error
     if holder != verb:
         raise UsageError(
-            f"output={directory} holds a run of {holder!r}; choose another directory for {verb!r}"
+            f"{directory} holds a run of {holder!r}; choose another directory for {verb!r}"
         )
-    if "resume" in config:
+    if "resume" in config or "record" in config:
         return
     there, here = flatten(former), flatten(dict(config))
     for key in sorted({*there, *here} - {"output"}):
         if there.get(key) != here.get(key):
             raise UsageError(
-                f"output={directory} holds another run: {key} is {there.get(key)!r} there and "
+                f"{directory} holds another run: {key} is {there.get(key)!r} there and "
                 f"{here.get(key)!r} here; choose another directory"
             )
 

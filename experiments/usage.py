@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from experiments.config import CONF, choices, groups_of, verbs
+from experiments.config import CONF, POSITIONAL, choices, groups_of, positional_of, verbs
 
 _KEY = re.compile(r"^(?P<indent> *)(?P<key>[\w-]+):\s*(?P<value>.*)$")
 
@@ -39,7 +39,7 @@ def options(verb: str) -> list[Option]:
             path = [entry for entry in path if entry[0] < indent]
             inherited = path[-1][2] if path else ""
             path.append((indent, match["key"], " ".join(comment) or inherited))
-            if match["value"]:
+            if match["value"] and match["key"] != POSITIONAL:
                 name = ".".join(key for _, key, _ in path)
                 found.append(Option(name, match["value"], path[-1][2]))
         comment = []
@@ -68,7 +68,8 @@ def help_of(verb: str) -> str:
     """What ``armillary VERB --help`` prints."""
     found, used = options(verb), groups_of(verb)
     width = max([len(f"{o.name}={o.default}") for o in found] + [len(group) + 1 for group in used])
-    lines = [f"usage: armillary {verb} [key=value ...]", "", summary(verb), "", "options:"]
+    words = " ".join(["armillary", verb, *map(str.upper, positional_of(verb)), "[key=value ...]"])
+    lines = [f"usage: {words}", "", summary(verb), "", "options:"]
     for option in found:
         lines.append(
             f"  {f'{option.name}={option.default}':<{width}}  {option.explanation}".rstrip()

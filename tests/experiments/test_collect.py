@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import gymnasium as gym
@@ -110,6 +111,41 @@ def test_noisy_task_collects(armillary: Command, tmp_path: Path) -> None:
     assert armillary("collect", *words, "output=run").code == 0
     with h5py.File(tmp_path / "x" / "y.h5") as file:
         assert file.attrs["environment"] == "armillary/PushBlocksNoisy-v0"
+
+
+@pytest.mark.parametrize(
+    ("task", "length", "action_size"),
+    [
+        ("moving_sprites", 10, 0),
+        ("moving_sprites_pretraining", 3, 0),
+        ("moving_sprites_actions", 10, 4),
+    ],
+)
+@pytest.mark.parametrize("image_size", [32, 64])
+def test_moving_sprites_collect(
+    armillary: Command, tmp_path: Path, task: str, length: int, action_size: int, image_size: int
+) -> None:
+    words = [f"task={task}", "episodes=3", f"image_size={image_size}", "workers=0", "out=f.h5"]
+    assert armillary("collect", *words, "output=run").code == 0
+    file = EpisodeFile(tmp_path / "f.h5")
+    assert (file.image_size, file.action_size) == (image_size, action_size)
+    assert file.attributes["environment_image_size"] == image_size
+    assert file.attributes["environment_noise"] == (0.035 if length == 3 else 0.05)
+    split = file.split("train")
+    assert split.length == length
+    assert split.has_masks
+    frames = split.frames(0).astype(float)
+    assert all(np.abs(after - before).max() > 20 for before, after in pairwise(frames))
+    words = file.attributes["command"].split()[1:]
+    assert armillary(*words, "out=again.h5", "output=again", "workers=0").code == 0
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "f.h5").read_bytes()
+
+
+def test_a_wrong_length_is_explained(armillary: Command) -> None:
+    for length in ("1", "long", "2.5"):
+        told = armillary("collect", f"length={length}", "out=f.h5", "output=run")
+        assert told.code == 2
+        assert "length must be a whole number of at least 2" in told.err
 
 
 def test_splits_are_disjoint_and_none_is_empty() -> None:

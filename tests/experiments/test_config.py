@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from experiments.episodes import record
 from experiments.errors import UsageError
 from experiments.train import trainer_settings
 from planners.optimizer import Bounds
+from world_models.data import DataError
 from world_models.oracle import OracleSimulator
 from world_models.registry import build_model
 from world_models.training.config import TrainerConfig
@@ -75,6 +77,14 @@ def check_size(choice: str) -> None:
     assert [job.verb for job in jobs_of(compose("demo", [f"size={choice}"]))]
 
 
+def check_source(choice: str) -> None:
+    config = compose("convert", [f"source={choice}"])
+    source = build(config.source, path=Path("nowhere"))
+    assert source.name == config.source.name == choice
+    with pytest.raises(DataError, match="there is no such"):
+        source.parts()
+
+
 CHECKS: dict[str, Callable[[str], None]] = {
     "task": check_task,
     "model": check_model,
@@ -83,6 +93,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "objective": check_objective,
     "simulator": check_simulator,
     "size": check_size,
+    "source": check_source,
 }
 GROUPED = [(group, choice) for group in groups() for choice in choices(group)]
 
@@ -96,7 +107,7 @@ def test_every_choice_of_every_group_is_usable(group: str, choice: str) -> None:
 def test_every_verb_composes(verb: str) -> None:
     config = compose(verb, [])
     assert OmegaConf.select(config, "seed") is not None
-    assert config.output
+    assert "output" in config
 
 
 def test_all_yamls_are_covered() -> None:

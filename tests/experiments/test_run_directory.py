@@ -96,6 +96,21 @@ def test_a_verb_that_resumes_may_be_given_other_settings(tmp_path: Path) -> None
     assert OmegaConf.load(tmp_path / "run" / "config.yaml").max_steps == 20
 
 
+def test_a_verb_that_writes_a_file_is_recorded_beside_it(tmp_path: Path) -> None:
+    file, record = tmp_path / "page.html", tmp_path / "page.html-run"
+    for seed in (1, 2):
+        settings = config(file, record=str(record), title=seed)
+        with recorded("report", settings, []) as directory:
+            file.write_text("page")
+        assert directory == record
+    assert OmegaConf.load(record / "config.yaml").title == 2
+    with (
+        pytest.raises(UsageError, match="holds a run of 'report'"),
+        recorded("generate", config(file, record=str(record)), []),
+    ):
+        pytest.fail("work was begun")
+
+
 def test_mistake_before_any_work_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such"), recorded("plan", config(tmp_path / "a/b"), []):
         raise ValueError("no such checkpoint")

@@ -34,6 +34,8 @@ class EpisodeFile:
 
     Args:
         path: of the HDF5 file.
+        actions: whether to read the actions. Without them the file serves as action-free data:
+            its action size is 0, and the array need not be there.
 
     Attributes:
         path: of the file.
@@ -41,21 +43,21 @@ class EpisodeFile:
         attributes: the root attributes, empty for the published reference files.
         splits: shapes and types of the splits there are.
         image_size: H = W in pixels.
-        action_size: A.
+        action_size: A, 0 without actions.
 
     Raises:
         DataError: the file is missing, damaged, of another format or version, or its arrays are
             missing or disagree.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, actions: bool = True) -> None:
         self.path = Path(path)
         self._handle = Handle(self.path)
         file = self._handle.file()
         self.layout = read_layout(self.path, file)
         self.attributes: dict[str, Any] = dict(file.attrs)
         self.splits = {
-            name: inspect_split(self.path, group, self.layout)
+            name: inspect_split(self.path, group, self.layout, actions)
             for name in SPLITS
             if isinstance(group := file.get(name), h5py.Group)
         }

@@ -85,7 +85,7 @@ class SplitInfo:
         episodes: N.
         length: T, the frames of an episode; it has T - 1 actions.
         image_size: H = W in pixels.
-        action_size: A.
+        action_size: A, 0 for action-free data.
         frame_type: how frames are stored.
         has_masks: whether there is a ground-truth segmentation.
         extras: shape of one frame's entry and type of every further per-frame array, by name.
@@ -134,13 +134,19 @@ def read_layout(path: Path, file: h5py.File) -> Layout:
     return Layout(layout)
 
 
-def inspect_split(path: Path, group: h5py.Group, layout: Layout) -> SplitInfo:
+def inspect_split(path: Path, group: h5py.Group, layout: Layout, actions: bool) -> SplitInfo:
     """Reads the shapes and types of a split.
+
+    Args:
+        path: of the file, for messages.
+        group: the split.
+        layout: of its arrays.
+        actions: whether there must be actions; without, none are looked for.
 
     Raises:
         DataError: an array is missing, or shapes and types break the layout.
     """
-    imgs, actions = dataset(path, group, FRAMES), dataset(path, group, ACTIONS)
+    imgs = dataset(path, group, FRAMES)
     axes = ", ".join(layout.order("N", "T"))
     if imgs.ndim != 5 or imgs.shape[-1] != 3 or imgs.shape[2] != imgs.shape[3]:
         raise _shape_error(path, imgs, f"[{axes}, H, W, 3] with square frames (H = W)")
@@ -149,17 +155,6 @@ def inspect_split(path: Path, group: h5py.Group, layout: Layout) -> SplitInfo:
     episodes, length = layout.order(*imgs.shape[:2])
     if length < 1:
         raise _shape_error(path, imgs, f"[{axes}, H, W, 3] with at least one frame")
-
-    lengths = [length - 1] if layout is Layout.EPISODES else [length - 1, length]
-    if actions.ndim != 3 or tuple(actions.shape[:2]) not in [
-        layout.order(episodes, steps) for steps in lengths
-    ]:
-        wanted = " or ".join(
-            f"[{', '.join(map(str, layout.order(episodes, steps)))}, A]" for steps in lengths
-        )
-        raise _shape_error(path, actions, f"{wanted} to go with {imgs.name} {imgs.shape}")
-    if actions.dtype.kind not in "fiu":
-        raise DataError(path, f"{actions.name} must hold numbers, got {actions.dtype}")
 
     if MASKS in group:
         masks = dataset(path, group, MASKS)
@@ -174,7 +169,7 @@ def inspect_split(path: Path, group: h5py.Group, layout: Layout) -> SplitInfo:
         episodes=episodes,
         length=length,
         image_size=imgs.shape[2],
-        action_size=actions.shape[2],
+        action_size=_action_size(path, group, layout, imgs) if actions else 0,
         frame_type=imgs.dtype,
         has_masks=MASKS in group,
         extras=_extras(path, group, layout, imgs.shape[:2]),
@@ -191,6 +186,29 @@ def dataset(path: Path, group: h5py.Group, name: str) -> h5py.Dataset:
     if not isinstance(found, h5py.Dataset):
         raise DataError(path, f"group {group.name} has no array {name!r}; {suggest(name, group)}")
     return found
+
+
+def _action_size(path: Path, group: h5py.Group, layout: Layout, imgs: h5py.Dataset) -> int:
+    """A, after a check of the actions."""
+    if ACTIONS not in group:
+        raise DataError(
+            path,
+            f"group {group.name} has no array {ACTIONS!r}; {suggest(ACTIONS, group)}. To read the "
+            "frames alone, open the file without actions (data.actions=false)",
+        )
+    actions = dataset(path, group, ACTIONS)
+    episodes, length = layout.order(*imgs.shape[:2])
+    lengths = [length - 1] if layout is Layout.EPISODES else [length - 1, length]
+    if actions.ndim != 3 or tuple(actions.shape[:2]) not in [
+        layout.order(episodes, steps) for steps in lengths
+    ]:
+        wanted = " or ".join(
+            f"[{', '.join(map(str, layout.order(episodes, steps)))}, A]" for steps in lengths
+        )
+        raise _shape_error(path, actions, f"{wanted} to go with {imgs.name} {imgs.shape}")
+    if actions.dtype.kind not in "fiu":
+        raise DataError(path, f"{actions.name} must hold numbers, got {actions.dtype}")
+    return actions.shape[2]
 
 
 def _extras(

@@ -166,6 +166,8 @@ class Split:
         Raises:
             DataError: an action is NaN or infinite.
         """
+        if self.info.action_size == 0:
+            return np.zeros((len(self), self.length - 1, 0), np.float32)
         stored = self._handle.array(self.name, ACTIONS)[()]
         order = self._layout.order(slice(None), slice(self.length - 1))
         actions = stored[order].astype(np.float32)

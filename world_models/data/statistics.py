@@ -38,8 +38,8 @@ def action_statistics(split: Split, stride: int = 1) -> ActionStatistics:
         )
     totals = split.all_actions.astype(np.float64).cumsum(1)
     totals = np.concatenate([np.zeros_like(totals[:, :1]), totals], 1)
-    sums = (totals[:, stride:] - totals[:, :-stride]).reshape(-1, totals.shape[-1])
+    sums = totals[:, stride:] - totals[:, :-stride]
     return ActionStatistics(
-        torch.from_numpy(sums.mean(0).astype(np.float32)),
-        torch.from_numpy(sums.std(0).astype(np.float32)),
+        torch.from_numpy(sums.mean((0, 1)).astype(np.float32)),
+        torch.from_numpy(sums.std((0, 1)).astype(np.float32)),
     )

@@ -26,26 +26,32 @@ class RawWindow:
         frames: (N, T, H, W, 3) uint8.
         actions: (N, T - 1, A) float32.
         labels: (N, T, H, W) uint8, or (N, T, 0, 0) where there are none.
+        previous: (N, A) float32, the action that led to the first frame; zeros where an episode
+            starts.
     """
 
     frames: Tensor
     actions: Tensor
     labels: Tensor
+    previous: Tensor
 
     def to_window(self, device: torch.device | str = "cpu") -> Window:
         """Moves the clips to ``device`` and makes float32 channel-first frames in [0, 1] there."""
-        frames, actions, labels = (
+        frames, actions, labels, previous = (
             tensor.to(device, non_blocking=True)
-            for tensor in (self.frames, self.actions, self.labels)
+            for tensor in (self.frames, self.actions, self.labels, self.previous)
         )
         # Permuting bytes before they become floats moves a quarter of the memory.
         planes = frames.permute(0, 1, 4, 2, 3).contiguous()
-        return Window(planes.float().div_(255.0), actions, labels.long())
+        return Window(planes.float().div_(255.0), actions, labels.long(), previous)
 
     def pin_memory(self) -> RawWindow:
         """The same clips in page-locked memory."""
         return RawWindow(
-            self.frames.pin_memory(), self.actions.pin_memory(), self.labels.pin_memory()
+            self.frames.pin_memory(),
+            self.actions.pin_memory(),
+            self.labels.pin_memory(),
+            self.previous.pin_memory(),
         )
 
 
@@ -54,7 +60,8 @@ class WindowDataset(Dataset[RawWindow]):
 
     An item is a batch of one; a list of indices is read as one batch (``batch``). With a stride of
     k a window takes every k-th frame, and the action between two taken frames is the sum of the k
-    actions between them: right for actions that displace something, wrong for others.
+    actions between them: right for actions that displace something, wrong for others. The previous
+    action of a window is likewise the sum of the k actions before it, fewer near the start.
 
     Args:
         split: the episodes.
@@ -123,6 +130,7 @@ class WindowDataset(Dataset[RawWindow]):
         frames = np.empty((count, self.length, size, size, 3), np.uint8)
         actions = np.empty((count, self.length - 1, self.split.info.action_size), np.float32)
         labels = np.empty((count, self.length, area, area), np.uint8)
+        previous = np.empty((count, self.split.info.action_size), np.float32)
         for row, index in enumerate(indices):
             if not 0 <= index < len(self):
                 raise IndexError(f"window must be in 0..{len(self) - 1}, got {index}")
@@ -130,11 +138,11 @@ class WindowDataset(Dataset[RawWindow]):
             stop = start + self.span
             frames[row] = source.frames(episode, start, stop)[:: self.stride]
             actions[row] = sum_strides(source.actions(episode, start, stop), self.stride)
+            before = max(0, start - self.stride)
+            previous[row] = source.actions(episode, before, start + 1).sum(0)
             if self.labels:
                 labels[row] = source.labels(episode, start, stop)[:: self.stride]
-        return RawWindow(
-            torch.from_numpy(frames), torch.from_numpy(actions), torch.from_numpy(labels)
-        )
+        return RawWindow(*map(torch.from_numpy, (frames, actions, labels, previous)))
 
 
 def sum_strides(actions: np.ndarray, stride: int) -> np.ndarray:

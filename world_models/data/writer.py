@@ -27,6 +27,8 @@ from world_models.data.schema import (
 
 SMALL_CHUNK = 64
 """Episodes per chunk of actions and other small arrays, which are read whole."""
+LARGE = 2**16
+"""Bytes per episode above which an array has a chunk for every episode, as frames have."""
 
 
 class EpisodeWriter:
@@ -174,7 +176,7 @@ class EpisodeWriter:
         if self._layout is Layout.REFERENCE and name == MASKS:
             array = array[..., None]
         if name not in group:
-            per_chunk = 1 if name in (FRAMES, MASKS) else SMALL_CHUNK
+            per_chunk = 1 if name in (FRAMES, MASKS) or array.nbytes > LARGE else SMALL_CHUNK
             rest = array.shape[1:]
             # A dimension of size 0 (action-free data) takes a chunk of 1, so it must have no limit.
             limits = (size or None for size in rest)

@@ -170,6 +170,21 @@ def test_no_masks_is_a_property_and_an_error(written: Callable[[Clips], Path]) -
     assert split.load().all_labels.shape == (2, 7, 0, 0)
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_file_can_be_read_without_actions(
+    episode_path: Path, clips: dict[str, Clips], stored: bool
+) -> None:
+    if not stored:
+        with h5py.File(episode_path, "a") as file:
+            del file["train/actions"], file["val/actions"]
+    file = EpisodeFile(episode_path, actions=False)
+    split = file.split("train")
+    assert file.action_size == split.info.action_size == 0
+    assert split.actions(1, 2, 5).shape == (2, 0)
+    assert split.load().all_actions.shape == (5, 6, 0)
+    np.testing.assert_array_equal(split.frames(1), clips["train"].frames[1])
+
+
 def test_repr_says_what_there_is(episode_path: Path) -> None:
     text = repr(EpisodeFile(episode_path))
     for part in [
@@ -263,6 +278,7 @@ DAMAGES: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "layout": (_attribute("layout", "columns"), "one of episodes, reference; got 'columns'"),
     "no group": (_no_groups, "no group train, val, test; it holds training.*mean 'training'"),
     "no array": (_delete("train/actions"), "/train has no array 'actions'; it holds imgs, masks"),
+    "action-free": (_delete("train/actions"), r"without actions \(data.actions=false\)"),
     "name": (_rename("val/imgs", "val/images"), "no array 'imgs'.*did you mean 'images'"),
     "actions longer": (
         _replace("train/actions", np.zeros((5, 7, 2))),

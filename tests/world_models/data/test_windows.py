@@ -38,6 +38,7 @@ def same(left: RawWindow, right: RawWindow) -> bool:
         (left.frames, right.frames),
         (left.actions, right.actions),
         (left.labels, right.labels),
+        (left.previous, right.previous),
     ]
     return all(torch.equal(a, b) for a, b in pairs)
 
@@ -62,6 +63,17 @@ def test_windows_are_the_episodes_frames(
         for t in range(2):
             between = expected.actions[episode, taken[t] : taken[t + 1]]
             np.testing.assert_allclose(batch.actions[index, t], between.sum(0), rtol=1e-6)
+        before = expected.actions[episode, max(0, start - stride) : start]
+        np.testing.assert_allclose(batch.previous[index], before.sum(0), rtol=1e-6)
+
+
+def test_an_episode_starts_without_a_previous_action(
+    dataset: WindowDataset, clips: dict[str, Clips]
+) -> None:
+    window = dataset.batch([4, 6]).to_window()
+    assert window.previous is not None
+    np.testing.assert_array_equal(window.previous[0], np.zeros(2))
+    np.testing.assert_array_equal(window.previous[1], clips["train"].actions[1, 1])
 
 
 def test_every_frame_can_be_drawn(dataset: WindowDataset) -> None:
@@ -171,6 +183,17 @@ def test_labels_can_be_left_out(episode_path: Path, in_memory: bool) -> None:
 def test_data_without_masks_has_empty_labels(written: Callable[[Clips], Path]) -> None:
     split = EpisodeFile(written(make_clips(2))).split("train")
     assert WindowDataset(split, 4).batch([0]).labels.shape == (1, 4, 0, 0)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_windows_without_actions(episode_path: Path, in_memory: bool) -> None:
+    split = EpisodeFile(episode_path, actions=False).split("train")
+    window = WindowDataset(split, 3, stride=2, in_memory=in_memory).batch([0, 2]).to_window()
+    assert window.actions.shape == (2, 2, 0)
+    assert window.previous is not None
+    assert window.previous.shape == (2, 0)
+    found = action_statistics(split, 2)
+    assert found.mean.shape == found.std.shape == (0,)
 
 
 @pytest.mark.parametrize(

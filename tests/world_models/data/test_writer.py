@@ -60,6 +60,21 @@ def test_frames_lie_uncompressed_one_episode_per_chunk(episode_path: Path) -> No
         assert imgs.compression is None
 
 
+def test_large_extra_arrays_lie_one_episode_per_chunk(tmp_path: Path) -> None:
+    clips = make_clips(2)
+    second = np.zeros((7, 64, 64, 3), np.uint8)
+    with EpisodeWriter(tmp_path / "f.h5", PROVENANCE) as writer:
+        for i in range(2):
+            extras = {"imgs_main": second, "poses": clips.poses[i]}
+            writer.add("train", clips.frames[i], clips.actions[i], extras=extras)
+    with h5py.File(tmp_path / "f.h5") as file:
+        large, small = file["train/imgs_main"], file["train/poses"]
+        assert isinstance(large, h5py.Dataset)
+        assert isinstance(small, h5py.Dataset)
+        assert (large.chunks or ())[0] == 1
+        assert (small.chunks or ())[0] > 1
+
+
 def test_action_free_episodes(tmp_path: Path) -> None:
     clips = dataclasses.replace(make_clips(2), actions=np.zeros((2, 6, 0), np.float32))
     write_clips(tmp_path / "free.h5", {"train": clips})

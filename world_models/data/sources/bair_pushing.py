@@ -1,0 +1,142 @@
+"""BAIR robot pushing (softmotion30_44k): TFRecords of 30 frames from two cameras."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from world_models.data.schema import SPLITS, DataError, suggest
+from world_models.data.sources.source import Episode, Part, Source, stamp
+from world_models.data.sources.tfrecords import Feature, read_examples
+from world_models.suggestions import suggest as choose
+
+LENGTH, SIZE = 30, 64
+FOLDER = "softmotion30_44k"
+CAMERAS = {"aux1": "image_aux1", "main": "image_main"}
+SECOND = "imgs_main"
+"""The array of the second camera's frames where both are converted."""
+POSITION = "endeffector_pos"
+
+
+@dataclass(frozen=True)
+class BairPushing(Source):
+    """A folder of TFRecords as published with Ebert et al. 2017 (arXiv:1710.05268).
+
+    ``path`` holds the folders train and test (and val, where somebody has made one), or a folder
+    softmotion30_44k that does. A record is a ``tf.train.Example`` with, for t = 0 .. 29,
+    ``t/image_aux1/encoded`` and ``t/image_main/encoded`` (12,288 bytes, 64 x 64 x 3, not
+    compressed), ``t/action`` (4 floats) and ``t/endeffector_pos`` (3 floats).
+
+    An episode has 30 frames, 29 actions (the last one of a record leads nowhere) and the extra
+    array ``endeffector_pos`` (30, 3).
+
+    Attributes:
+        camera: "aux1", whose frames the field uses; "main"; or "both": aux1 as frames and main as
+            the extra array ``imgs_main`` (30, 64, 64, 3) uint8.
+    """
+
+    camera: str = "aux1"
+
+    def __post_init__(self) -> None:
+        if self.camera not in (*CAMERAS, "both"):
+            raise ValueError(
+                f"unknown camera {self.camera!r}; {choose(self.camera, [*CAMERAS, 'both'])}"
+            )
+
+    def parts(self) -> list[Part]:
+        """One part for every file."""
+        if not self.path.is_dir():
+            raise DataError(self.path, "there is no such folder")
+        root = next(
+            (root for root in (self.path, self.path / FOLDER) if (root / "train").is_dir()),
+            self.path,
+        )
+        parts = [
+            Part(split, path, stamp(path), expected=_promised(path))
+            for split in SPLITS
+            for path in sorted((root / split).glob("*.tfrecords"), key=_order)
+        ]
+        missing = {"train", "test"} - {part.split for part in parts}
+        if missing:
+            held = suggest(min(missing), [path.name for path in root.iterdir()])
+            raise DataError(
+                root,
+                f"BAIR robot pushing has folders train and test with files *.tfrecords; there are "
+                f"none in {' and '.join(sorted(missing))}; {held}",
+            )
+        return parts
+
+    def episodes(self, part: Part) -> Iterator[Episode]:
+        """One episode for every record."""
+        number = -1
+        for number, features in enumerate(read_examples(part.path)):
+            try:
+                yield self._episode(features)
+            except ValueError as error:
+                raise DataError(part.path, f"record {number}: {error}") from error
+        if number < 0:
+            raise DataError(part.path, "the file holds no record")
+
+    def _episode(self, features: Mapping[str, Feature]) -> Episode:
+        first = CAMERAS["main" if self.camera == "main" else "aux1"]
+        extras = {POSITION: _vectors(features, POSITION, 3)}
+        if self.camera == "both":
+            extras[SECOND] = _images(features, CAMERAS["main"])
+        actions = _vectors(features, "action", 4)[:-1]
+        return Episode(_images(features, first), actions, extras=extras)
+
+
+def _images(features: Mapping[str, Feature], camera: str) -> np.ndarray:
+    """(30, 64, 64, 3) uint8."""
+    frames, wanted = [], SIZE * SIZE * 3
+    for t in range(LENGTH):
+        name = f"{t}/{camera}/encoded"
+        values = _feature(features, name).bytes_list.value
+        if len(values) != 1 or len(values[0]) != wanted:
+            raise ValueError(
+                f"feature {name!r} must be one image of {wanted} bytes ({SIZE} x {SIZE} x 3, not "
+                f"compressed), got {[len(value) for value in values]} bytes"
+            )
+        frames.append(np.frombuffer(values[0], np.uint8))
+    return np.stack(frames).reshape(LENGTH, SIZE, SIZE, 3)
+
+
+def _vectors(features: Mapping[str, Feature], quantity: str, size: int) -> np.ndarray:
+    """(30, size) float32."""
+    rows = []
+    for t in range(LENGTH):
+        values = _feature(features, f"{t}/{quantity}").float_list.value
+        if len(values) != size:
+            raise ValueError(
+                f"feature '{t}/{quantity}' must be {size} floating-point numbers, got {len(values)}"
+            )
+        rows.append(values)
+    return np.array(rows, np.float32)
+
+
+def _feature(features: Mapping[str, Feature], name: str) -> Feature:
+    if name not in features:  # asking for it would make an empty one
+        first = sorted(features, key=_words)[:6]
+        raise ValueError(
+            f"there is no feature {name!r} among {len(features)}: {', '.join(first)}, ..."
+        )
+    return features[name]
+
+
+def _words(text: str) -> list[tuple[bool, int, str]]:
+    """A key that sorts numbers inside texts by their value."""
+    return [(not w.isdigit(), int(w) if w.isdigit() else 0, w) for w in re.split(r"(\d+)", text)]
+
+
+def _order(path: Path) -> list[tuple[bool, int, str]]:
+    return _words(path.name)
+
+
+def _promised(path: Path) -> int | None:
+    """How many records a file traj_A_to_B.tfrecords says that it holds."""
+    match = re.fullmatch(r"traj_(\d+)_to_(\d+)", path.stem)
+    return int(match[2]) - int(match[1]) + 1 if match else None
