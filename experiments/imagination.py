@@ -37,8 +37,8 @@ class Imagination:
 
     def measures(self) -> dict[str, list[float | None] | list[list[float | None]]]:
         """Per-frame PSNR in dB and FG-ARI; ``None`` where there are no labels to compare with."""
-        truth = self.frames[self.context_length :].expand_as(self.samples)
-        sampled = psnr(self.samples, truth).clamp_max(PSNR_LIMIT)
+        truth = self.frames[self.context_length :]
+        sampled = [psnr(sample, truth).clamp_max(PSNR_LIMIT) for sample in self.samples]
         quality = self.quality
         return {
             "context_psnr": _numbers(quality.context_psnr[0]),

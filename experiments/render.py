@@ -34,15 +34,16 @@ def run(config: DictConfig) -> Path:
         if config[name] < least:
             raise UsageError(f"{name} must be at least {least}, got {config[name]}")
     model = load_model(config.checkpoint)
-    window = read_clip(config, model)
-    agent = planning_agent(build(config.simulator, model=model), config)
-    episode = play(plain_env(config), agent, model, config.seed)
+    file = EpisodeFile(Path(config.data.path).expanduser(), actions=model.action_size > 0)
+    window = read_clip(config, model, file)
+    episode = plan_episode(config, model) if is_planned(config, file) else None
     imagination = imagine(model, window, config.samples, config.seed)
     figures = {
         "rollout": rollout_figure(imagination, config.side),
         "slots": slots_figure(imagination, config.side),
-        "plan": plan_figure(episode, config.side),
     }
+    if episode:
+        figures["plan"] = plan_figure(episode, config.side)
     output = Path(config.output).expanduser()
     files: list[Path] = []
     for name, figure in figures.items():
@@ -56,20 +57,39 @@ def run(config: DictConfig) -> Path:
     return output
 
 
-def read_clip(config: DictConfig, model: WorldModel) -> Window:
+def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
+    """Whether an episode of the task is planned; ``auto``: where the file was recorded in it."""
+    if config.plan == "auto":
+        return file.attributes.get("environment") == config.task.environment.id
+    if config.plan not in ("always", "never"):
+        raise UsageError(f"plan must be auto, always or never, got {config.plan!r}")
+    return config.plan == "always"
+
+
+def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
+    """Plays one problem of the task with plans of the model."""
+    size = config.task.environment.image_size
+    if model.image_size != size:
+        raise UsageError(
+            f"the model of {config.checkpoint} was trained on image size {model.image_size}, task "
+            f"{config.task.name!r} has image size {size}; choose a task of the model's kind, or "
+            "plan=never"
+        )
+    agent = planning_agent(build(config.simulator, model=model), config)
+    return play(plain_env(config), agent, model, config.seed)
+
+
+def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Window:
     """The clip that is rendered: one episode from its first frame, the context and the rest."""
-    file = EpisodeFile(Path(config.data.path).expanduser())
     split = file.split(config.split)
-    shown = f"task {config.task.name!r}", config.task.environment.image_size
-    for what, wanted, place, found in (
-        ("image size", model.image_size, str(file.path), file.image_size),
-        ("action size", model.action_size, str(file.path), file.action_size),
-        ("image size", model.image_size, *shown),
+    for what, wanted, found in (
+        ("image size", model.image_size, file.image_size),
+        ("action size", model.action_size, file.action_size),
     ):
         if wanted != found:
             raise UsageError(
                 f"the model of {config.checkpoint} was trained on {what} {wanted}, "
-                f"{place} has {what} {found}; choose data and a task of the model's kind"
+                f"{file.path} has {what} {found}; choose data of the model's kind"
             )
     if not 0 <= config.episode < len(split):
         raise UsageError(
@@ -89,7 +109,10 @@ def read_clip(config: DictConfig, model: WorldModel) -> Window:
 
 
 def _results(
-    config: DictConfig, files: list[Path], measures: dict[str, Any], episode: PlannedEpisode
+    config: DictConfig,
+    files: list[Path],
+    measures: dict[str, Any],
+    episode: PlannedEpisode | None,
 ) -> dict[str, Any]:
     return {
         "checkpoint": str(config.checkpoint),
@@ -98,7 +121,8 @@ def _results(
         "episode": config.episode,
         "files": [file.name for file in files],
         "rollout": measures,
-        "plan": {
+        "plan": episode
+        and {
             "seed": config.seed,
             "success": episode.success,
             "steps": len(episode.imagined),

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.experiments.conftest import LENGTH, Command
 from tests.experiments.tiny import CONTEXT, tiny_model
+from world_models.registry import build_model
 from world_models.training.checkpoint import save_checkpoint
 
 QUICK = ("planner=random_shooting", "planner.samples=4", "horizon=3", "replan_interval=2")
@@ -84,6 +85,7 @@ def test_another_episode_shows_other_frames(
         ("samples=-1", "samples must be at least 0"),
         ("fps=0", "fps must be at least 0.1"),
         ("task.environment.image_size=64", "image size 32, task 'push_blocks' has image size 64"),
+        ("plan=maybe", "plan must be auto, always or never"),
         ("replan_interval=9", "horizon must be at least replan_interval"),
     ],
 )
@@ -112,3 +114,27 @@ def test_a_model_of_other_data_is_refused(
     assert message in done.err
     assert str(episodes) in done.err
     assert not Path("out").exists()
+
+
+def test_a_model_of_a_published_kind_and_data_without_a_task_are_rendered(
+    armillary: Command, tmp_path: Path
+) -> None:
+    """Action-free sprites: everything but the plan."""
+    sprites = tmp_path / "sprites.h5"
+    recording = ["task=moving_sprites", "image_size=32", "episodes=3", "workers=0"]
+    assert armillary("collect", *recording, f"out={sprites}", "output=record").code == 0
+    sizes = {"num_slots": 2, "latent_size": 4, "conv_channels": 4, "lstm_hidden": 8}
+    model = build_model("sdvae", image_size=32, action_size=0, **sizes)
+    saved = save_checkpoint(tmp_path / "sdvae", model, step=1)
+    done = armillary(
+        "render", f"checkpoint={saved}", f"data.path={sprites}", "samples=1", "output=out"
+    )
+    assert done.code == 0, done.err
+    told = json.loads(Path("out/results.json").read_text())
+    assert sorted(told["files"]) == ["rollout.gif", "rollout.png", "slots.gif", "slots.png"]
+    assert told["plan"] is None
+    asked = armillary(
+        "render", f"checkpoint={saved}", f"data.path={sprites}", "plan=always", "output=asked"
+    )
+    assert asked.code == 2
+    assert "action" in asked.err
