@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,29 @@ def check_model(choice: str) -> None:
     assert build_model(values.pop("name"), image_size=32, action_size=2, **values)
 
 
+EVALUATIONS = {"accuracy": "evaluate", "diversity": "evaluate", "realism": "generate"}
+
+
 def check_experiment(choice: str) -> None:
+    kind = choice.split("/")[-2]
+    if kind in EVALUATIONS:
+        check_evaluation(EVALUATIONS[kind], choice)
+        return
     config = compose("train", [f"experiment={choice}"])
     settings = trainer_settings(config)
     values = to_dict(config.model)
     model = build_model(values.pop("name"), image_size=32, action_size=2, **values)
     for stage in settings.stages:
         model.check_objective(stage.objective)
+
+
+def check_evaluation(verb: str, choice: str) -> None:
+    """It says all but the checkpoint and the data, in keys that the verb has."""
+    config, plain = compose(verb, [f"experiment={choice}"]), compose(verb, [])
+    assert set(config) == set(plain)
+    assert OmegaConf.missing_keys(config) == {"checkpoint", "data.path"}
+    assert config.rollouts * (config.videos or 1) >= 100
+    assert choices("experiment").count(choice.replace(f"/{choice.split('/')[-2]}", "")) == 1
 
 
 def check_planner(choice: str) -> None:
@@ -85,6 +102,12 @@ def check_source(choice: str) -> None:
         source.parts()
 
 
+def check_part(group: str, choice: str) -> None:
+    line = f"- /{group}@_global_: {choice}\n"
+    users = [path for path in CONF.glob("experiment/**/*.yaml") if line in path.read_text()]
+    assert users, "what experiments are made of is tried through them"
+
+
 CHECKS: dict[str, Callable[[str], None]] = {
     "task": check_task,
     "model": check_model,
@@ -94,6 +117,8 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "simulator": check_simulator,
     "size": check_size,
     "source": check_source,
+    "curriculum": partial(check_part, "curriculum"),
+    "protocol": partial(check_part, "protocol"),
 }
 GROUPED = [(group, choice) for group in groups() for choice in choices(group)]
 
