@@ -1,4 +1,4 @@
-"""Times one plan with a world model: from an observation to an action, all cores.
+"""Times one plan with a world model: from an observation to an action.
 
 Run with ``python benchmarks/plan_latency.py``; wall seconds, median and range of the repeats.
 """
@@ -11,6 +11,7 @@ import time
 
 import gymnasium as gym
 import numpy as np
+import torch
 from gymnasium import spaces
 
 import envs  # noqa: F401  registers the task
@@ -39,7 +40,9 @@ def main() -> None:
     parser.add_argument("--horizon", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     env = gym.make("armillary/PushBlocks-v0")
     assert isinstance(env.action_space, spaces.Box)
     simulator = LatentSimulator(load_model(arguments.checkpoint), arguments.device)

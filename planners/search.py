@@ -143,7 +143,9 @@ def refit(elites: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[T
     Returns:
         The new mean and standard deviation, (B, 1, T * A) each.
     """
-    new_std, new_mean = torch.std_mean(elites, 1, unbiased=False, keepdim=True)
+    new_mean = elites.mean(1, keepdim=True)
+    # Several times as fast as torch.std_mean, which does not vectorise over problems.
+    new_std = (elites - new_mean).square_().mean(1, keepdim=True).sqrt_()
     if momentum == 0:
         return new_mean, new_std
     return new_mean.lerp(mean, momentum), new_std.lerp(std, momentum)

@@ -271,11 +271,12 @@ class SlotDynamics(WorldModel):
         )
         if noise is not None:
             change = change + self.dynamics.std(nodes) * noise
-        motion = change[..., -2:] * self.object_extent
-        moved = [objects.content + change[..., :-2], objects.position + motion, motion]
-        background = [state.content[:, :1], state.position[:, :1], state.motion[:, :1]]
-        pairs = zip(background, moved, strict=True)
-        return SlotState(*(torch.cat(pair, 1) for pair in pairs)), nodes
+        moved = change[..., -2:] * self.object_extent
+        after = state.map(Tensor.clone)
+        after.content[:, 1:] += change[..., :-2]
+        after.position[:, 1:] += moved
+        after.motion[:, 1:] = moved
+        return after, nodes
 
     def _discovery_loss(self, window: Window, states: SlotState) -> Losses:
         std = self.discovery_std

@@ -51,13 +51,13 @@ class RelationalLayer(nn.Module):
         send = torch.addmm(shift, self.send.weight, normed).view(width, 1, slots, count)
         apart = self.edge.weight[:, 2].view(-1, 1, 1, 1)
         messages = (receive + send).addcmul_(distance, apart).relu_()
-        scores = torch.addmm(
-            self.score.bias.unsqueeze(1), self.score.weight, messages.flatten(1)
-        )
+        scores = torch.addmm(self.score.bias.unsqueeze(1), self.score.weight, messages.flatten(1))
         attention = scores.view(self.heads, 1, slots, slots, count).softmax(3)
         split = messages.view(self.heads, -1, slots, slots, count)
-        collected = (attention * split).sum(3).view(width, -1)
-        nodes = nodes + self.collect(collected.T).view_as(nodes)
+        collected = attention[:, :, :, 0] * split[:, :, :, 0]
+        for sender in range(1, slots):  # a product of all at once would not fit the cache
+            collected.addcmul_(attention[:, :, :, sender], split[:, :, :, sender])
+        nodes = nodes + self.collect(collected.view(width, -1).T).view_as(nodes)
         return nodes + self.mlp(nodes)
 
 
@@ -107,15 +107,15 @@ class RelationalDynamics(nn.Module):
             The mean change (N, K, Z + 2) of [content, position / reach] and the nodes (N, K, W), of
             which ``std`` makes the change's standard deviation.
         """
+        content, position, motion = (x.transpose(0, 1) for x in (content, position, motion))
         place = (position - 0.5) / self.reach
-        action = action.unsqueeze(1).expand(-1, position.shape[1], -1)
-        inputs = torch.cat([content, place, motion / self.reach, action], -1)
-        nodes, place = self.embed(inputs.transpose(0, 1)), place.transpose(0, 1)
+        action = action.expand(len(content), -1, -1)
+        nodes = self.embed(torch.cat([content, place, motion / self.reach, action], -1))
         distance = (place.unsqueeze(0) - place.unsqueeze(1)).norm(dim=-1)
         for layer in self.layers:
             nodes = layer(nodes, place, distance)
-        nodes = self.norm(nodes).transpose(0, 1)
-        return self.change(nodes), nodes
+        nodes = self.norm(nodes)
+        return self.change(nodes).transpose(0, 1), nodes.transpose(0, 1)
 
     def std(self, nodes: Tensor) -> Tensor:
         """(N, K, W) -> standard deviation (N, K, Z + 2) of the change."""
