@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from experiments.config import compose, require, verbs
 from experiments.console import messages
 from experiments.errors import RunError, UsageError
+from experiments.processes import is_follower
 from experiments.provenance import package_version
 from experiments.run_directory import recorded
 from experiments.usage import help_of, overview
@@ -74,6 +75,9 @@ def _run(verb: str, words: list[str]) -> None:
         return
     require(config)
     module = importlib.import_module("experiments." + verb.replace("-", "_"))
+    if is_follower(config):  # of several processes, the first one owns the run's directory
+        module.run(config)
+        return
     with recorded(verb, config, words):
         module.run(config)
 

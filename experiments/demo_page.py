@@ -8,37 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.page import Film, Page, Result, Table
+from experiments.page import Page
+from experiments.page_blocks import Film, Table
 from experiments.provenance import commit, versions
+from experiments.report_content import duration
+from experiments.report_planning import EXPLANATIONS
+from experiments.report_render import FILMS
+from experiments.success_table import Result
 from experiments.training_curves import training_charts
 from world_models.data import EpisodeFile
 
-_EXPLANATIONS = {
-    "random": "uniformly random actions: the floor",
-    "noop": "does nothing: shows that no episode starts solved",
-    "oracle": "the true physics and the same planner: the ceiling",
-}
 _TRAINED = "the world model trained here: sees pixels only"
-_FILMS = (
-    (
-        "rollout",
-        "Real and imagined",
-        "The model sees the first frames (blue). From then on it is given the actions alone "
-        "(orange): once without noise, then sampled.",
-    ),
-    (
-        "slots",
-        "Slots",
-        "What each slot shows where its mask lies, and the masks in the colours of their slots: "
-        "above for a model that sees every frame, below imagined from the first ones.",
-    ),
-    (
-        "plan",
-        "A planned episode",
-        "What happened, what the plan then in force expected, where that plan would end, and the "
-        "goal image; it counts for what is pushed, not for what pushes.",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -61,12 +41,6 @@ class Phase:
     def duration(self) -> str:
         """For people."""
         return duration(self.seconds)
-
-
-def duration(seconds: float) -> str:
-    """Such as ``5 min 3 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
@@ -110,7 +84,7 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
         charts=training_charts(by_verb["train"].directory / "tb"),
         films=[
             Film(title, caption, render / f"{name}.gif", render / f"{name}.png")
-            for name, title, caption in _FILMS
+            for name, title, caption in FILMS
         ],
         commands=[command, "", "# the same in steps", *(phase.command for phase in phases)],
         tables=[
@@ -142,7 +116,7 @@ def _result(row: dict[str, Any], trained: str) -> Result:
     name = row["simulator"]
     return Result(
         name="trained model" if name == trained else name,
-        explanation=_TRAINED if name == trained else _EXPLANATIONS.get(name, ""),
+        explanation=_TRAINED if name == trained else EXPLANATIONS.get(name, ""),
         successes=row["successes"],
         episodes=row["episodes"],
         interval=tuple(row["ci95"]),

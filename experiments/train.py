@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from world_models.data import EpisodeFile
 from world_models.model import WorldModel
 from world_models.registry import build_model
 from world_models.training.config import TrainerConfig
+from world_models.training.run import Outcome
 from world_models.training.tensorboard import TensorBoard
-from world_models.training.trainer import Outcome, Trainer, TrainingError
+from world_models.training.trainer import Trainer, TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +37,13 @@ def run(config: DictConfig) -> Outcome:
         ValueError: model, data and settings do not fit together.
         RunError: a loss or gradient became NaN or infinite.
         KeyboardInterrupt: a signal ended it; everything is saved.
+
+    Of several processes the first says how it ended; the others end with it without an error, since
+    one with an error is taken for a crash and all are killed.
     """
     output = Path(config.output).expanduser()
     settings = trainer_settings(config)
-    episodes = EpisodeFile(Path(config.data.path).expanduser())
+    episodes = EpisodeFile(Path(config.data.path).expanduser(), actions=config.data.actions)
     train, validation = episodes.split("train"), episodes.split("val")
     log.info("%s: %d episodes to train on, %d held out", episodes.path, len(train), len(validation))
     model = new_model(config, episodes)
@@ -47,7 +52,11 @@ def run(config: DictConfig) -> Outcome:
     try:
         outcome = trainer.fit(model, train, validation, resume=config.resume)
     except TrainingError as error:
+        if not trainer.leads:
+            sys.exit(0)
         raise RunError(str(error)) from error
+    if not trainer.leads:
+        return outcome
     write_json(
         output / "results.json",
         {

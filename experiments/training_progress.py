@@ -49,7 +49,14 @@ class ConsoleProgress(Callback):
     def on_validation(self, report: ValidationReport) -> None:
         """Logs the headline metrics."""
         self._best = f"{self._metric} {report.metrics.get(self._metric, float('nan')):.3g}"
-        names = ("open_loop_psnr", "copy_psnr", "context_psnr", "context_ari", "open_loop_ari")
+        names = (
+            "open_loop_psnr",
+            "open_loop_psnr_best",
+            "copy_psnr",
+            "context_psnr",
+            "context_ari",
+            "open_loop_ari",
+        )
         found = [f"{n} {report.metrics[n]:.3g}" for n in names if n in report.metrics]
         mark = " (best)" if report.improved else ""
         log.info("step %d: %s%s", report.step, ", ".join(found), mark)

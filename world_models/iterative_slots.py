@@ -99,6 +99,7 @@ class IterativeSlotModel(WorldModel):
         geco_target: greatest negative log-likelihood of a frame.
         geco_warm_start: steps before the target counts.
         geco_step_size: of GECO's multiplier.
+        weight_gain: of the initial weights.
         slot_ordered: as in the authors' code, see ``PairwiseDynamics``.
     """
 
@@ -125,6 +126,7 @@ class IterativeSlotModel(WorldModel):
         geco_target: float = -25500.0,
         geco_warm_start: int = 3000,
         geco_step_size: float = 1e-6,
+        weight_gain: float = 0.02,
         slot_ordered: bool = False,
     ) -> None:
         super().__init__(
@@ -160,7 +162,7 @@ class IterativeSlotModel(WorldModel):
         log_std = [math.log(background_std)] + [math.log(foreground_std)] * (num_slots - 1)
         self.register_buffer("log_std", torch.tensor(log_std), persistent=False)
         for part in (self.refinement, self.dynamics, self.decoder):
-            initialise(part)
+            initialise(part, weight_gain)
 
     def filter(self, frames: Tensor, actions: Tensor) -> SlotBelief:
         """See the contract; takes the mean of every posterior."""

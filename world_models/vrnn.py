@@ -94,6 +94,7 @@ class Vrnn(WorldModel):
         geco_target: greatest negative log-likelihood of a frame.
         geco_warm_start: steps before the target counts.
         geco_step_size: of GECO's multiplier.
+        weight_gain: of the initial weights.
     """
 
     objectives: ClassVar[tuple[str, ...]] = ("teacher_forced", "open_loop")
@@ -113,6 +114,7 @@ class Vrnn(WorldModel):
         geco_target: float = -14500.0,
         geco_warm_start: int = 1000,
         geco_step_size: float = 1e-6,
+        weight_gain: float = 0.02,
     ) -> None:
         super().__init__(
             image_size=image_size,
@@ -135,7 +137,7 @@ class Vrnn(WorldModel):
         self.decoder = SpatialBroadcastDecoder(2 * hidden, image_size, conv_channels)
         self.lstm = nn.LSTMCell(2 * hidden, hidden)
         self.geco = Geco(geco_target, geco_warm_start, step_size=geco_step_size)
-        initialise(self)
+        initialise(self, weight_gain)
 
     def filter(self, frames: Tensor, actions: Tensor) -> RecurrentBelief:
         """See the contract; takes the mean of every posterior."""
@@ -197,10 +199,7 @@ class Vrnn(WorldModel):
             The loss, and the state after every frame.
         """
         frames = window.frames
-        first = window.previous
-        if first is None:
-            first = frames.new_zeros(len(frames), self.action_size)
-        actions = torch.cat([first[:, None], window.actions], 1)
+        actions = torch.cat([self._first_action(window), window.actions], 1)
         total, nll, kl = (frames.new_zeros(()) for _ in range(3))
         state, states = self._start(frames), []
         for t in range(window.length):
@@ -220,6 +219,12 @@ class Vrnn(WorldModel):
             states.append(state)
         return Losses(total, {"nll": nll, "kl": kl, "frame_nll": nll / window.length}), states
 
+    def _first_action(self, window: Window) -> Tensor:
+        """(N, 1, A): what led to the first frame."""
+        if window.previous is None:
+            return window.frames.new_zeros(len(window.frames), 1, self.action_size)
+        return window.previous.unsqueeze(1)
+
     def _start(self, frames: Tensor) -> RecurrentBelief:
         """Before the first of frames (N, T, 3, H, W)."""
         hidden = frames.new_zeros(len(frames), self.lstm.hidden_size)
@@ -236,7 +241,8 @@ class Vrnn(WorldModel):
         embedded = self.latent_encoder(latent)
         decoded = self.decoder(torch.cat([embedded, state.hidden], -1))
         frame = torch.sigmoid(decoded[:, :-1])
-        features = self.frame_encoder(frame) if features is None else features
+        if features is None:
+            features = self.frame_encoder(frame)
         hidden, cell = self.lstm(torch.cat([features, embedded], -1), (state.hidden, state.cell))
         return RecurrentBelief(latent, frame, hidden, cell)
 

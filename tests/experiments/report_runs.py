@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from omegaconf import OmegaConf
 
 from agent.statistics import wilson_interval
 from experiments.drawing import CONTEXT, IMAGINED, REAL, Row, Tile, sheet, write_gif
+from experiments.report import run
 
 TIERS = {"best": 1.5, "median": 0.0, "random": 0.1, "worst": -1.5, "mean": 0.0}
 VERSIONS = {"armillary": "0.1.0", "python": "3.11.7", "torch": "2.13.0"}
@@ -175,3 +177,10 @@ def benchmark(directory: Path, successes: dict[str, int], episodes: int = 50) ->
     results = {"rows": rows, "config": {}, "commit": "0123456", "versions": VERSIONS}
     (directory / "results.json").write_text(json.dumps(results))
     return directory
+
+
+def page_of(runs: list[Path], path: Path, **options: Any) -> str:
+    """The page that the verb makes of runs."""
+    settings = {"title": None, "megabytes": 18.0, "seed": 0, **options}
+    config = {"runs": [str(run) for run in runs], "output": str(path), **settings}
+    return run(OmegaConf.create(config)).read_text(encoding="utf-8")

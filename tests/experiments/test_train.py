@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from experiments import train
+from experiments.config import compose
 from experiments.training_progress import ConsoleProgress
 from tests.experiments.conftest import Command, Finished
 from world_models.training.callbacks import StepReport
 from world_models.training.checkpoint import load_model, read_info
 
+ROOT = Path(train.__file__).parents[1]
 SMALL = ["trainer.batch_size=2", "trainer.validation_clips=2", "output=run"]
 
 
@@ -105,6 +111,11 @@ def test_run_of_other_settings_is_left_alone(
         (["trainer.stages.discovery.length=30"], "the episodes of split 'train' have 14"),
         (["trainer.stages.discovery.objective=discover"], "unknown objective 'discover'"),
         (["trainer.stages.discovery.fraction=0.5"], "fractions must sum to 1"),
+        (["trainer.stages.discovery.steps=5"], "either a fraction or steps"),
+        (["trainer.stages.discovery.target=1"], "SlotDynamics has no reconstruction target"),
+        (["trainer.stages.dynamics_1.keep_optimizer=true"], "does not train the parameters of"),
+        (["trainer.strategy=zero"], "unknown strategy 'zero'"),
+        (["trainer.devices=3"], "devices x nodes x accumulate = 3 must divide"),
         (["trainer.max_steps=null"], "a run needs an end"),
         (["resume=required"], "to resume from"),
         (["trainer.device=tpu"], "device"),
@@ -135,3 +146,74 @@ def test_diverging_run_is_told_without_traceback(
     assert "at step 0" in told.err
     assert "Traceback" not in told.err
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+def test_training_without_the_actions_of_the_file(trained: Command, tmp_path: Path) -> None:
+    done = trained("trainer.max_steps=2", "data.actions=false")
+    assert done.code == 0, done.err
+    assert load_model(tmp_path / "run").action_size == 0
+
+
+DISCOVERY = {"objective": "discovery", "steps": 3, "batch_size": 2, "length": 3, "warmup": 0}
+
+
+def test_stages_of_steps_and_several_rollouts(episodes: Path, tmp_path: Path) -> None:
+    words = [f"data.path={episodes}", *SMALL[1:2], f"output={tmp_path / 'run'}"]
+    config = compose("train", [*words, "trainer.max_steps=null", "trainer.validation_rollouts=3"])
+    config.trainer.stages = {"one": {**DISCOVERY, "decay": "none"}}
+    (tmp_path / "run").mkdir()
+    outcome = train.run(config)
+    assert outcome.step == 3
+    tiers = ("best", "random", "worst")
+    assert {f"open_loop_{m}_{t}" for m in ("psnr", "ssim") for t in tiers} <= set(outcome.metrics)
+
+
+COMMAND = f"""
+import sys
+import torch
+from experiments.config import compose, require
+from experiments.processes import is_follower
+from experiments.run_directory import recorded
+from experiments.train import run
+torch.randn_like = torch.zeros_like  # the noise of discovery
+config = compose("train", sys.argv[1:])
+config.trainer.stages = {{"one": {DISCOVERY}}}
+require(config)
+if is_follower(config):
+    run(config)
+else:
+    with recorded("train", config, sys.argv[1:]):
+        run(config)
+"""
+"""What the command does, with other stages and without noise."""
+
+
+def test_two_processes_make_the_run_of_one(episodes: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric", reason="needs the extra 'distributed'")
+    script = tmp_path / "command.py"
+    script.write_text(COMMAND)
+    words = [f"data.path={episodes}", SMALL[1], "trainer.max_steps=null", "trainer.device=cpu"]
+    runs = []
+    for devices in (1, 2):
+        # Two processes may see another time of day: the directory is that of the first.
+        output = f"output={devices}/${{now:%S}}-${{now:%M}}"
+        done = subprocess.run(
+            [sys.executable, str(script), *words, f"trainer.devices={devices}", output],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        (run,) = (tmp_path / str(devices)).iterdir()
+        runs.append(run)
+    metrics = [json.loads((run / "results.json").read_text())["metrics"] for run in runs]
+    assert metrics[1] == pytest.approx(metrics[0], rel=1e-3)
+    one, two = (load_model(run / "checkpoints/last").state_dict() for run in runs)
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=2e-4)
+    record = json.loads((runs[1] / "run.json").read_text())
+    assert (record["status"], record["seed"]) == ("finished", 0)
+    assert {"torch", "python"} <= set(record["versions"])
+    assert len(list((runs[1] / "tb").glob("events.*"))) == 1

@@ -131,7 +131,9 @@ def _tiers(values: NDArray, random: int) -> dict[str, NDArray]:
     }
 
 
-def _differences(group: str, found: Mapping[str, NDArray], recorded: Mapping[str, NDArray]) -> Errors:
+def _differences(
+    group: str, found: Mapping[str, NDArray], recorded: Mapping[str, NDArray]
+) -> Errors:
     """NaN in one place only counts as infinitely wrong.
 
     Raises:

@@ -1,16 +1,17 @@
-"""The spatial-broadcast decoder (Watters et al. 2019), without the work its constant input wastes."""
+"""The spatial-broadcast decoder (Watters et al. 2019) without the work a tiled input wastes."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 _KERNEL = 5
 _MARGIN = 8
-_CHUNK = 16
+# Values of the widest activation that a CPU makes at a time: 16 images of 64 px with 32 channels.
+_CHUNK = 16 * 70 * 70 * 32
 _BORDERS = (slice(0, 1), slice(1, -1), slice(-1, None))
 
 
@@ -20,16 +21,15 @@ class SpatialBroadcastDecoder(nn.Module):
     The tiled input is (H + 8, W + 8), with x and then y from -1 to 1; every 5x5 convolution pads by
     1, so takes two pixels away, and is followed by ELU; a 1x1 convolution makes the output.
 
-    Equal to that up to rounding, but:
-        The first convolution never sees the tiled latent. Where its kernel lies inside the image,
-        the latent's part is one matrix product with the kernel summed over its taps; the taps
-        outside make eight more such products along the borders. The part of x and y is one
-        convolution for all latents.
-        Its output is as cheap to compute as to keep: the backward pass computes it again.
+    Computed as follows, equal to that up to rounding:
+        The first convolution never sees the tiled latent. The latent's part of it is a matrix
+        product with the kernel summed over the taps that lie inside the image: one for all inner
+        pixels, eight for those at the edges and corners. The part of x and y is the same for all
+        latents, so one convolution. Its output is made again in the backward pass, not kept.
         Activations are channels-last, replaced by their ELU in place and, on a CPU, made for a few
-        latents at a time, so that they stay in its cache.
+        latents at a time: what is allocated stays small enough to be used again.
 
-    Any floating-point type, and autocast. Gradients of gradients are not available.
+    Any floating-point type, and autocast. The gradient of a gradient is not available.
 
     Args:
         input_size: Z.
@@ -65,8 +65,8 @@ class SpatialBroadcastDecoder(nn.Module):
         dtype = latent.dtype
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
-        chunks = latent.split(_CHUNK) if device == "cpu" else [latent]
-        images = [self._image(chunk, position, dtype) for chunk in chunks]
+        count = max(1, _CHUNK // position.numel()) if device == "cpu" else max(1, len(z))
+        images = [self._image(chunk, position, dtype) for chunk in latent.split(count)]
         return torch.cat(images)
 
     def _first_convolution(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,7 +102,7 @@ class SpatialBroadcastDecoder(nn.Module):
         return self.decode[3:](hidden).contiguous()
 
     def _second_convolution(self, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
-        """Of the first one's ELU: the backward pass asks for the latter, which is made again."""
+        """Of the first one's ELU; checkpointing stops before this convolution is repeated."""
         return self.decode[2](_BroadcastELU.apply(latent, position, dtype))
 
 
@@ -110,9 +110,7 @@ class _BroadcastELU(torch.autograd.Function):
     """ELU of what ``SpatialBroadcastDecoder._first_convolution`` returns, (N, channels, H, W)."""
 
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, latent: Tensor, position: Tensor, dtype: torch.dtype
-    ) -> Tensor:
+    def forward(ctx, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
         output = position.new_empty(len(latent), *position.shape, dtype=dtype)
         for i, rows in enumerate(_BORDERS):
             for j, columns in enumerate(_BORDERS):

@@ -93,11 +93,13 @@ def discover(
             losses.append((nll, kl))
             if len(losses) == rounds:
                 return Discovery(latents, means, log_masks, posterior, losses)
-            gradients = torch.autograd.grad(
-                (weight * nll + kl_beta * kl).sum(),
-                [means, log_masks, posterior],
-                retain_graph=training,
-            )
+            loss = (weight * nll + kl_beta * kl).sum()
+            gradients = _gradients(loss, [means, log_masks, posterior], training)
         evidence = Evidence(frame, means, log_masks.exp(), posterior, *gradients)
         update, memory = network(evidence, memory)
         posterior = posterior + update
+
+
+@torch.compiler.disable  # which cannot trace a gradient inside a loss
+def _gradients(loss: Tensor, inputs: list[Tensor], retain_graph: bool) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(loss, inputs, retain_graph=retain_graph)

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from world_models.metrics.precision import double
+from world_models.metrics.pairs import check_images, compare
+from world_models.metrics.similarity import WINDOW, Similarity
 
-SIGMA = 1.5
-TRUNCATE = 3.5
-RADIUS = int(TRUNCATE * SIGMA + 0.5)
-WINDOW = 2 * RADIUS + 1
-K1, K2 = 0.01, 0.03
+REFERENCE_RANGE = 2.0
+"""The data range of the numbers published for the towel-pick data, whose images lie in [0, 1]."""
 
 
 def psnr(pred: Tensor, target: Tensor) -> Tensor:
     """Peak signal-to-noise ratio, 10 log10(1 / mse) with the error averaged over C, H and W.
 
     Args:
-        pred: (..., C, H, W) in [0, 1].
-        target: (..., C, H, W) in [0, 1].
+        pred: (..., C, H, W) floating point in [0, 1].
+        target: the same shape, or 1 in leading dimensions over which it is shared.
 
     Returns:
-        (...) in dB, higher is better; inf for identical images.
+        (...) in dB, higher is better; inf for identical images, NaN where a value is NaN.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes do not fit, or the images are not floating point in [0, 1].
     """
-    _check_images(pred, target)
-    return -10.0 * torch.log10((pred - target).square().mean((-1, -2, -3)))
+    check_images(pred, target, data_range=1.0)
+    return compare(pred, target, _signal_to_noise)[0]
 
 
 def ssim(pred: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
@@ -40,59 +40,42 @@ def ssim(pred: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
 
     Args:
         pred: (..., C, H, W), H and W at least 11.
-        target: (..., C, H, W).
+        target: the same shape, or 1 in leading dimensions over which it is shared: its statistics
+            are computed once, so (V, S, T, C, H, W) against (V, 1, T, C, H, W) is faster.
         data_range: difference between the largest and the smallest value that a pixel may have.
-            2 gives the numbers published for the towel-pick data, whose images lie in [0, 1].
 
     Returns:
-        (...) in [-1, 1], higher is better.
+        (...) in [-1, 1], higher is better; NaN where a value is NaN.
 
     Raises:
-        ValueError: the shapes differ, or the images are smaller than the window.
+        ValueError: the shapes do not fit, the images are smaller than the window, or they are not
+            floating point within the range.
     """
-    _check_images(pred, target)
-    height, width = pred.shape[-2:]
-    if min(height, width) < WINDOW:
-        raise ValueError(f"images must be at least {WINDOW} pixels wide and high, got {pred.shape}")
-    # Variances are differences of nearly equal numbers, and the smallest constant is 9e-4.
-    x, y = double(pred), double(target)
-    rows, columns = _gaussian(height, x.device), _gaussian(width, x.device)
-
-    def local_mean(image: Tensor) -> Tensor:
-        return rows @ image @ columns.T
-
-    mean_x, mean_y = local_mean(x), local_mean(y)
-    unbias = WINDOW**2 / (WINDOW**2 - 1)
-    variance_x = unbias * (local_mean(x * x) - mean_x * mean_x)
-    variance_y = unbias * (local_mean(y * y) - mean_y * mean_y)
-    covariance = unbias * (local_mean(x * y) - mean_x * mean_y)
-    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / (
-        (mean_x.square() + mean_y.square() + c1) * (variance_x + variance_y + c2)
-    )
-    return similarity.mean((-1, -2)).mean(-1).to(pred)
+    return similarities(pred, target, (data_range,))[0]
 
 
-def _gaussian(size: int, device: torch.device) -> Tensor:
-    """(size - 10, size): row i averages the entries i .. i + 10 with Gaussian weights.
+def ssim_ref(pred: Tensor, target: Tensor) -> Tensor:
+    """SSIM as the numbers published for the towel-pick data were measured: data range 2.
 
-    A matrix product with it filters a small image faster than a convolution, in any precision.
+    It is higher than ``ssim`` of the same images, which must lie in [0, 1] as there.
     """
-    offsets = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64, device=device)
-    weights = torch.exp(-0.5 * (offsets / SIGMA).square())
-    count = size - 2 * RADIUS
-    matrix = torch.zeros(count, size, dtype=torch.float64, device=device)
-    columns = torch.arange(count, device=device).unsqueeze(1) + torch.arange(WINDOW, device=device)
-    return matrix.scatter_(1, columns, (weights / weights.sum()).expand(count, -1))
+    return ssim(pred, target, REFERENCE_RANGE)
 
 
-def _check_images(pred: Tensor, target: Tensor) -> None:
-    if pred.shape != target.shape or pred.ndim < 3:
+def similarities(pred: Tensor, target: Tensor, data_ranges: Sequence[float]) -> Tensor:
+    """``ssim`` for R data ranges at little more than the cost of one: (R, ...)."""
+    if not data_ranges or min(data_ranges) <= 0:
+        raise ValueError(f"data ranges must be positive, got {list(data_ranges)}")
+    check_images(pred, target, data_range=min(data_ranges))
+    if min(pred.shape[-2:]) < WINDOW:
         raise ValueError(
-            "pred and target must both be (..., C, H, W), "
-            f"got {tuple(pred.shape)} and {tuple(target.shape)}"
+            f"images must be at least {WINDOW} pixels wide and high, got {tuple(pred.shape)}"
         )
-    if not (pred.is_floating_point() and target.is_floating_point()):
-        raise ValueError(
-            f"images must be floating point in [0, 1], got {pred.dtype} and {target.dtype}"
-        )
+    return compare(pred, target, Similarity(data_ranges))
+
+
+def _signal_to_noise(pred: Tensor, target: Tensor) -> Tensor:
+    """(U, S, C, H, W) and (U, C, H, W) -> (1, U, S)."""
+    exact = torch.promote_types(pred.dtype, torch.float32)
+    squares = (pred.to(exact) - target.to(exact).unsqueeze(1)).square_().flatten(2)
+    return -10.0 * torch.log10(squares.mean(-1)).unsqueeze(0)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from world_models.metrics.precision import double
 
-RECALL_THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
-"""0.5, 0.55, ... 0.95 (COCO)."""
+RECALL_THRESHOLDS = tuple(i / 10 for i in range(1, 11))
+"""0.1, 0.2, ... 1.0."""
 
 
 def adjusted_rand_index(true: Tensor, pred: Tensor, foreground: bool = True) -> Tensor:
@@ -97,18 +97,17 @@ def mean_iou(true: Tensor, pred: Tensor) -> Tensor:
     return matched / seen.sum(-1)
 
 
-def average_recall(
-    true: Tensor, pred: Tensor, thresholds: Sequence[float] = RECALL_THRESHOLDS
-) -> Tensor:
-    """The share of objects found, averaged over thresholds on the IoU with their best segment.
+def recall(true: Tensor, pred: Tensor, thresholds: Sequence[float] = RECALL_THRESHOLDS) -> Tensor:
+    """The share of objects found, for each threshold on the IoU with their best segment.
 
     Args:
         true: (..., H, W) integer labels, 0 for the background, or soft masks (..., K, H, W).
         pred: (..., H, W) integer labels or (..., K, H, W) soft masks.
-        thresholds: in (0, 1]; an object is found where its IoU is at least that.
+        thresholds: R of them in (0, 1]; an object is found where its IoU is at least that. Two
+            objects may be found in the same segment.
 
     Returns:
-        (...) float32 in [0, 1]; NaN without objects.
+        (..., R) float32 in [0, 1]; NaN without objects.
 
     Raises:
         ValueError: the shapes disagree, a label is negative, or a threshold is not in (0, 1].
@@ -118,7 +117,14 @@ def average_recall(
     ious, seen = object_ious(true, pred)
     limits = torch.tensor(thresholds, dtype=ious.dtype, device=ious.device)
     found = ious.amax(-1, keepdim=True) >= limits
-    return found.float().mean(-1).sum(-1) / seen.sum(-1)
+    return found.float().sum(-2) / seen.sum(-1, keepdim=True)
+
+
+def average_recall(
+    true: Tensor, pred: Tensor, thresholds: Sequence[float] = RECALL_THRESHOLDS
+) -> Tensor:
+    """``recall`` averaged over its thresholds, (...) float32 in [0, 1]; NaN without objects."""
+    return recall(true, pred, thresholds).mean(-1)
 
 
 def _contingency(true: Tensor, pred: Tensor) -> Tensor:

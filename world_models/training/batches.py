@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,8 +17,10 @@ from world_models.data import (
     step_indices,
     training_batches,
 )
+from world_models.data.windows import RawWindow
 from world_models.model import Losses, Window, WorldModel
 from world_models.state import LatentState
+from world_models.training.engine import Share
 from world_models.training.schedule import Stage
 
 ENCODED_FRAMES = 512
@@ -61,8 +63,11 @@ class FrameBatch:
         return [FrameBatch(self.window.index(slice(row[0], row[-1] + 1))) for row in rows]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Frames and actions."""
-        return {"frames": self.window.frames, "actions": self.window.actions}
+        """Frames, actions, and the previous actions where the window has them."""
+        tensors = {"frames": self.window.frames, "actions": self.window.actions}
+        if self.window.previous is not None:
+            tensors["previous"] = self.window.previous
+        return tensors
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,23 @@ class StateBatch:
         return {**self.states.tensors(), "actions": self.actions}
 
 
+class SharedWindows(WindowDataset):
+    """Of each batch that is asked for, the clips that are a process's own; no others are read.
+
+    Args:
+        split: the episodes.
+        stage: length and stride.
+        share: of the process.
+    """
+
+    def __init__(self, split: Split, stage: Stage, share: Share) -> None:
+        super().__init__(split, stage.length, stage.stride, labels=False)
+        self._share = share
+
+    def __getitems__(self, indices: Sequence[int]) -> RawWindow:
+        return self.batch(indices[self._share.rows(len(indices))])
+
+
 def stage_batches(
     model: WorldModel,
     split: Split,
@@ -100,11 +122,13 @@ def stage_batches(
     seed: int,
     first_step: int = 0,
     workers: int = 0,
+    share: Share | None = None,
 ) -> Iterator[Batch]:
     """The batches that a stage trains on, from ``first_step`` on, without end.
 
-    Random clips, on the model's device; which ones depends on the seed and the step alone. Where
-    the stage encodes once, the whole split is encoded before the first batch.
+    Random clips, on the model's device; which ones depends on the seed and the step alone, and of
+    several processes each gets its share of them. Where the stage encodes once, the whole split is
+    encoded before the first batch.
 
     Args:
         model: encodes, where the stage asks for it.
@@ -113,12 +137,14 @@ def stage_batches(
         seed: >= 0.
         first_step: where to begin.
         workers: processes that read clips; 0 reads in this one.
+        share: of this process; None is all of each batch.
     """
+    share = share or Share()
     if stage.encode_once:
-        return _state_batches(encode(model, split), stage, seed, first_step)
+        return _state_batches(encode(model, split), stage, seed, first_step, share)
     device = model.action_mean.device
     raw = training_batches(
-        WindowDataset(split, stage.length, stage.stride, labels=False),
+        SharedWindows(split, stage, share),
         batch_size=stage.batch_size,
         seed=seed,
         first_step=first_step,
@@ -130,13 +156,14 @@ def stage_batches(
 
 
 def _state_batches(
-    encoded: StateBatch, stage: Stage, seed: int, first_step: int
+    encoded: StateBatch, stage: Stage, seed: int, first_step: int, share: Share
 ) -> Iterator[Batch]:
     episodes, steps = encoded.actions.shape[:2]
     starts = steps + 2 - stage.length
     for step in range(first_step, sys.maxsize):
         drawn = step_indices(seed, step, stage.batch_size, episodes * starts)
-        windows = torch.tensor(drawn, device=encoded.actions.device).unsqueeze(1)
+        own = drawn[share.rows(stage.batch_size)]
+        windows = torch.tensor(own, device=encoded.actions.device).unsqueeze(1)
         rows, times = windows // starts, windows % starts
         times = times + torch.arange(stage.length, device=times.device)
         yield StateBatch(

@@ -42,7 +42,8 @@ class ValidationReport:
 
     Attributes:
         step: steps done.
-        metrics: scalars by name, as ``OpenLoopQuality.metrics`` and ``loss/...`` of the stage.
+        metrics: scalars by name, as ``OpenLoopQuality.metrics``, with several rollouts also as
+            ``evaluate_rollouts``, and ``loss/...`` of the stage.
         truth: (n, T, 3, H, W), a few of the clips.
         scene: their scenes, leading dimensions (n, T): the first ``context_length`` frames are
             reconstructed, the others imagined.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from world_models.suggestions import suggest
+from world_models.training.engine import STRATEGIES
 from world_models.training.schedule import Schedule, Stage
 
 PRECISIONS: dict[str, torch.dtype] = {
@@ -29,21 +30,28 @@ class TrainerConfig:
     Attributes:
         stages: what is trained when.
         max_steps: optimiser steps of the run, or None.
-        max_minutes: wall-clock minutes of the run, or None; one of the two bounds must be set.
+        max_minutes: wall-clock minutes of the run, or None; where the stages have fractions, one of
+            the two bounds must be set.
         seed: of weights' noise, batches and everything else that is random in training.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         precision: ``float32``, ``bf16`` (autocast) or ``fp16`` (autocast and loss scaling, cuda).
         optimizer: ``adam`` or ``adamw``.
         weight_decay: of the optimiser.
         gradient_clip: greatest norm of the whole gradient.
-        accumulate: in how many equal parts a batch is processed, to save memory.
+        accumulate: in how many equal parts a process works through its share of a batch, to save
+            memory.
         workers: processes that read clips; 0 reads in the training process.
         compile: whether the loss goes through ``torch.compile``.
         checkpoint_every: steps between two saves of ``last``.
         validate_every: steps between two validations.
         validation_clips: clips that each validation uses, always the same.
         validation_horizon: frames imagined in validation, fewer where episodes are shorter.
+        validation_rollouts: stochastic rollouts per clip whose best, random and worst are measured
+            besides the mean rollout; 1 measures the mean rollout alone.
         best_metric: one of ``BEST_METRICS``; its maximum is kept in ``best``.
+        devices: processes per machine, each on a device of its own; a batch is shared among them.
+        nodes: machines.
+        strategy: of Lightning Fabric, ``auto`` or ``ddp``, where there are several processes.
     """
 
     stages: tuple[Stage, ...]
@@ -62,7 +70,11 @@ class TrainerConfig:
     validate_every: int = 500
     validation_clips: int = 64
     validation_horizon: int = 10
+    validation_rollouts: int = 1
     best_metric: str = "open_loop_psnr"
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -71,23 +83,33 @@ class TrainerConfig:
             "precision": PRECISIONS,
             "optimizer": OPTIMIZERS,
             "best_metric": BEST_METRICS,
+            "strategy": STRATEGIES,
         }
         for name, valid in choices.items():
             if getattr(self, name) not in valid:
                 value = getattr(self, name)
                 raise ValueError(f"unknown {name} {value!r}; {suggest(str(value), valid)}")
         counts = ("accumulate", "checkpoint_every", "validate_every", "validation_clips")
-        for name in (*counts, "validation_horizon"):
+        more = ("validation_horizon", "validation_rollouts", "devices", "nodes")
+        for name in (*counts, *more):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.gradient_clip <= 0:
             raise ValueError(f"gradient_clip must be > 0, got {self.gradient_clip}")
+        parts = self.processes * self.accumulate
         for stage in self.stages:
-            if stage.batch_size % self.accumulate:
+            if stage.batch_size % parts:
+                split = f"accumulate={self.accumulate}"
+                if self.processes > 1:
+                    split = f"devices x nodes x accumulate = {parts}"
                 raise ValueError(
-                    f"accumulate={self.accumulate} must divide every stage's batch_size, "
-                    f"got {stage.batch_size}"
+                    f"{split} must divide every stage's batch_size, got {stage.batch_size}"
                 )
+
+    @property
+    def processes(self) -> int:
+        """How many processes share the run."""
+        return self.devices * self.nodes
 
     @property
     def schedule(self) -> Schedule:

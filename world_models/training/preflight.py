@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +39,10 @@ def check_fit(config: TrainerConfig, model: WorldModel, train: Split, validation
             )
     for index, stage in enumerate(config.stages):
         model.check_objective(stage.objective)
+        if stage.target is not None:
+            deepcopy(model).set_target(stage.target)
+        if stage.keep_optimizer:
+            _check_same_parameters(model, config.stages, index)
         if stage.encode_once and stage.length < 2:
             raise ValueError(
                 f"stage {index} trains on encoded states and needs length >= 2, got {stage.length}"
@@ -108,8 +113,25 @@ def _check_encoder_is_frozen(model: WorldModel, split: Split, stage: Stage) -> N
         )
 
 
+def _check_same_parameters(model: WorldModel, stages: Sequence[Stage], index: int) -> None:
+    """Raises ValueError unless the stage before ``index`` trains the same parameters."""
+    if index == 0:
+        raise ValueError("stage 0 has no stage before it and cannot have keep_optimizer=true")
+    before, here = stages[index - 1].objective, stages[index].objective
+    trained = [[id(p) for p in model.trainable(name)] for name in (before, here)]
+    if trained[0] != trained[1]:
+        raise ValueError(
+            f"stage {index} has keep_optimizer=true but its objective {here!r} does not train the "
+            f"parameters of {before!r}, the objective before it; set keep_optimizer=false"
+        )
+
+
 def _identity(model: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
-    return _flatten({"model": model, **{name: training.get(name) for name in DECISIVE}})
+    """What makes a run that run, settings that an older version did not know at their defaults."""
+    defaults = {f.name: f.default for f in fields(Stage) if f.default is not MISSING}
+    decisive = {name: training.get(name) for name in DECISIVE}
+    decisive["stages"] = [{**defaults, **stage} for stage in training.get("stages", ())]
+    return _flatten({"model": model, **decisive})
 
 
 def _flatten(tree: Mapping[str, Any] | Sequence[Any], prefix: str = "") -> dict[str, Any]:

@@ -4,38 +4,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+
+from world_models.suggestions import suggest
 
 ROUNDING = 1e-9
 """Sums of fractions are rounded; a boundary must not move to the next step for that."""
+DECAYS = ("cosine", "none")
 
 
 @dataclass(frozen=True)
 class Stage:
     """A part of a run that trains one objective.
 
+    Its size is either a share of the run or a number of steps; all stages of a run use the same.
+
     Attributes:
         objective: one of the model's ``objectives``.
         fraction: share of the run, in (0, 1]; the stages' fractions sum to 1.
-        batch_size: clips per batch.
+        steps: optimiser steps, whatever the bounds of the run; an alternative to ``fraction``.
+        batch_size: clips per batch, of all processes together.
         length: frames per clip.
         stride: environment steps between two frames of a clip.
         learning_rate: its peak.
         warmup: share of the stage in which the learning rate rises linearly to its peak.
+        decay: ``cosine`` falls from the peak to the floor, ``none`` stays at the peak.
         floor: share of the peak at which the warm-up starts and the cosine decay ends.
         encode_once: filter all the data at the start of the stage, then train on the states; the
             objective must not train what ``filter`` depends on.
+        target: reconstruction target that ``WorldModel.set_target`` is given when the stage starts;
+            None leaves the model's as it is.
+        keep_optimizer: continue with the optimiser (its moments) of the stage before, which must
+            train the same parameters; otherwise a stage starts with a new one.
     """
 
     objective: str
-    fraction: float
+    fraction: float | None = None
+    _: KW_ONLY
+    steps: int | None = None
     batch_size: int
     length: int
     stride: int = 1
     learning_rate: float = 1e-3
     warmup: float = 0.05
+    decay: str = "cosine"
     floor: float = 0.01
     encode_once: bool = False
+    target: float | None = None
+    keep_optimizer: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "length", "stride"):
@@ -43,24 +59,39 @@ class Stage:
                 raise ValueError(f"a stage's {name} must be at least 1, got {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise ValueError(f"a stage's learning_rate must be > 0, got {self.learning_rate}")
-        if not 0 < self.fraction <= 1:
+        if (self.fraction is None) == (self.steps is None):
+            raise ValueError(
+                "a stage needs either a fraction or steps, "
+                f"got fraction={self.fraction} and steps={self.steps}"
+            )
+        if self.fraction is not None and not 0 < self.fraction <= 1:
             raise ValueError(f"a stage's fraction must be in (0, 1], got {self.fraction}")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"a stage's steps must be at least 1, got {self.steps}")
         for name in ("warmup", "floor"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"a stage's {name} must be in [0, 1), got {getattr(self, name)}")
+        if self.decay not in DECAYS:
+            raise ValueError(f"unknown decay {self.decay!r}; {suggest(self.decay, DECAYS)}")
         if self.encode_once and self.stride != 1:
             raise ValueError(
                 "a stage with encode_once=true trains on the states of consecutive frames and "
                 f"needs stride=1, got {self.stride}"
             )
 
+    @property
+    def size(self) -> float:
+        """Its fraction or its steps, whichever it has."""
+        return self.fraction if self.fraction is not None else float(self.steps or 0)
+
 
 @dataclass(frozen=True)
 class Schedule:
     """Stages laid over a run that is bounded by steps, by time, or by what comes first.
 
-    Progress is the larger of the two shares used up. With ``max_steps`` alone everything here is a
-    function of the step, whatever the machine's speed.
+    Stages with fractions are stretched over the run: with ``max_steps`` alone everything here is a
+    function of the step, whatever the machine's speed. Stages with steps keep them: the run ends
+    after the last one, or earlier where a bound says so.
 
     Attributes:
         stages: in order.
@@ -73,38 +104,58 @@ class Schedule:
     max_minutes: float | None = None
 
     def __post_init__(self) -> None:
-        if self.max_steps is None and self.max_minutes is None:
+        fractions = [stage.fraction for stage in self.stages if stage.fraction is not None]
+        if fractions and len(fractions) < len(self.stages):
+            raise ValueError(
+                "the stages of a run all have fractions or all have steps, got "
+                f"{len(fractions)} with a fraction and {len(self.stages) - len(fractions)} with "
+                "steps"
+            )
+        if not self._counted and self.max_steps is None and self.max_minutes is None:
             raise ValueError("a run needs an end: set max_steps, max_minutes or both")
         for name in ("max_steps", "max_minutes"):
             bound = getattr(self, name)
             if bound is not None and bound <= 0:
                 raise ValueError(f"{name} must be > 0 (or null for no bound), got {bound}")
-        fractions = [stage.fraction for stage in self.stages]
-        if not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
+        if not self._counted and not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
             raise ValueError(f"the stages' fractions must sum to 1, got {fractions}")
 
     def progress(self, step: int, seconds: float) -> float:
         """The share of the run that is done, in [0, 1], after ``step`` steps and ``seconds``."""
-        by_steps = step / self.max_steps if self.max_steps else 0.0
+        ends = [self.max_steps] if self.max_steps else []
+        if self._counted:
+            ends.append(sum(stage.steps or 0 for stage in self.stages))
+        by_steps = step / min(ends) if ends else 0.0
         by_time = seconds / (60 * self.max_minutes) if self.max_minutes else 0.0
         return min(1.0, max(by_steps, by_time))
 
-    def stage_at(self, progress: float) -> int:
-        """The index of the stage that trains at ``progress``; a boundary belongs to the later."""
-        ends = [self._start(index + 1) for index in range(len(self.stages) - 1)]
-        return sum(progress >= end - ROUNDING for end in ends)
+    def position(self, step: int, seconds: float) -> float:
+        """The place on the line of stages, in the unit of their sizes: steps or shares."""
+        return float(step) if self._counted else self.progress(step, seconds)
 
-    def learning_rate(self, progress: float) -> float:
-        """Linear warm-up, then cosine decay, over the stage that trains at ``progress``."""
-        index = self.stage_at(progress)
+    def stage_at(self, position: float) -> int:
+        """The index of the stage that trains at ``position``; a boundary belongs to the later."""
+        ends = [self._start(index + 1) for index in range(len(self.stages) - 1)]
+        return sum(position >= end - ROUNDING for end in ends)
+
+    def learning_rate(self, position: float) -> float:
+        """Linear warm-up, then the decay, over the stage that trains at ``position``."""
+        index = self.stage_at(position)
         stage = self.stages[index]
-        within = min(1.0, max(0.0, progress - self._start(index)) / stage.fraction)
+        within = min(1.0, max(0.0, position - self._start(index)) / stage.size)
         if within < stage.warmup:
             share = within / stage.warmup
+        elif stage.decay == "none":
+            return stage.learning_rate
         else:
             share = 0.5 + 0.5 * math.cos(math.pi * (within - stage.warmup) / (1 - stage.warmup))
         return stage.learning_rate * (stage.floor + (1 - stage.floor) * share)
 
+    @property
+    def _counted(self) -> bool:
+        """Whether the stages have steps."""
+        return all(stage.steps is not None for stage in self.stages)
+
     def _start(self, index: int) -> float:
-        """Progress at which stage ``index`` starts."""
-        return sum(stage.fraction for stage in self.stages[:index])
+        """The position at which stage ``index`` starts."""
+        return sum(stage.size for stage in self.stages[:index])

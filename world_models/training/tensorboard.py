@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from world_models.state import Scene
 from world_models.training.callbacks import Callback, StepReport, ValidationReport
 
 
@@ -41,7 +42,11 @@ class TensorBoard(Callback):
                 self._writer.add_scalar(name, value, report.step)
 
     def on_validation(self, report: ValidationReport) -> None:
-        """Logs metrics and images: each row is a clip, each column a frame."""
+        """Logs metrics and images: each row is a clip, each column a frame.
+
+        ``slots/of_first_clip`` shows one clip in rows of frames, context and open loop: the truth,
+        the model's frames, what each slot looks like, then where each slot is seen.
+        """
         for name, value in report.metrics.items():
             self._writer.add_scalar(f"validation/{name}", value, report.step)
         context = report.context_length
@@ -53,6 +58,8 @@ class TensorBoard(Callback):
             "context/slots_of_last_frame": slots[:, context - 1],
             "context/masks_of_last_frame": masks[:, context - 1],
             "open_loop/slots_of_last_frame": slots[:, -1],
+            "open_loop/masks_of_last_frame": masks[:, -1],
+            "slots/of_first_clip": decomposition(report.truth[0], report.scene.map(lambda t: t[0])),
         }
         for name, clips in images.items():
             self._writer.add_image(name, tile(clips), report.step)
@@ -72,6 +79,21 @@ def tile(images: Tensor) -> Tensor:
     """(R, C, 3, H, W) -> (3, R * H, C * W): R rows of C images."""
     rows, columns, channels, height, width = images.shape
     return images.permute(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
+
+
+def decomposition(truth: Tensor, scene: Scene) -> Tensor:
+    """The rows of ``slots/of_first_clip``.
+
+    Args:
+        truth: (T, 3, H, W).
+        scene: of these T frames, K slots.
+
+    Returns:
+        (2 + 2K, T, 3, H, W): true frames, composed frames, K components, K masks.
+    """
+    whole = torch.stack([truth, scene.frames])
+    masks = scene.masks.expand_as(scene.components)
+    return torch.cat([whole, scene.components.transpose(0, 1), masks.transpose(0, 1)])
 
 
 def _stacked(truth: Tensor, frames: Tensor, times: slice) -> Tensor:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from world_models.data import Split, action_statistics
-from world_models.device import resolve_device
 from world_models.model import WorldModel
 from world_models.training import randomness
-from world_models.training.batches import Batch, stage_batches
+from world_models.training.batches import stage_batches
 from world_models.training.callbacks import Callback, StepReport
 from world_models.training.checkpoint import (
     CheckpointInfo,
@@ -22,10 +21,12 @@ from world_models.training.checkpoint import (
     save_checkpoint,
 )
 from world_models.training.config import TrainerConfig
+from world_models.training.engine import make_engine
 from world_models.training.interruption import Interruption
 from world_models.training.locate import settled
 from world_models.training.preflight import Resume, check_fit, earlier_run
-from world_models.training.update import NotFiniteError, Update
+from world_models.training.run import Outcome, Run
+from world_models.training.update import Update
 from world_models.training.validator import Validator
 
 log = logging.getLogger(__name__)
@@ -35,59 +36,18 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message says at which step, why, and what was kept."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a call of ``fit`` ended.
-
-    Attributes:
-        step: optimiser steps of the run, earlier sessions included.
-        seconds: wall-clock time of the run, earlier sessions included.
-        metrics: of the last validation.
-        interrupted: whether a signal ended it before the schedule did.
-        checkpoint: the ``last`` checkpoint.
-    """
-
-    step: int
-    seconds: float
-    metrics: dict[str, float]
-    interrupted: bool
-    checkpoint: Path
-
-
-@dataclass
-class _Run:
-    """Where a run stands.
-
-    ``began`` is the clock's reading when the run's seconds were 0; ``resumed`` is the stage that an
-    earlier session stopped in and its optimiser's state; ``validated`` and ``saved`` are the steps
-    at which that was last done.
-    """
-
-    model: WorldModel
-    train: Split
-    validator: Validator
-    step: int = 0
-    seconds: float = 0.0
-    began: float = 0.0
-    best: float = float("-inf")
-    metrics: dict[str, float] = field(default_factory=dict)
-    stage_index: int = -1
-    update: Update | None = None
-    batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
-    resumed: tuple[int, dict[str, Any]] | None = None
-    validated: int = 0
-    saved: int = -1
-
-
 class Trainer:
     """Trains any ``WorldModel`` and writes ``DIRECTORY/checkpoints/{last,best}``.
 
     Args:
         config: stages, bounds, optimiser, precision, intervals.
         directory: of the run.
-        callbacks: told of every step, validation and checkpoint.
+        callbacks: told of every step, validation and checkpoint, in the process that leads.
         description: of the data, JSON-able; it goes into the checkpoints.
         clock: seconds, for the time bound.
+
+    Raises:
+        ValueError: the settings need devices or a library that are not there.
     """
 
     def __init__(
@@ -104,17 +64,26 @@ class Trainer:
         self.last = self.directory / "checkpoints" / "last"
         self.best = self.directory / "checkpoints" / "best"
         self._schedule = config.schedule
-        self._callbacks = callbacks
+        self._engine = make_engine(
+            config.device, devices=config.devices, nodes=config.nodes, strategy=config.strategy
+        )
+        self._callbacks = callbacks if self._engine.leads else ()
         self._description = dict(description or {})
         self._clock = clock
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one of the run's that validates, writes and reports."""
+        return self._engine.leads
 
     def fit(
         self, model: WorldModel, train: Split, validation: Split, *, resume: Resume = "auto"
     ) -> Outcome:
         """Trains until the schedule ends, or until SIGINT or SIGTERM after the step in hand.
 
-        A resumed run continues bit for bit as if it had not stopped, on the same machine and, for
-        runs bounded by steps alone, whenever it stopped.
+        A resumed run continues bit for bit as if it had not stopped, on the same machine, with as
+        many processes and, for runs bounded by steps alone, whenever it stopped. Every process of
+        a run calls this with the same arguments; the directory is that of the one that leads.
 
         Args:
             model: built by ``build_model``; left on the configured device in evaluation mode. The
@@ -130,23 +99,24 @@ class Trainer:
             TrainingError: a loss or a gradient is NaN or infinite. The weights, the batch and the
                 random state that led there are kept in ``DIRECTORY/failure``.
         """
-        config = self.config
-        earlier = earlier_run(self.last, model, config, resume)
+        config, engine = self.config, self._engine
+        earlier = earlier_run(self.last, model, config, resume) if self.leads else None
         check_fit(config, model, train, validation)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        model.to(resolve_device(config.device)).train()
+        run = Run(model, train, Validator(model, validation, config))
+        device = engine.start()
+        model.to(device).train()
         randomness.seed_everything(config.seed)
-        run = _Run(model, train, Validator(model, validation, config))
         if earlier is None:
             statistics = action_statistics(train, config.stages[-1].stride)
             model.set_action_statistics(statistics.mean, statistics.std)
         else:
             self._restore(run, earlier)
+        self._agree(run)
         run.began = self._clock() - run.seconds
         self._tell(lambda callback: callback.on_start(run.step))
         try:
             with Interruption() as interruption:
-                while not interruption.requested and self._progress(run) < 1:
+                while not engine.any(interruption.requested) and self._progress(run) < 1:
                     self._train(run)
                     if run.step % config.validate_every == 0:
                         self._validate(run)
@@ -162,22 +132,24 @@ class Trainer:
             self._tell(lambda callback: callback.on_end())
         return Outcome(run.step, run.seconds, run.metrics, interrupted, self.last)
 
-    def _train(self, run: _Run) -> None:
+    def _train(self, run: Run) -> None:
         """One optimiser step, at the start of a stage after its preparation."""
-        progress = self._progress(run)
-        index = self._schedule.stage_at(progress)
+        position = self._schedule.position(run.step, run.seconds)
+        index = self._schedule.stage_at(position)
         if run.update is None or index != run.stage_index:
             run.update = self._start_stage(run, index)
-        rate = self._schedule.learning_rate(progress)
+        rate = self._schedule.learning_rate(position)
         batch = next(run.batches)
+        self._engine.seed_step(self.config.seed, run.step)
         random_state = randomness.capture(run.model.action_mean.device)
         try:
             losses, norm = run.update.apply(batch, run.step, rate)
-        except NotFiniteError as error:
-            kept = {"batch": batch.tensors(), "random": random_state}
+        except FloatingPointError as error:
+            tensors = {name: tensor.cpu() for name, tensor in batch.tensors().items()}
+            kept = {"batch": tensors, "random": random_state}
             raise self._failure(run, kept, error) from error
         run.step += 1
-        run.seconds = self._clock() - run.began
+        self._read_clock(run)
         report = StepReport(
             step=run.step,
             progress=self._progress(run),
@@ -190,15 +162,18 @@ class Trainer:
         )
         self._tell(lambda callback: callback.on_step(report))
 
-    def _start_stage(self, run: _Run, index: int) -> Update:
+    def _start_stage(self, run: Run, index: int) -> Update:
         """Makes a stage's optimiser and batches, without touching training's random numbers."""
         stage, seed = self._schedule.stages[index], self.config.seed
         log.info("stage %d (%s) starts after %d steps", index, stage.objective, run.step)
         self._tell(lambda callback: callback.on_stage(index, stage))
+        if stage.target is not None:
+            run.model.set_target(stage.target)
+        former = self._optimizer_state(run, index)
         run.stage_index = index
-        update = Update(run.model, stage, self.config)
-        if run.resumed is not None and run.resumed[0] == index:
-            update.load_state_dict(run.resumed[1])
+        update = Update(run.model, stage, self.config, self._engine)
+        if former is not None:
+            update.load_state_dict(former)
         with randomness.isolated(seed, run.model.action_mean.device):
             run.batches = stage_batches(
                 run.model,
@@ -207,23 +182,36 @@ class Trainer:
                 seed=seed,
                 first_step=run.step,
                 workers=self.config.workers,
+                share=self._engine.share,
             )
-        run.validator.start_stage(stage)
+        if self.leads:
+            run.validator.start_stage(stage)
         return update
 
-    def _validate(self, run: _Run) -> None:
-        """Evaluates the model and keeps it if it is the best so far."""
-        assert run.update is not None
-        report = run.validator.evaluate(run.update, run.step, run.best)
-        run.metrics = dict(report.metrics)
-        run.validated, run.saved = run.step, -1
-        if report.improved:
-            run.best = report.metrics[self.config.best_metric]
-            self._save(run, self.best, state=None)
-        self._tell(lambda callback: callback.on_validation(report))
-        run.seconds = self._clock() - run.began
+    def _optimizer_state(self, run: Run, index: int) -> dict[str, Any] | None:
+        """What stage ``index`` continues with: that of the session or the stage before, or None."""
+        former = run.resumed
+        if run.update is not None:
+            former = (run.stage_index, run.update.state_dict())
+        if former is None or former[0] < 0:
+            return None
+        entered = self._schedule.stages[former[0] + 1 : index + 1]
+        return former[1] if all(stage.keep_optimizer for stage in entered) else None
 
-    def _save_last(self, run: _Run) -> None:
+    def _validate(self, run: Run) -> None:
+        """Evaluates the model and keeps it if it is the best so far."""
+        run.validated, run.saved = run.step, -1
+        if self.leads:
+            assert run.update is not None
+            report = run.validator.evaluate(run.update, run.step, run.best)
+            run.metrics = dict(report.metrics)
+            if report.improved:
+                run.best = report.metrics[self.config.best_metric]
+                self._save(run, self.best, state=None)
+            self._tell(lambda callback: callback.on_validation(report))
+        self._read_clock(run)
+
+    def _save_last(self, run: Run) -> None:
         """Saves all that an exact resume needs."""
         state = {
             "seconds": run.seconds,
@@ -235,7 +223,9 @@ class Trainer:
         self._save(run, self.last, state)
         run.saved = run.step
 
-    def _save(self, run: _Run, path: Path, state: Mapping[str, Any] | None) -> None:
+    def _save(self, run: Run, path: Path, state: Mapping[str, Any] | None) -> None:
+        if not self.leads:
+            return
         save_checkpoint(
             path,
             run.model,
@@ -247,7 +237,7 @@ class Trainer:
         )
         self._tell(lambda callback: callback.on_checkpoint(path))
 
-    def _restore(self, run: _Run, info: CheckpointInfo) -> None:
+    def _restore(self, run: Run, info: CheckpointInfo) -> None:
         """Puts a run back where ``last`` was saved."""
         state = load_state(info)
         load_weights(run.model, info)
@@ -257,11 +247,21 @@ class Trainer:
         randomness.restore(state["random"], run.model.action_mean.device)
         log.info("resumed from %s after %d steps", info.path, info.step)
 
-    def _failure(self, run: _Run, kept: Mapping[str, Any], error: NotFiniteError) -> TrainingError:
-        """Keeps what led to a failure and says where."""
+    def _agree(self, run: Run) -> None:
+        """Gives every process the weights and the place of the one that leads."""
+        weights = {name: tensor.cpu() for name, tensor in run.model.state_dict().items()}
+        place = (run.step, run.seconds, run.saved, run.validated, run.resumed)
+        weights, place = self._engine.broadcast((weights, place))
+        run.model.load_state_dict(weights)
+        run.step, run.seconds, run.saved, run.validated, run.resumed = place
+
+    def _failure(self, run: Run, kept: dict[str, Any], error: FloatingPointError) -> TrainingError:
+        """Keeps what led to a failure, the other processes' share beside it, and says where."""
         stage = self._schedule.stages[run.stage_index]
         path = self.directory / "failure"
-        self._save(run, path, {**kept, "objective": stage.objective})
+        first, *others = self._engine.gather(kept)
+        self._save(run, path, {**first, "others": others, "objective": stage.objective})
+        self._engine.broadcast(None)
         good = settled(self.last)
         return TrainingError(
             f"{error} at step {run.step} (stage {run.stage_index}, objective "
@@ -270,7 +270,10 @@ class Trainer:
             "Try a lower learning_rate, a lower gradient_clip or precision=float32"
         )
 
-    def _progress(self, run: _Run) -> float:
+    def _read_clock(self, run: Run) -> None:
+        run.seconds = self._engine.mean(self._clock() - run.began)
+
+    def _progress(self, run: Run) -> float:
         return self._schedule.progress(run.step, run.seconds)
 
     def _tell(self, message: Callable[[Callback], None]) -> None:

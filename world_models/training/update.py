@@ -10,10 +10,14 @@ from torch import Tensor, nn
 from world_models.model import Losses, WorldModel
 from world_models.training.batches import Batch
 from world_models.training.config import OPTIMIZERS, PRECISIONS, TrainerConfig
+from world_models.training.engine import Engine
 from world_models.training.schedule import Stage
 
+TOTAL = "total"
+"""The name of the loss that is differentiated."""
 
-class NotFiniteError(ArithmeticError):
+
+class NotFiniteError(FloatingPointError):
     """A loss or a gradient is NaN or infinite; the message names it."""
 
 
@@ -26,12 +30,16 @@ class Update:
         model: on its device.
         stage: what to train.
         config: optimiser, precision, clipping, accumulation, compilation.
+        engine: the processes that share each step.
     """
 
-    def __init__(self, model: WorldModel, stage: Stage, config: TrainerConfig) -> None:
+    def __init__(
+        self, model: WorldModel, stage: Stage, config: TrainerConfig, engine: Engine
+    ) -> None:
         self._model = model
         self._stage = stage
         self._config = config
+        self._engine = engine
         self._device = model.action_mean.device
         if config.precision == "fp16" and self._device.type != "cuda":
             raise ValueError(
@@ -51,38 +59,60 @@ class Update:
     def apply(
         self, batch: Batch, step: int, learning_rate: float
     ) -> tuple[dict[str, float], float]:
-        """Updates the model.
+        """Updates the model and tells it so.
+
+        Args:
+            batch: this process's share of the clips.
+            step: optimiser steps done so far.
+            learning_rate: of this step.
 
         Returns:
-            The losses, ``total`` first, and the norm of the gradient before clipping.
+            The losses, ``total`` first, and the norm of the gradient before clipping, both of the
+            clips of all processes.
 
         Raises:
-            NotFiniteError: a loss, or with precision other than fp16 a gradient, is NaN or
-                infinite; the model and the optimiser are as before.
+            FloatingPointError: in some process a loss, or with precision other than fp16 a
+                gradient, is NaN or infinite, or the model itself raised it; all processes raise it
+                and the parameters and the optimiser are as before.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.zero_grad(set_to_none=True)
-        sums: dict[str, Tensor] = {}
-        for part in batch.parts(self._config.accumulate):
-            losses = self.evaluate(part, step)
-            values = {"total": losses.total.detach(), **losses.terms}
-            _check_losses(values)
-            self._scaler.scale(losses.total / self._config.accumulate).backward()
-            for name, value in values.items():
-                share = value / self._config.accumulate
-                sums[name] = sums[name] + share if name in sums else share
+        sums = self._differentiate(batch, step)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        self._engine.average([*gradients, *sums.values()])
+        _check_losses(sums)
         self._scaler.unscale_(self._optimizer)
-        norm = nn.utils.get_total_norm(
-            [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        )
+        norm = nn.utils.get_total_norm(gradients)
         # Before clipping, which would spread one NaN to every parameter.
         if not self._scaler.is_enabled():
             self._check_gradient(norm)
         nn.utils.clip_grads_with_norm_(self._parameters, self._config.gradient_clip, norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        return {name: float(value) for name, value in sums.items()}, float(norm)
+        losses = {name: float(value) for name, value in sums.items()}
+        terms = {name: value for name, value in losses.items() if name != TOTAL}
+        self._model.finish_step(terms, step)
+        return losses, float(norm)
+
+    def _differentiate(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Adds up the gradients of a batch's parts; returns the mean losses, the total first."""
+        count = self._config.accumulate
+        sums: dict[str, Tensor] = {}
+        problem: FloatingPointError | None = None
+        try:
+            for part in batch.parts(count):
+                losses = self.evaluate(part, step)
+                self._scaler.scale(losses.total / count).backward()
+                for name, value in {TOTAL: losses.total.detach(), **losses.terms}.items():
+                    share = value / count
+                    sums[name] = sums[name] + share if name in sums else share
+        except FloatingPointError as error:
+            problem = error
+        if self._engine.any(problem is not None):
+            told = self._engine.gather(None if problem is None else str(problem))
+            raise NotFiniteError(next(filter(None, told), "the loss is not finite")) from problem
+        return sums
 
     def evaluate(self, batch: Batch, step: int) -> Losses:
         """The losses of a batch at the configured precision."""
@@ -111,7 +141,7 @@ class Update:
 
 def _check_losses(values: dict[str, Tensor]) -> None:
     """Names the term to blame, or the total where every term is finite."""
-    if not torch.isfinite(values["total"]):
+    if not torch.isfinite(values[TOTAL]):
         culprit = [name for name, value in values.items() if not torch.isfinite(value)][-1]
         raise NotFiniteError(f"the loss {culprit!r} is {float(values[culprit])}")
 

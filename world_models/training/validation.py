@@ -11,12 +11,14 @@ from torch import Tensor
 
 from world_models.metrics import adjusted_rand_index, psnr
 from world_models.model import Window, WorldModel
-from world_models.state import Scene
+from world_models.state import LatentState, Scene
 
 HORIZONS = (1, 2, 5, 10, 15, 20)
 """Imagined steps that get a metric of their own."""
 PSNR_LIMIT = 20 * math.log10(2 * 255)
 """54.2 dB: half a grey level of 8-bit frames. Still scenes, copied exactly, would give inf."""
+DECODED_PIXELS = 2**21
+"""Pixels of all slots together that are decoded at a time."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,22 @@ def predict(model: WorldModel, window: Window, context_length: int) -> Scene:
         imagined = model.rollout(
             context.map(lambda tensor: tensor[:, -1]), window.actions[:, context_length - 1 :]
         )
-        states = type(context).cat([context, imagined], dim=1)
-        scene = model.decode(states.flatten(2))
-    return scene.map(lambda tensor: tensor.unflatten(0, window.frames.shape[:2]))
+        return decode(model, type(context).cat([context, imagined], dim=1))
+
+
+def decode(model: WorldModel, states: LatentState) -> Scene:
+    """The scenes of states shaped (N, T, ...), a few at a time: memory is bounded."""
+    shape = next(iter(states.tensors().values())).shape[:2]
+    chunk = max(1, DECODED_PIXELS // (model.num_slots * model.image_size**2))
+    flat = states.flatten(2)
+    parts = [
+        model.decode(flat.index(slice(start, start + chunk)))
+        for start in range(0, len(flat), chunk)
+    ]
+    scene = Scene(
+        torch.cat([part.components for part in parts]), torch.cat([part.masks for part in parts])
+    )
+    return scene.map(lambda tensor: tensor.unflatten(0, shape))
 
 
 def measure(window: Window, scene: Scene, context_length: int) -> OpenLoopQuality:

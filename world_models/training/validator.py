@@ -12,6 +12,7 @@ from world_models.training.callbacks import ValidationReport
 from world_models.training.config import TrainerConfig
 from world_models.training.randomness import isolated
 from world_models.training.schedule import Stage
+from world_models.training.tiers import evaluate_rollouts
 from world_models.training.update import Update
 from world_models.training.validation import evaluate_open_loop, predict
 
@@ -36,7 +37,6 @@ class Validator:
         self._model = model
         self._split = split
         self._config = config
-        self._device = model.action_mean.device
         self._loss_batch: Batch | None = None
         stride = config.stages[-1].stride
         frames = (split.length - 1) // stride + 1
@@ -55,6 +55,10 @@ class Validator:
         clips = WindowDataset(split, model.context_length + horizon, stride)
         limit = config.validation_clips
         self._clips = next(ordered_batches(clips, batch_size=limit, limit=limit)).to_window()
+
+    @property
+    def _device(self) -> torch.device:
+        return self._model.action_mean.device
 
     def start_stage(self, stage: Stage) -> None:
         """Chooses, and where the stage asks for it encodes, the clips of its validation loss."""
@@ -76,6 +80,14 @@ class Validator:
         with isolated(self._config.seed, self._device), torch.no_grad():
             losses = update.evaluate(self._loss_batch, step)
             metrics = evaluate_open_loop(model, self._clips, context).metrics()
+            if self._config.validation_rollouts > 1:
+                metrics |= evaluate_rollouts(
+                    model,
+                    self._clips,
+                    context,
+                    self._config.validation_rollouts,
+                    torch.Generator().manual_seed(self._config.seed),
+                )
             preview = self._clips.index(slice(PREVIEWS))
             scene = predict(model, preview.to(self._device), context)
         model.train()

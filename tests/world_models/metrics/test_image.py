@@ -7,8 +7,9 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from tests.parity.metrics import check_video
 from tests.world_models.metrics.conftest import recorded
-from world_models.metrics import psnr, ssim
+from world_models.metrics import psnr, similarities, ssim, ssim_ref
 
 
 def images(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -92,15 +93,85 @@ def test_bad_images_are_refused(metric) -> None:
         ssim(images(3, 10, 16), images(3, 10, 16))
 
 
-@pytest.mark.parametrize("case", ["0", "1"])
-def test_recorded_values(case: str) -> None:
-    """Float32 recordings of the published evaluation and of two releases of its library."""
-    arrays = recorded("metrics_video.npz")
-    target = torch.from_numpy(arrays[f"{case}/gt"]).unsqueeze(1)
-    pred = torch.from_numpy(arrays[f"{case}/gen"]).transpose(0, 1)
-    target = target.expand_as(pred)
-    for run, data_range in [("sk016", 2.0), ("sk026_dr2", 2.0), ("sk026_dr1", 1.0)]:
-        np.testing.assert_allclose(psnr(pred, target), arrays[f"{case}/{run}/all_psnr"], atol=2e-5)
-        np.testing.assert_allclose(
-            ssim(pred, target, data_range), arrays[f"{case}/{run}/all_ssim"], atol=1e-5
-        )
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_images_of_another_range_are_refused(metric) -> None:
+    for pred, target in ((images(3, 16, 16) * 255, images(3, 16, 16)), (images(3, 16, 16),) * 2):
+        with pytest.raises(ValueError, match="must lie within a range of 1"):
+            metric(pred, target * 255)
+    with pytest.raises(ValueError, match="pred holds"):
+        metric(images(3, 16, 16) * 255, images(3, 16, 16))
+    assert bool((ssim(images(3, 16, 16) * 255, images(3, 16, 16) * 255, 255.0) > 0.99).all())
+
+
+def test_nan_stays_with_its_image() -> None:
+    pred, target = images(3, 3, 16, 16), images(3, 3, 16, 16, seed=1)
+    pred[1, 0, 3, 3] = torch.nan
+    for metric in (psnr, ssim):
+        assert metric(pred, target).isnan().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 4), (1, 5, 1), (1, 1, 1), (2, 5, 1), (4,), ()])
+@pytest.mark.parametrize("metric", [psnr, ssim, ssim_ref])
+def test_a_shared_target_is_that_of_each_image(metric, shape: tuple[int, ...]) -> None:
+    pred, target = images(2, 5, 4, 3, 16, 12), images(*shape, 3, 16, 12, seed=1)
+    found = metric(pred, target)
+    torch.testing.assert_close(found, metric(pred, target.expand_as(pred).clone()))
+    assert found.shape == (2, 5, 4)
+
+
+def test_the_reference_has_data_range_2() -> None:
+    pred, target = images(4, 3, 16, 16), images(4, 3, 16, 16, seed=1)
+    torch.testing.assert_close(ssim_ref(pred, target), ssim(pred, target, 2.0))
+    both = similarities(pred, target, (1.0, 2.0))
+    torch.testing.assert_close(both, torch.stack([ssim(pred, target), ssim_ref(pred, target)]))
+
+
+FLAT = torch.full((3, 32, 32), 0.7)
+HALVES = torch.cat([torch.zeros(3, 32, 16), torch.ones(3, 32, 16)], -1)
+SPOT = FLAT.index_put((torch.tensor(1), torch.tensor(9), torch.tensor(20)), torch.tensor(0.1))
+FAINT = HALVES.clamp(0.0, 0.999) + 1e-3 * images(3, 32, 32)
+
+
+@pytest.mark.parametrize("pred", [FLAT, HALVES, SPOT, FAINT], ids=["flat", "half", "spot", "faint"])
+@pytest.mark.parametrize("true", [FLAT, HALVES, SPOT, FAINT], ids=["flat", "half", "spot", "faint"])
+def test_ssim_of_degenerate_images_is_that_of_scikit_image(
+    pred: torch.Tensor, true: torch.Tensor
+) -> None:
+    """Large flat regions are where single precision fails."""
+    for data_range in (1.0, 2.0):
+        expected = similarity(pred, true, data_range)
+        assert ssim(pred, true, data_range).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_precision_does_not_depend_on_the_setting_of_torch() -> None:
+    pred, target = images(2, 3, 32, 32), images(2, 3, 32, 32, seed=1)
+    expected = ssim(pred.double(), target.double()).float()
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        torch.testing.assert_close(ssim(pred, target), expected, atol=1e-6, rtol=0)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_half_precision_images_keep_their_type() -> None:
+    pred, target = images(2, 3, 16, 16).bfloat16(), images(2, 3, 16, 16, seed=1).bfloat16()
+    for metric in (psnr, ssim):
+        assert metric(pred, target).dtype == torch.bfloat16
+        expected = metric(pred.double(), target.double())
+        torch.testing.assert_close(metric(pred, target).double(), expected, atol=0.04, rtol=0)
+
+
+def test_no_images_are_refused() -> None:
+    for metric in (psnr, ssim):
+        with pytest.raises(ValueError, match="at least one image"):
+            metric(images(0, 3, 16, 16), images(0, 3, 16, 16))
+    with pytest.raises(ValueError, match="must be positive"):
+        ssim(images(3, 16, 16), images(3, 16, 16), 0.0)
+
+
+def test_recorded_values() -> None:
+    """Recordings of the published evaluation and of two releases of its library."""
+    errors = check_video(recorded("metrics_video.npz"))
+    assert len(errors) > 90
+    assert max(error for _, error in errors) < 1e-5

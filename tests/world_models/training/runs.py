@@ -15,8 +15,9 @@ from world_models.model import WorldModel
 from world_models.registry import build_model
 from world_models.training.callbacks import Callback, StepReport, ValidationReport
 from world_models.training.config import TrainerConfig
+from world_models.training.run import Outcome
 from world_models.training.schedule import Stage
-from world_models.training.trainer import Outcome, Trainer
+from world_models.training.trainer import Trainer
 
 JOINT = (Stage("joint", 1.0, batch_size=8, length=3, learning_rate=1e-2),)
 STAGED = (
@@ -39,9 +40,9 @@ def config(stages: tuple[Stage, ...], **changes: Any) -> TrainerConfig:
     return replace(base, **changes)
 
 
-def fresh(name: str = toy.NAME, seed: int = 0) -> WorldModel:
+def fresh(name: str = toy.NAME, seed: int = 0, **settings: Any) -> WorldModel:
     torch.manual_seed(seed)
-    return build_model(name)
+    return build_model(name, **settings)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import tests.world_models.training.models  # noqa: F401  registers
 from tests.world_models import toy
 from tests.world_models.training.runs import JOINT, STAGED, config, fit, fresh
 from world_models.data import EpisodeFile
@@ -60,6 +62,46 @@ def test_loss_that_turns_nan_stops_with_everything_kept(
     assert repeated.item() == healthy.steps[8].losses["total"]
 
 
+@pytest.mark.parametrize(
+    ("stages", "accumulate", "step"), [(JOINT, 1, 8), (JOINT, 2, 4), (STAGED, 4, 1)]
+)
+def test_nan_inside_the_encoder_stops_the_run(
+    episodes: EpisodeFile, tmp_path: Path, stages: tuple[Stage, ...], accumulate: int, step: int
+) -> None:
+    model = fresh("blind_toy")
+    settings = config(stages, accumulate=accumulate, checkpoint_every=1)
+    with pytest.raises(TrainingError, match=f"is nan at step {step} "):
+        fit(episodes, settings, tmp_path, model)
+    last = load_model(tmp_path / "checkpoints" / "last")
+    assert read_info(tmp_path / "checkpoints" / "last").step == step
+    # The step that failed changed nothing.
+    assert all(torch.equal(last.state_dict()[k], v) for k, v in model.state_dict().items())
+    kept = load_state(read_info(tmp_path / "failure"))
+    assert (kept["objective"], kept["others"]) == (stages[0].objective, [])
+    assert kept["batch"]["previous"].shape == (8, 2)
+
+
+def test_model_that_notices_nan_by_itself_is_told_likewise(
+    episodes: EpisodeFile, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="the posterior is nan at step 2 "):
+        fit(episodes, config(JOINT), tmp_path, fresh("refusing_toy"))
+    assert load_state(read_info(tmp_path / "failure"))["batch"]["frames"].shape[0] == 8
+
+
+def test_settings_that_an_older_version_did_not_know_have_their_defaults(
+    episodes: EpisodeFile, tmp_path: Path
+) -> None:
+    fit(episodes, config(JOINT, max_steps=2), tmp_path)
+    path = tmp_path / "checkpoints" / "last" / "config.json"
+    content = json.loads(path.read_text())
+    for name in ("steps", "decay", "target", "keep_optimizer"):
+        del content["training"]["stages"][0][name]
+    path.write_text(json.dumps(content))
+    outcome, _ = fit(episodes, config(JOINT, max_steps=3), tmp_path)
+    assert outcome.step == 3
+
+
 def test_gradient_that_is_not_finite_is_named(episodes: EpisodeFile, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"gradient of 'dynamics.bias' is not finite at step 0"):
         fit(episodes, config(JOINT), tmp_path, fresh("exploding_toy"))
@@ -104,6 +146,7 @@ def test_resume_choices(episodes: EpisodeFile, tmp_path: Path) -> None:
         ({"accumulate": 3}, "accumulate=3 must divide every stage's batch_size, got 8"),
         ({"validate_every": 0}, "validate_every must be at least 1"),
         ({"gradient_clip": 0.0}, "gradient_clip must be > 0"),
+        ({"validation_rollouts": 0}, "validation_rollouts must be at least 1"),
         ({"max_steps": None}, "set max_steps, max_minutes or both"),
     ],
 )

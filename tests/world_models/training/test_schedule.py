@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,44 @@ def test_without_warmup_the_first_step_has_the_peak_rate() -> None:
     assert schedule.learning_rate(0.0) == pytest.approx(1e-3)
 
 
+def test_without_decay_the_peak_stays_and_warmup_still_rises() -> None:
+    constant = replace(FIRST, fraction=1.0, learning_rate=3e-4, warmup=0.0, decay="none")
+    schedule = Schedule([constant], max_steps=7)
+    assert {schedule.learning_rate(step / 7) for step in range(7)} == {3e-4}
+    rising = Schedule([replace(constant, warmup=0.5)], max_steps=10)
+    rates = [rising.learning_rate(step / 10) for step in range(10)]
+    assert all(a < b for a, b in pairwise(rates[:6]))
+    assert rates[5:] == [3e-4] * 5
+
+
+def counted(*steps: int) -> list[Stage]:
+    return [replace(FIRST, fraction=None, steps=count) for count in steps]
+
+
+def test_published_curriculum_switches_exactly_at_its_steps() -> None:
+    # Lengths 3, 5, 7, 10 up to steps 200k, 250k, 300k, 350k.
+    schedule = Schedule(counted(200_000, 50_000, 50_000, 50_000))
+    switches = {0: 0, 199_999: 0, 200_000: 1, 249_999: 1, 250_000: 2, 299_999: 2, 300_000: 3}
+    for step, stage in {**switches, 349_999: 3}.items():
+        assert schedule.stage_at(schedule.position(step, 0.0)) == stage
+    assert schedule.progress(349_999, 0.0) < 1
+    assert schedule.progress(350_000, 0.0) == 1
+
+
+def test_bounds_end_counted_stages_earlier_without_moving_them() -> None:
+    stages = counted(300, 700)
+    whole = Schedule(stages)
+    for bounded in (Schedule(stages, max_steps=400), Schedule(stages, max_minutes=1.0)):
+        for step in range(0, 400, 7):
+            position = bounded.position(step, seconds=step * 0.1)
+            assert position == whole.position(step, 0.0)
+            assert bounded.stage_at(position) == int(step >= 300)
+            assert bounded.learning_rate(position) == whole.learning_rate(position)
+    assert Schedule(stages, max_steps=400).progress(400, 0.0) == 1
+    assert Schedule(stages, max_minutes=1.0).progress(400, 60.0) == 1
+    assert Schedule(stages, max_steps=5000).progress(1000, 0.0) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -68,9 +107,13 @@ def test_without_warmup_the_first_step_has_the_peak_rate() -> None:
         ({"fraction": 1.5}, r"fraction must be in \(0, 1\], got 1.5"),
         ({"warmup": 1.0}, r"warmup must be in \[0, 1\)"),
         ({"encode_once": True, "stride": 2}, "stride=1, got 2"),
+        ({"steps": 10}, "either a fraction or steps, got fraction=0.3 and steps=10"),
+        ({"fraction": None}, "got fraction=None and steps=None"),
+        ({"fraction": None, "steps": 0}, "steps must be at least 1"),
+        ({"decay": "linear"}, "unknown decay 'linear'; .*cosine, none"),
     ],
 )
-def test_impossible_stages_are_refused(change: dict[str, float], message: str) -> None:
+def test_impossible_stages_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(FIRST, **change)
 
@@ -82,3 +125,5 @@ def test_impossible_schedules_are_refused() -> None:
         Schedule([FIRST, FIRST], max_steps=1)
     with pytest.raises(ValueError, match="max_steps must be > 0"):
         Schedule([FIRST, SECOND], max_steps=0)
+    with pytest.raises(ValueError, match="got 1 with a fraction and 1 with steps"):
+        Schedule([FIRST, *counted(5)], max_steps=10)

@@ -10,9 +10,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.world_models import toy
 from world_models.data import EpisodeFile
 from world_models.registry import build_model
+from world_models.state import Scene
 from world_models.training.config import TrainerConfig
 from world_models.training.schedule import Stage
-from world_models.training.tensorboard import TensorBoard, tile
+from world_models.training.tensorboard import TensorBoard, decomposition, tile
 from world_models.training.trainer import Trainer
 
 
@@ -33,6 +34,10 @@ def test_run_is_logged_and_resumed_without_double_entries(
     image = log.Images("open_loop/true_over_imagined")[-1]
     assert (image.height, image.width) == (4 * 16, 5 * 8)
     assert len(log.Images("context/masks_of_last_frame")) == 3
+    assert len(log.Images("open_loop/masks_of_last_frame")) == 3
+    # Truth, composed frames, 2 components and 2 masks, of 2 + 5 frames.
+    slots = log.Images("slots/of_first_clip")[-1]
+    assert (slots.height, slots.width) == (6 * 8, 7 * 8)
 
 
 def test_tile_puts_clips_in_rows_and_frames_in_columns() -> None:
@@ -40,3 +45,16 @@ def test_tile_puts_clips_in_rows_and_frames_in_columns() -> None:
     tiled = tile(images)
     assert tiled.shape == (3, 4, 6)
     assert tiled[0, ::2, ::2].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_decomposition_has_truth_frames_components_and_masks_in_rows() -> None:
+    masks = torch.rand(4, 3, 1, 2, 2).softmax(1)
+    scene = Scene(torch.rand(4, 3, 3, 2, 2), masks)
+    truth = torch.rand(4, 3, 2, 2)
+    rows = decomposition(truth, scene)
+    assert rows.shape == (8, 4, 3, 2, 2)
+    assert torch.equal(rows[0], truth)
+    assert torch.equal(rows[1], scene.frames)
+    for slot in range(3):
+        assert torch.equal(rows[2 + slot], scene.components[:, slot])
+        assert torch.equal(rows[5 + slot], masks[:, slot].expand(-1, 3, -1, -1))

@@ -13,8 +13,11 @@ import torch
 from tests.world_models.training.runs import JOINT, STAGED, Recorder, config, fit, fresh
 from world_models.data import EpisodeFile
 from world_models.model import WorldModel
+from world_models.training.batches import stage_batches
 from world_models.training.checkpoint import load_model, read_info
+from world_models.training.engine import Engine
 from world_models.training.trainer import Trainer
+from world_models.training.update import Update
 
 
 def test_observing_more_often_changes_nothing(episodes: EpisodeFile, tmp_path: Path) -> None:
@@ -98,15 +101,35 @@ def test_time_bounded_run_counts_time_across_sessions(
     assert "open_loop_psnr" in second.metrics
 
 
-def test_accumulating_parts_of_a_batch_gives_the_same_step(
+@pytest.mark.parametrize("parts", [2, 4, 8])
+def test_accumulating_parts_of_a_batch_gives_the_same_gradient(
+    episodes: EpisodeFile, parts: int
+) -> None:
+    stage = replace(JOINT[0], batch_size=8)
+    batch = next(stage_batches(fresh(), episodes.split("train"), stage, seed=0))
+    gradients, losses = [], []
+    for count in (1, parts):
+        model = fresh(noise_scale=0.0)
+        settings = config((stage,), accumulate=count, gradient_clip=1e9)
+        told, _ = Update(model, stage, settings, Engine("cpu")).apply(batch, 0, 1e-2)
+        losses.append(told)
+        gradients.append({name: p.grad for name, p in model.named_parameters()})
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-4, atol=1e-7)
+
+
+def test_accumulating_parts_of_a_batch_gives_the_same_run(
     episodes: EpisodeFile, tmp_path: Path
 ) -> None:
-    discover = (replace(STAGED[0], fraction=1.0),)
-    _, whole = fit(episodes, config(discover, max_steps=5), tmp_path / "whole")
-    _, parts = fit(episodes, config(discover, max_steps=5, accumulate=4), tmp_path / "parts")
-    for one, other in zip(whole.steps, parts.steps, strict=True):
-        assert one.losses["total"] == pytest.approx(other.losses["total"], rel=1e-4)
-        assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
+    for name, stages in (("frames", JOINT), ("states", STAGED)):
+        models = [fresh(noise_scale=0.0) for _ in range(2)]
+        whole = fit(episodes, config(stages), tmp_path / name / "whole", models[0])[1]
+        settings = config(stages, accumulate=4)
+        parts = fit(episodes, settings, tmp_path / name / "parts", models[1])[1]
+        for one, other in zip(whole.steps, parts.steps, strict=True):
+            assert one.losses == pytest.approx(other.losses, rel=1e-4)
+            assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
 
 
 def test_bf16_trains_and_workers_change_nothing(episodes: EpisodeFile, tmp_path: Path) -> None:
@@ -118,3 +141,14 @@ def test_bf16_trains_and_workers_change_nothing(episodes: EpisodeFile, tmp_path:
         plain.steps[-1].losses["total"], rel=0.05
     )
     assert bf16.steps[0].losses != plain.steps[0].losses
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="fp16 needs a cuda device")
+def test_fp16_trains_on_cuda(episodes: EpisodeFile, tmp_path: Path) -> None:
+    runs = [
+        fit(episodes, config(JOINT, precision=name, device="cuda"), tmp_path / name)[1]
+        for name in ("float32", "fp16")
+    ]
+    ends = [record.steps[-1].losses["total"] for record in runs]
+    assert ends[1] == pytest.approx(ends[0], rel=0.1)
+    assert runs[0].steps[0].losses != runs[1].steps[0].losses
