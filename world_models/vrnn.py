@@ -241,9 +241,8 @@ class Vrnn(WorldModel):
         embedded = self.latent_encoder(latent)
         decoded = self.decoder(torch.cat([embedded, state.hidden], -1))
         frame = torch.sigmoid(decoded[:, :-1])
-        if features is None:
-            features = self.frame_encoder(frame)
-        hidden, cell = self.lstm(torch.cat([features, embedded], -1), (state.hidden, state.cell))
+        seen: Tensor = self.frame_encoder(frame) if features is None else features
+        hidden, cell = self.lstm(torch.cat([seen, embedded], -1), (state.hidden, state.cell))
         return RecurrentBelief(latent, frame, hidden, cell)
 
     def _disturb(self, action: Tensor, noise: Noise) -> Tensor:

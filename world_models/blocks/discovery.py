@@ -100,6 +100,6 @@ def discover(
         posterior = posterior + update
 
 
-@torch.compiler.disable  # which cannot trace a gradient inside a loss
+@torch.compiler.disable(recursive=True)  # torch.compile cannot trace a gradient inside a loss
 def _gradients(loss: Tensor, inputs: list[Tensor], retain_graph: bool) -> tuple[Tensor, ...]:
     return torch.autograd.grad(loss, inputs, retain_graph=retain_graph)

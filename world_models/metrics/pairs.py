@@ -8,20 +8,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_VALUES_AT_ONCE = 1 << 19
+from world_models.metrics.threads import spread
+
+_VALUES_AT_ONCE = 1 << 18
+"""As many as a processor's cache holds."""
 _TOLERANCE = 1e-3
 
 Comparison = Callable[[Tensor, Tensor], Tensor]
 """(U, S, C, H, W) and the targets (U, C, H, W) of each S images -> R results (R, U, S)."""
 
 
-def compare(pred: Tensor, target: Tensor, function: Comparison) -> Tensor:
+def compare(
+    pred: Tensor, target: Tensor, function: Comparison, *, threaded: bool = False
+) -> Tensor:
     """Applies a comparison to every image and its target.
 
     Args:
         pred: (..., C, H, W).
         target: the same shape, or leading dimensions that are 1 or absent where it is shared.
-        function: called with about a million values at a time.
+        function: called with as many values at a time as a cache holds.
+        threaded: whether several threads call it, because it keeps each busy with one.
 
     Returns:
         (R, ...) of the type and on the device of ``pred``.
@@ -36,13 +42,25 @@ def compare(pred: Tensor, target: Tensor, function: Comparison) -> Tensor:
     groups = list(np.ndindex(pred.shape[: len(own)]))
     at_once = max(1, _VALUES_AT_ONCE // pred.shape[-3:].numel())
     together = max(1, at_once // pred.shape[len(own) : -3].numel())
-    rows: list[Tensor] = []
-    for start in range(0, len(groups), together):
-        chosen = groups[start : start + together]
-        x = _stacked(pred, chosen).flatten(1, -4) if shared else _stacked(pred, chosen)[:, None]
-        y = _stacked(target, chosen)
-        parts = [function(part, y) for part in x.split(at_once, 1)]
-        rows.append(torch.cat(parts, -1))
+    members = pred.shape[len(own) : -3].numel()
+    blocks = [groups[start : start + together] for start in range(0, len(groups), together)]
+    parts = [slice(start, start + at_once) for start in range(0, members, at_once)]
+
+    def work(task: tuple[list[tuple[int, ...]], slice]) -> Tensor:
+        chosen, part = task
+        x = _stacked(pred, chosen)
+        x = x.flatten(1, -4) if shared else x.unsqueeze(1)
+        return function(x[:, part], _stacked(target, chosen))
+
+    tasks = [(block, part) for block in blocks for part in parts]
+    if threaded and pred.device.type == "cpu":
+        results = spread(work, tasks)
+    else:
+        results = [work(task) for task in tasks]
+    rows = [
+        torch.cat(results[start : start + len(parts)], -1)
+        for start in range(0, len(results), len(parts))
+    ]
     found = torch.cat(rows, 1)
     found = found.reshape(len(found), *(leading[dim] for dim in order))
     back = np.argsort(order).tolist()

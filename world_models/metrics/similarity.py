@@ -1,12 +1,15 @@
-"""The SSIM of many images against few targets: separable filters as products of matrices."""
+"""The SSIM of many images against few targets, each of which has its own moments computed once."""
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from world_models.metrics.precision import double
@@ -19,112 +22,161 @@ K1, K2 = 0.01, 0.03
 UNBIAS = WINDOW**2 / (WINDOW**2 - 1)
 """From moments to sample covariances."""
 _BLOCK = 14
-"""Rows filtered by one product: small enough to pass over few zeros of the band matrix."""
+"""Rows that one product makes."""
 _SINGLE_ERROR = 1.5e-7
 """Error of the SSIM in single precision, as a multiple of the mean over pixels of the local squares
 over the denominator. At most 1.2e-7 was found, among smooth, flat, random and two-valued images."""
+_SPARSE = 8
+"""Of the pixels of which the error is estimated: local means hardly differ between neighbours."""
 _LARGEST_ERROR = 5e-6
 """Error of the SSIM of an image above which it is computed again in double precision."""
 
+Array = NDArray[np.float32]
+
 
 class Similarity:
-    """Computes the SSIM of S images with each of U targets, whose own moments are computed once.
+    """Computes the SSIM of S images with each of U targets.
+
+    With m_x and m_y for local means, and the factors 2 and that of sample covariances taken out,
+    SSIM / 4 = (m_x m_y + c1 / 2) (cov + c2 / 2) / ((m_x^2 + m_y^2 + c1) (var_x + var_y + c2)).
 
     A variance is a difference of nearly equal numbers, and the smallest constant beside it is 9e-4.
-    So values count from the target's mean, and on the CPU, where single precision is twice as fast,
+    So values count from the target's mean, and on the CPU, where single precision is much faster,
     the images whose rounding errors could still add up are computed again in double precision.
-    Memory is allocated by the first call and used again by the others.
 
     Args:
         data_ranges: R of them, see ``ssim``.
     """
 
     def __init__(self, data_ranges: Sequence[float]) -> None:
-        self._ranges = data_ranges
-        self._memory: dict[str, Tensor] = {}
+        self._constants = [((K1 * r) ** 2, (K2 * r) ** 2 / UNBIAS) for r in data_ranges]
+        self._memory = threading.local()
 
     def __call__(self, pred: Tensor, target: Tensor) -> Tensor:
         """(U, S, C, H, W) and (U, C, H, W) -> (R, U, S) float64."""
         exact = torch.promote_types(pred.dtype, target.dtype) == torch.float64
-        # A lower setting lets products of matrices round to 10 bits.
-        plain = torch.get_float32_matmul_precision() == "highest"
-        if exact or not plain or pred.device.type != "cpu":
-            return self._measure(double(pred), double(target))[0]
-        found, error = self._measure(pred.float(), target.float())
+        if exact or pred.device.type != "cpu":
+            return self._in_double(double(pred), double(target))
+        found, error = self._in_single(pred.float().numpy(), target.float().numpy())
         groups, members = (error > _LARGEST_ERROR).nonzero(as_tuple=True)
         if len(groups):
             doubtful = pred[groups, members].unsqueeze(1).double()
-            again, _ = self._measure(doubtful, target[groups].double())
+            again = self._in_double(doubtful, target[groups].double())
             found[:, groups, members] = again[..., 0]
         return found
 
-    def _measure(self, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """(R, U, S) float64, and (U, S) how much rounding in single precision may change it."""
-        groups, members, channels, height, width = pred.shape
-        target = target.unsqueeze(2)
+    def _in_double(self, pred: Tensor, target: Tensor) -> Tensor:
+        """On any device."""
+        rows, columns = (torch.from_numpy(_band(n)).to(pred) for n in pred.shape[-2:])
+
+        def filtered(images: Tensor) -> Tensor:
+            return rows @ (images @ columns.T)
+
+        target = target.unsqueeze(1)
         center = target.mean((-1, -2), keepdim=True)
-        y = target - center
-        x = self._buffer("x", (groups, channels, members, height, width), y)
-        torch.sub(pred.transpose(1, 2), center, out=x)
-        center = center.squeeze(-1).squeeze(-1)
-        product = torch.mul(x, y, out=self._buffer("product", x.shape, y))
-        mean_y, square_y = self._filter(y, "mean_y"), self._filter(y * y, "square_y")
-        mean_x = self._filter(x, "mean_x")
-        covariance = self._filter(product, "covariance").addcmul_(mean_x, mean_y, value=-1)
-        squares = self._filter(x.square_(), "squares").add_(square_y)
-        variances = self._buffer("variances", mean_x.shape, y)
-        torch.addcmul(squares, mean_x, mean_x, value=-1, out=variances).sub_(mean_y.square())
-        mean_x.add_(center)
-        mean_y.add_(center)
-        luminance = torch.mul(mean_x, mean_y, out=self._buffer("luminance", mean_x.shape, y))
-        energy = mean_x.square_().add_(mean_y.square_())
-        above, below = (self._buffer(name, mean_x.shape, y) for name in ("above", "below"))
-        found = []
-        for data_range in self._ranges:
-            # The factors 2 and that of sample covariances are taken out of both fractions.
-            c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2 / UNBIAS
-            torch.add(covariance, c2 / 2, out=above).div_(torch.add(variances, c2, out=below))
-            above.mul_(torch.add(luminance, c1 / 2, out=below))
-            above.div_(torch.add(energy, c1, out=below))
-            found.append(4.0 * above.mean(0).mean(1, dtype=torch.float64))
-        squares.div_(variances.add_((K2 * min(self._ranges)) ** 2 / UNBIAS))
-        return torch.stack(found), squares.mean(0).amax(1) * _SINGLE_ERROR
+        x, y = pred - center, target - center
+        mean_x, mean_y = filtered(x), filtered(y)
+        covariance = filtered(x * y) - mean_x * mean_y
+        variances = filtered(x * x) + filtered(y * y) - mean_x.square() - mean_y.square()
+        mean_x, mean_y = mean_x + center, mean_y + center
+        product, energy = mean_x * mean_y, mean_x.square() + mean_y.square()
+        found = [
+            (product + c1 / 2) * (covariance + c2 / 2) / ((energy + c1) * (variances + c2))
+            for c1, c2 in self._constants
+        ]
+        return 4.0 * torch.stack(found).mean((-1, -2)).mean(-1)
 
-    def _filter(self, images: Tensor, name: str) -> Tensor:
-        """Local means of (..., H, W): (P, ...) for the P pixels inside, columns first.
+    def _in_single(self, pred: Array, target: Array) -> tuple[Tensor, Tensor]:
+        """And (U, S) how much rounding may change it.
 
-        Each pass moves the dimension that it filters to the front, so that both are products with
-        a large matrix as it lies, and what follows runs over the images.
+        A few images at a time, in place, so that the processor's cache holds everything: NumPy
+        because its calls cost a fraction of torch's, which at this size is what counts.
         """
-        passed = self._pass(images, "first")
-        return self._pass(passed, name).flatten(0, 1)
+        target = target[:, None]
+        center = target.mean((-1, -2), keepdims=True)
+        y = target - center
+        mean_y, square_y = self._filtered(np.stack([y, y * y]), "target")
+        maps = self._buffer("maps", (3, *pred.shape))
+        x = np.subtract(pred, center, out=maps[0])
+        np.multiply(x, y, out=maps[1])
+        np.multiply(x, x, out=maps[2])
+        mean_x, covariance, squares = self._filtered(maps, "filtered")
+        some = squares[..., ::_SPARSE, ::_SPARSE] + square_y[..., ::_SPARSE, ::_SPARSE]
+        scratch = self._buffer("scratch", mean_x.shape)
+        covariance -= np.multiply(mean_x, mean_y, out=scratch)
+        squares -= np.multiply(mean_x, mean_x, out=scratch)
+        least = min(c2 for _, c2 in self._constants)
+        denominator = squares
+        denominator += square_y - mean_y * mean_y + np.float32(least)
+        some /= denominator[..., ::_SPARSE, ::_SPARSE]
+        mean_x += center
+        mean_y += center
+        above, below = (self._buffer(name, mean_x.shape) for name in ("above", "below"))
+        found = []
+        for c1, c2 in self._constants:
+            np.multiply(mean_x, mean_y, out=above)
+            above += np.float32(c1 / 2)
+            above *= np.add(covariance, np.float32(c2 / 2), out=scratch)
+            np.multiply(mean_x, mean_x, out=below)
+            below += mean_y * mean_y + np.float32(c1)
+            if c2 == least:
+                below *= denominator
+            else:
+                below *= np.add(denominator, np.float32(c2 - least), out=scratch)
+            above /= below
+            found.append(4.0 * _means(above).mean(-1, dtype=np.float64))
+        error = _means(some).max(-1) * _SINGLE_ERROR
+        return torch.from_numpy(np.stack(found)), torch.from_numpy(error)
 
-    def _pass(self, images: Tensor, name: str) -> Tensor:
-        """Filters the last dimension: (..., L) -> (L - 10, ...)."""
-        lines = images.view(-1, images.shape[-1])
-        count = images.shape[-1] - 2 * RADIUS
-        found = self._buffer(name, (count, len(lines)), images)
-        for start in range(0, count, _BLOCK):
-            band = _band(min(_BLOCK, count - start), images.dtype, images.device)
-            part = lines[:, start : start + band.shape[1]]
-            torch.mm(band, part.T, out=found[start : start + len(band)])
-        return found.view(count, *images.shape[:-1])
+    def _filtered(self, images: Array, name: str) -> Array:
+        """Local means of (..., H, W) where the window is inside: (..., H - 10, W - 10)."""
+        *leading, height, width = images.shape
+        across = self._buffer("across", (*leading, height, width - WINDOW + 1))
+        for seen, made, _, transposed in _blocks(width):
+            np.matmul(images[..., seen], transposed, out=across[..., made])
+        found = self._buffer(name, (*leading, height - WINDOW + 1, width - WINDOW + 1))
+        for seen, made, band, _ in _blocks(height):
+            np.matmul(band, across[..., seen, :], out=found[..., made, :])
+        return found
 
-    def _buffer(self, name: str, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Uninitialised memory, the same for the same name."""
+    def _buffer(self, name: str, shape: Sequence[int]) -> Array:
+        """Uninitialised memory of this thread, the same for the same name."""
         size = math.prod(shape)
-        key = f"{name} {like.dtype}"
-        if key not in self._memory or len(self._memory[key]) < size:
-            self._memory[key] = like.new_empty(size)
-        return self._memory[key][:size].view(*shape)
+        memory: Array | None = getattr(self._memory, name, None)
+        if memory is None or memory.size < size:
+            memory = np.empty(size, np.float32)
+            setattr(self._memory, name, memory)
+        return memory[:size].reshape(shape)
 
 
-@lru_cache(maxsize=16)
-def _band(count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(count, count + 10): row i averages the entries i .. i + 10 with Gaussian weights."""
-    offsets = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64)
-    weights = torch.exp(-0.5 * (offsets / SIGMA).square())
-    matrix = torch.zeros(count, count + 2 * RADIUS, dtype=torch.float64)
-    columns = torch.arange(count).unsqueeze(1) + torch.arange(WINDOW)
-    matrix.scatter_(1, columns, (weights / weights.sum()).expand(count, -1))
-    return matrix.to(device, dtype)
+def _means(images: Array) -> Array:
+    """Over pixels, (..., H, W) -> (...)."""
+    return images.reshape(*images.shape[:-2], -1).mean(-1)
+
+
+@lru_cache(maxsize=8)
+def _band(length: int) -> NDArray[np.float64]:
+    """(length - 10, length): row i averages the entries i .. i + 10 with Gaussian weights."""
+    offsets = np.arange(-RADIUS, RADIUS + 1)
+    weights = np.exp(-0.5 * (offsets / SIGMA) ** 2)
+    weights /= weights.sum()
+    return np.stack([np.pad(weights, (i, length - WINDOW - i)) for i in range(length - WINDOW + 1)])
+
+
+@lru_cache(maxsize=8)
+def _blocks(length: int) -> list[tuple[slice, slice, Array, Array]]:
+    """The band in blocks that pass over few of its zeros.
+
+    Returns:
+        Of each block the entries seen, the rows made, the weights, and those transposed as they
+        lie in memory, since products with a view would take twice as long.
+    """
+    count = length - WINDOW + 1
+    blocks = []
+    for start in range(0, count, _BLOCK):
+        size = min(_BLOCK, count - start)
+        band = _band(size + WINDOW - 1).astype(np.float32)
+        seen = slice(start, start + size + WINDOW - 1)
+        transposed = np.ascontiguousarray(band.T)
+        blocks.append((seen, slice(start, start + size), band, transposed))
+    return blocks
