@@ -71,7 +71,7 @@ def similarities(pred: Tensor, target: Tensor, data_ranges: Sequence[float]) -> 
         raise ValueError(
             f"images must be at least {WINDOW} pixels wide and high, got {tuple(pred.shape)}"
         )
-    return compare(pred, target, Similarity(data_ranges), threaded=True)
+    return compare(pred, target, Similarity(data_ranges), values=1 << 21, threaded=True)
 
 
 def _signal_to_noise(pred: Tensor, target: Tensor) -> Tensor:

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from world_models.metrics.threads import spread
 
-_VALUES_AT_ONCE = 1 << 18
-"""As many as a processor's cache holds."""
+_VALUES_AT_ONCE = 1 << 19
 _TOLERANCE = 1e-3
 
 Comparison = Callable[[Tensor, Tensor], Tensor]
@@ -19,14 +18,20 @@ Comparison = Callable[[Tensor, Tensor], Tensor]
 
 
 def compare(
-    pred: Tensor, target: Tensor, function: Comparison, *, threaded: bool = False
+    pred: Tensor,
+    target: Tensor,
+    function: Comparison,
+    *,
+    values: int = _VALUES_AT_ONCE,
+    threaded: bool = False,
 ) -> Tensor:
     """Applies a comparison to every image and its target.
 
     Args:
         pred: (..., C, H, W).
         target: the same shape, or leading dimensions that are 1 or absent where it is shared.
-        function: called with as many values at a time as a cache holds.
+        function: called with a bounded number of images at a time.
+        values: about how many values of ``pred`` it is given at a time.
         threaded: whether several threads call it, because it keeps each busy with one.
 
     Returns:
@@ -40,7 +45,7 @@ def compare(
     pred = pred.permute(*order, -3, -2, -1)
     target = target.permute(*order, -3, -2, -1).reshape(*pred.shape[: len(own)], *pred.shape[-3:])
     groups = list(np.ndindex(pred.shape[: len(own)]))
-    at_once = max(1, _VALUES_AT_ONCE // pred.shape[-3:].numel())
+    at_once = max(1, values // pred.shape[-3:].numel())
     together = max(1, at_once // pred.shape[len(own) : -3].numel())
     members = pred.shape[len(own) : -3].numel()
     blocks = [groups[start : start + together] for start in range(0, len(groups), together)]

@@ -23,6 +23,8 @@ UNBIAS = WINDOW**2 / (WINDOW**2 - 1)
 """From moments to sample covariances."""
 _BLOCK = 14
 """Rows that one product makes."""
+_VALUES_AT_ONCE = 1 << 17
+"""As many as a core's cache holds."""
 _SINGLE_ERROR = 1.5e-7
 """Error of the SSIM in single precision, as a multiple of the mean over pixels of the local squares
 over the denominator. At most 1.2e-7 was found, among smooth, flat, random and two-valued images."""
@@ -58,12 +60,13 @@ class Similarity:
         if exact or pred.device.type != "cpu":
             return self._in_double(double(pred), double(target))
         found, error = self._in_single(pred.float().numpy(), target.float().numpy())
-        groups, members = (error > _LARGEST_ERROR).nonzero(as_tuple=True)
+        groups, members = (torch.from_numpy(at) for at in (error > _LARGEST_ERROR).nonzero())
+        result = torch.from_numpy(found)
         if len(groups):
             doubtful = pred[groups, members].unsqueeze(1).double()
             again = self._in_double(doubtful, target[groups].double())
-            found[:, groups, members] = again[..., 0]
-        return found
+            result[:, groups, members] = again[..., 0]
+        return result
 
     def _in_double(self, pred: Tensor, target: Tensor) -> Tensor:
         """On any device."""
@@ -86,23 +89,43 @@ class Similarity:
         ]
         return 4.0 * torch.stack(found).mean((-1, -2)).mean(-1)
 
-    def _in_single(self, pred: Array, target: Array) -> tuple[Tensor, Tensor]:
-        """And (U, S) how much rounding may change it.
+    def _in_single(
+        self, pred: Array, target: Array
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(R, U, S), and (U, S) how much rounding may change it.
 
         A few images at a time, in place, so that the processor's cache holds everything: NumPy
         because its calls cost a fraction of torch's, which at this size is what counts.
         """
-        target = target[:, None]
-        center = target.mean((-1, -2), keepdims=True)
-        y = target - center
-        mean_y, square_y = self._filtered(np.stack([y, y * y]), "target")
-        maps = self._buffer("maps", (3, *pred.shape))
-        x = np.subtract(pred, center, out=maps[0])
-        np.multiply(x, y, out=maps[1])
-        np.multiply(x, x, out=maps[2])
-        mean_x, covariance, squares = self._filtered(maps, "filtered")
+        groups, members = pred.shape[:2]
+        found = np.empty((len(self._constants), groups, members))
+        error = np.empty((groups, members))
+        at_once = max(1, _VALUES_AT_ONCE // math.prod(pred.shape[2:]))
+        for first in range(0, groups, max(1, at_once // members)):
+            rows = slice(first, first + max(1, at_once // members))
+            center = target[rows, None].mean((-1, -2), keepdims=True)
+            truth = self._workspace(2, (len(center), 1, *target.shape[1:]))
+            y = np.subtract(target[rows, None], center, out=truth.maps[0])
+            np.multiply(y, y, out=truth.maps[1])
+            moments = truth.filtered()
+            for start in range(0, members, at_once):
+                columns = slice(start, start + at_once)
+                part = self._compare(pred[rows, columns], y, center, moments)
+                found[:, rows, columns], error[rows, columns] = part
+        return found, error
+
+    def _compare(
+        self, pred: Array, y: Array, center: Array, moments: Array
+    ) -> tuple[NDArray[np.float64], Array]:
+        """(R, U, S) and (U, S), for targets ``y`` without their means and those squared."""
+        space = self._workspace(3, pred.shape)
+        mean_y, square_y = moments
+        x = np.subtract(pred, center, out=space.maps[0])
+        np.multiply(x, y, out=space.maps[1])
+        np.multiply(x, x, out=space.maps[2])
+        mean_x, covariance, squares = space.filtered()
         some = squares[..., ::_SPARSE, ::_SPARSE] + square_y[..., ::_SPARSE, ::_SPARSE]
-        scratch = self._buffer("scratch", mean_x.shape)
+        above, below, scratch = space.scratch
         covariance -= np.multiply(mean_x, mean_y, out=scratch)
         squares -= np.multiply(mean_x, mean_x, out=scratch)
         least = min(c2 for _, c2 in self._constants)
@@ -110,8 +133,7 @@ class Similarity:
         denominator += square_y - mean_y * mean_y + np.float32(least)
         some /= denominator[..., ::_SPARSE, ::_SPARSE]
         mean_x += center
-        mean_y += center
-        above, below = (self._buffer(name, mean_x.shape) for name in ("above", "below"))
+        mean_y = mean_y + center
         found = []
         for c1, c2 in self._constants:
             np.multiply(mean_x, mean_y, out=above)
@@ -125,28 +147,47 @@ class Similarity:
                 below *= np.add(denominator, np.float32(c2 - least), out=scratch)
             above /= below
             found.append(4.0 * _means(above).mean(-1, dtype=np.float64))
-        error = _means(some).max(-1) * _SINGLE_ERROR
-        return torch.from_numpy(np.stack(found)), torch.from_numpy(error)
+        return np.stack(found), _means(some).max(-1) * _SINGLE_ERROR
 
-    def _filtered(self, images: Array, name: str) -> Array:
-        """Local means of (..., H, W) where the window is inside: (..., H - 10, W - 10)."""
-        *leading, height, width = images.shape
-        across = self._buffer("across", (*leading, height, width - WINDOW + 1))
-        for seen, made, _, transposed in _blocks(width):
-            np.matmul(images[..., seen], transposed, out=across[..., made])
-        found = self._buffer(name, (*leading, height - WINDOW + 1, width - WINDOW + 1))
-        for seen, made, band, _ in _blocks(height):
-            np.matmul(band, across[..., seen, :], out=found[..., made, :])
-        return found
+    def _workspace(self, count: int, shape: tuple[int, ...]) -> _Workspace:
+        """This thread's, the same for the same sizes."""
+        spaces: dict[str, _Workspace] = self._memory.__dict__
+        key = str((count, *shape))
+        if key not in spaces:
+            spaces[key] = _Workspace(count, shape)
+        return spaces[key]
 
-    def _buffer(self, name: str, shape: Sequence[int]) -> Array:
-        """Uninitialised memory of this thread, the same for the same name."""
-        size = math.prod(shape)
-        memory: Array | None = getattr(self._memory, name, None)
-        if memory is None or memory.size < size:
-            memory = np.empty(size, np.float32)
-            setattr(self._memory, name, memory)
-        return memory[:size].reshape(shape)
+
+class _Workspace:
+    """Memory for several maps over images, and what filters them.
+
+    Args:
+        count: maps.
+        shape: (..., H, W) of each.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...]) -> None:
+        *leading, height, width = shape
+        inside = (*leading, height - WINDOW + 1, width - WINDOW + 1)
+        self.maps = np.empty((count, *shape), np.float32)
+        self.scratch = np.empty((3, *inside), np.float32)
+        self._found = np.empty((count, *inside), np.float32)
+        across = np.empty((count, *leading, height, width - WINDOW + 1), np.float32)
+        # Products with a transposed view would take twice as long.
+        self._products = [
+            (self.maps[..., seen], np.ascontiguousarray(band.T), across[..., made])
+            for seen, made, band in _blocks(width)
+        ]
+        self._products += [
+            (band, across[..., seen, :], self._found[..., made, :])
+            for seen, made, band in _blocks(height)
+        ]
+
+    def filtered(self) -> Array:
+        """Local means of the maps where the window is inside: (count, ..., H - 10, W - 10)."""
+        for left, right, product in self._products:
+            np.matmul(left, right, out=product)
+        return self._found
 
 
 def _means(images: Array) -> Array:
@@ -163,20 +204,13 @@ def _band(length: int) -> NDArray[np.float64]:
     return np.stack([np.pad(weights, (i, length - WINDOW - i)) for i in range(length - WINDOW + 1)])
 
 
-@lru_cache(maxsize=8)
-def _blocks(length: int) -> list[tuple[slice, slice, Array, Array]]:
-    """The band in blocks that pass over few of its zeros.
-
-    Returns:
-        Of each block the entries seen, the rows made, the weights, and those transposed as they
-        lie in memory, since products with a view would take twice as long.
-    """
+def _blocks(length: int) -> list[tuple[slice, slice, Array]]:
+    """The band in blocks that pass over few of its zeros: entries seen, rows made, and weights."""
     count = length - WINDOW + 1
     blocks = []
     for start in range(0, count, _BLOCK):
         size = min(_BLOCK, count - start)
-        band = _band(size + WINDOW - 1).astype(np.float32)
         seen = slice(start, start + size + WINDOW - 1)
-        transposed = np.ascontiguousarray(band.T)
-        blocks.append((seen, slice(start, start + size), band, transposed))
+        band = _band(size + WINDOW - 1).astype(np.float32)
+        blocks.append((seen, slice(start, start + size), band))
     return blocks
