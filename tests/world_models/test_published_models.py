@@ -239,9 +239,9 @@ def test_the_gradient_of_the_best_of_many_is_that_of_its_rollout() -> None:
         model.rollouts = kept
         losses.total.backward()
         gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-        totals.append((float(losses.total), gradients))
+        totals.append((losses.total.item(), gradients))
     best = min(totals, key=lambda pair: pair[0])
-    assert best[0] == pytest.approx(float(passed.losses.total), rel=1e-10)
+    assert best[0] == pytest.approx(passed.losses.total.item(), rel=1e-10)
     for name, gradient in best[1].items():
         assert_close(gradient, expected[name])
 
