@@ -16,21 +16,15 @@ from planners.costs import (
     PixelDistance,
     SlotMatching,
 )
+from tests.contracts.cost import (
+    ASSIGNMENT,
+    EFFECTOR,
+    OBJECTS,
+    CostContract,
+    some_goal,
+)
 from tests.planners.imagined import SHAPE, SIZE, SLOTS, GivenReader, goal, rollout
 from world_models.simulator import Goal, Rollout
-
-ASSIGNMENT = [2, 0, 3, 1]
-OBJECTS, EFFECTOR = [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]
-COSTS: list[Cost] = [
-    SlotMatching(),
-    SlotMatching(positions_weight=2.0),
-    LatentDistance(),
-    PixelDistance(),
-    ObjectPosition(),
-    ObjectPosition("max"),
-    Approach(),
-    Approach(standoff=0.1, tolerance=0.05),
-]
 
 
 @pytest.fixture
@@ -40,56 +34,47 @@ def imagined() -> Rollout:
 
 @pytest.fixture
 def aim() -> Goal:
-    return goal(rollout(SHAPE[:1], seed=1), ASSIGNMENT, OBJECTS, EFFECTOR)
+    return some_goal()
 
 
-def reached(aim: Goal) -> Rollout:
-    """Every state is the goal's, its slots in the start's order."""
-
-    def spread(tensor: Tensor) -> Tensor:
-        return tensor[:, None, None, None].expand(*SHAPE, *tensor.shape[1:])
-
-    return rollout(
-        slots=spread(aim.view.slots[:, ASSIGNMENT]),
-        positions=spread(aim.positions),
-        frames=spread(aim.view.frames),
-    )
+class TestSlotMatching(CostContract):
+    def make(self):
+        return SlotMatching()
 
 
-@pytest.mark.parametrize("cost", COSTS, ids=str)
-class TestEveryCost:
-    def test_is_zero_at_the_goal_and_positive_elsewhere(
-        self, cost: Cost, imagined: Rollout, aim: Goal
-    ) -> None:
-        assert_close(cost(reached(aim), aim), torch.zeros(SHAPE))
-        away = cost(imagined, aim)
-        assert away.shape == SHAPE
-        assert (away > 0).all()
+class TestSlotMatchingWithPositions(CostContract):
+    def make(self):
+        return SlotMatching(positions_weight=2.0)
 
-    def test_does_not_depend_on_who_shares_the_batch(
-        self, cost: Cost, imagined: Rollout, aim: Goal
-    ) -> None:
-        together = cost(imagined, aim)
-        for b in range(SHAPE[0]):
-            alone = rollout(
-                (1, *SHAPE[1:]),
-                slots=imagined.slots[b : b + 1],
-                positions=imagined.positions[b : b + 1],
-                frames=imagined.frames[b : b + 1],
-            )
-            assert torch.equal(cost(alone, aim.index(torch.tensor([b]))), together[b : b + 1])
 
-    def test_a_state_that_is_nan_spoils_its_own_cost_alone(
-        self, cost: Cost, imagined: Rollout, aim: Goal
-    ) -> None:
-        expected = cost(imagined, aim)
-        broken = [t.clone() for t in (imagined.slots, imagined.positions, imagined.frames)]
-        for tensor in broken:
-            tensor[0, 1, 1, 2] = torch.nan
-        found = cost(rollout(slots=broken[0], positions=broken[1], frames=broken[2]), aim)
-        assert found.isnan().nonzero().tolist() == [[0, 1, 1, 2]]
-        expected[0, 1, 1, 2] = torch.nan
-        assert_close(found, expected, equal_nan=True)
+class TestLatentDistance(CostContract):
+    def make(self):
+        return LatentDistance()
+
+
+class TestPixelDistance(CostContract):
+    def make(self):
+        return PixelDistance()
+
+
+class TestObjectPosition(CostContract):
+    def make(self):
+        return ObjectPosition()
+
+
+class TestFurthestObject(CostContract):
+    def make(self):
+        return ObjectPosition("max")
+
+
+class TestApproach(CostContract):
+    def make(self):
+        return Approach()
+
+
+class TestApproachFromBehind(CostContract):
+    def make(self):
+        return Approach(standoff=0.1, tolerance=0.05)
 
 
 @pytest.mark.parametrize("weight", [0.0, 3.0])
@@ -133,7 +118,7 @@ def test_pixel_distance_is_a_mean_squared_error(aim: Goal) -> None:
 
 
 def test_only_pixel_costs_decode() -> None:
-    for cost in COSTS:
+    for cost in (SlotMatching(), LatentDistance(), PixelDistance(), ObjectPosition(), Approach()):
         reader = GivenReader()
         imagined = rollout(reader=reader)
         aim = goal(rollout(SHAPE[:1], reader=reader), ASSIGNMENT, OBJECTS, EFFECTOR)
