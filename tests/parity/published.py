@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tests.parity.fixture import Fixture
 from world_models.authors import our_state
@@ -13,6 +14,14 @@ from world_models.model import WorldModel
 from world_models.registry import build_model
 
 _SLOT_MODELS = {"Ours": "sdvae", "RSSM": "op3", "SSM": "ssm"}
+
+
+def recorded_actions(fixture: Fixture, dtype: torch.dtype) -> Tensor:
+    """(..., T, A) as they were given; A = 0 where the model is not conditioned."""
+    frames = fixture.tensor("in/imgs", dtype)
+    if not fixture.config["net"]["action_conditional_dynamics"]:
+        return frames.new_zeros(*frames.shape[:-3], 0)
+    return fixture.tensor("in/actions", dtype)
 
 
 def build(fixture: Fixture, dtype: torch.dtype) -> WorldModel:
@@ -59,6 +68,7 @@ def build(fixture: Fixture, dtype: torch.dtype) -> WorldModel:
     assert not unknown, f"unknown weights {unknown}"
     left = set(missing) - {"action_mean", "action_std", "geco.target", "geco.steps"}
     assert not left, f"missing weights {sorted(left)}"
+    model.get_submodule("geco").decay = geco.get("alpha", 0.99)  # type: ignore[assignment]
     model.to(dtype)
     if name != "vrnn":  # once more, now in full precision
         log_std = [net["bg_log_scale"]] + [net["log_scale"]] * (net["K"] - 1)

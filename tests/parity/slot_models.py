@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tests.parity.fixture import GRADIENT_TOLERANCE, OUTPUT_TOLERANCE, Check, Fixture
 from tests.parity.gradients import float64_gradients, gradients
-from tests.parity.published import build
+from tests.parity.published import build, recorded_actions
 from tests.parity.replay import Replay
 from world_models.iterative_slots import Frame, IterativeSlotModel, Pass
 
@@ -45,7 +45,7 @@ def _run(fixture: Fixture, dtype: torch.dtype) -> tuple[IterativeSlotModel, Pass
     assert isinstance(model, IterativeSlotModel)
     config = fixture.config
     frames = fixture.tensor("in/imgs", dtype)
-    actions = _actions(fixture, frames)
+    actions = recorded_actions(fixture, dtype)[:, : frames.shape[1] - 1]
     schedule = config["net"]["time_inference_schedule"]
     shown = schedule.index("R") if "R" in schedule else len(schedule)
     noise = Replay(fixture, fixture.noise_log)
@@ -75,13 +75,6 @@ def _run(fixture: Fixture, dtype: torch.dtype) -> tuple[IterativeSlotModel, Pass
             imagined.append(Frame(state, means, log_masks, prior_scale=scale))
     noise.finish()
     return model, passed, imagined
-
-
-def _actions(fixture: Fixture, frames: Tensor) -> Tensor:
-    """(N, T - 1, A); (N, T - 1, 0) where the model is not conditioned."""
-    if "in/actions" not in fixture.arrays:
-        return frames.new_zeros(len(frames), frames.shape[1] - 1, 0)
-    return fixture.tensor("in/actions", frames.dtype)[:, : frames.shape[1] - 1]
 
 
 def _outputs(

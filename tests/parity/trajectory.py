@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tests.parity.fixture import OUTPUT_TOLERANCE, Check, Fixture
 from tests.parity.gradients import parameters
-from tests.parity.published import build
+from tests.parity.published import build, recorded_actions
 from tests.parity.replay import Replay
 from world_models.iterative_slots import IterativeSlotModel
 from world_models.model import Losses, Window, WorldModel
@@ -48,9 +48,7 @@ def _losses(fixture: Fixture, model: WorldModel, step: int) -> Losses:
     frames = fixture.tensor("in/imgs")[step]
     log = [entry for entry in fixture.noise_log if entry["step"] == step]
     noise = Replay(fixture, log)
-    actions = frames.new_zeros(*frames.shape[:2], 0)
-    if "in/actions" in fixture.arrays:
-        actions = fixture.tensor("in/actions")[step]
+    actions = recorded_actions(fixture, frames.dtype)[step]
     before = actions[:, : frames.shape[1] - 1]
     if isinstance(model, Vrnn):
         rolled = [entry["t"] for entry in log if entry["fn"] == "rollout"]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tests.parity.fixture import GRADIENT_TOLERANCE, OUTPUT_TOLERANCE, Check, Fixture
 from tests.parity.gradients import float64_gradients, gradients, parameters
-from tests.parity.published import build
+from tests.parity.published import build, recorded_actions
 from tests.parity.replay import Replay
 from world_models.model import Losses, Window
 from world_models.vrnn import RecurrentBelief, Vrnn
@@ -89,9 +89,7 @@ def _run(fixture: Fixture, dtype: torch.dtype) -> tuple[Vrnn, Losses, Sequence[R
 def _window(fixture: Fixture, frames: Tensor) -> Window:
     """The clip; the authors' code takes the last action for the one before the first frame."""
     labels = frames.new_zeros(len(frames), frames.shape[1], 0, 0)
-    if "in/actions" not in fixture.arrays:
-        return Window(frames, frames.new_zeros(len(frames), frames.shape[1] - 1, 0), labels)
-    actions = fixture.tensor("in/actions", frames.dtype)
+    actions = recorded_actions(fixture, frames.dtype)
     return Window(frames, actions[:, : frames.shape[1] - 1], labels, actions[:, -1])
 
 
