@@ -58,8 +58,8 @@ def run(config: DictConfig) -> dict[str, Any]:
     output = Path(config.output).expanduser()
     path = Path(config.data.path).expanduser()
     info = read_info(config.checkpoint)
-    split = EpisodeFile(path).split(config.split)
     model = load_model(info.path, config.device)
+    split = EpisodeFile(path, actions=model.action_size > 0).split(config.split)
     _check_fit(config, split, model.image_size, model.action_size)
     settings = _settings(config, split, model.context_length)
     count = len(split) if config.videos is None else config.videos
@@ -236,7 +236,7 @@ def _finished(output: Path, identity: Mapping[str, Any], resume: str) -> dict[st
 
 def _background(path: Path, split: Split) -> Split:
     """What the mean image is taken from: the training split where the file has one."""
-    file = EpisodeFile(path)
+    file = EpisodeFile(path, actions=False)
     known = file.splits.get("train")
     return file.split("train") if known is not None and known.episodes else split
 

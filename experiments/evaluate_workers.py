@@ -56,7 +56,7 @@ class Job:
         lpips = None
         if self.lpips is not None:
             lpips = PerceptualDistance(self.lpips, model.image_size, device)
-        split = EpisodeFile(self.data).split(self.split)
+        split = EpisodeFile(self.data, actions=model.action_size > 0).split(self.split)
         return Evaluator(model, split, self.settings, self.mean_image, lpips)
 
 

@@ -23,6 +23,7 @@ from tests.experiments.conftest import Command
 from tests.experiments.tiny import tiny_model
 from world_models.data import EpisodeFile, WindowDataset
 from world_models.metrics import adjusted_rand_index, psnr, ssim, ssim_ref
+from world_models.registry import build_model
 from world_models.training.checkpoint import save_checkpoint
 from world_models.training.validation import predict
 
@@ -295,3 +296,14 @@ def test_a_store_holds_one_video_at_a_time(tmp_path: Path) -> None:
     with np.load(tmp_path / "all.npz") as arrays:
         assert arrays["psnr"][:, 1, 2].tolist() == [0, 1, 2]
         assert arrays["psnr"].dtype == np.float32
+
+
+def test_an_action_free_model_is_evaluated_on_data_with_actions(
+    armillary: Command, tmp_path: Path, episodes: Path
+) -> None:
+    model = build_model("vrnn", image_size=32, action_size=0, latent_size=2, hidden=4)
+    saved = save_checkpoint(tmp_path / "vrnn", model, step=1)
+    more = ("rollouts=2", "videos=1", "horizon=2", "output=free")
+    done = armillary("evaluate", f"checkpoint={saved}", f"data.path={episodes}", *more)
+    assert done.code == 0, done.err
+    assert json.loads(Path("free/results.json").read_text())["rollouts"] == 2

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 _CHANNELS = (32, 32, 64, 64, 64)
 _STRIDES = (1, 2, 1, 2, 1)
+_CHUNK = 8
 
 
 class GatedConvolution(nn.Module):
@@ -22,10 +24,28 @@ class GatedConvolution(nn.Module):
         self.gate_norm = nn.BatchNorm2d(outputs)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        return self.linear_norm(self.linear(image)) * torch.sigmoid(
-            self.gate_norm(self.gate(image))
-        )
+        """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride).
+
+        In evaluation BatchNorm is a factor and a shift of every channel: the convolutions' own.
+        """
+        if self.training:
+            gate = torch.sigmoid(self.gate_norm(self.gate(image)))
+            return self.linear_norm(self.linear(image)) * gate
+        folded = (_fold(self.linear, self.linear_norm), _fold(self.gate, self.gate_norm))
+        weight, bias = (torch.cat(pair) for pair in zip(*folded, strict=True))
+        both = F.conv2d(image, weight, bias, self.linear.stride, self.linear.padding)
+        linear, gate = both.chunk(2, 1)
+        return linear * torch.sigmoid(gate)
+
+
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution with the BatchNorm after it."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert convolution.bias is not None
+    factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    bias = (convolution.bias - norm.running_mean) * factor + norm.bias
+    return convolution.weight * factor.view(-1, 1, 1, 1), bias
 
 
 class GatedEncoder(nn.Module):
@@ -50,4 +70,7 @@ class GatedEncoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(N, C, H, W) in [0, 1] -> (N, features)."""
-        return self.project(self.layers(frames))
+        if self.training or frames.device.type != "cpu":
+            return self.project(self.layers(frames))
+        # A few at a time, so that activations stay in the cache.
+        return self.project(torch.cat([self.layers(part) for part in frames.split(_CHUNK)]))
