@@ -33,9 +33,7 @@ class GatedConvolution(nn.Module):
             return self.linear_norm(self.linear(image)) * gate
         folded = (_fold(self.linear, self.linear_norm), _fold(self.gate, self.gate_norm))
         weight, bias = (torch.cat(pair) for pair in zip(*folded, strict=True))
-        both = F.conv2d(image, weight, bias, self.linear.stride, self.linear.padding)
-        linear, gate = both.chunk(2, 1)
-        return linear * torch.sigmoid(gate)
+        return F.glu(F.conv2d(image, weight, bias, self.linear.stride, self.linear.padding), 1)
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
