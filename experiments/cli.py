@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = " ".join(["armillary", *words[:1]]) if words[:1] and words[0] in verbs() else "armillary"
     try:
         _dispatch(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output, head say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
     except KeyboardInterrupt:
         _say(f"{name}: interrupted")
         return INTERRUPTED

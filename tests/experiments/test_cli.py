@@ -159,3 +159,13 @@ def test_command_in_its_own_process_makes_nothing_but_its_output(tmp_path: Path)
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"config.yaml", "run.json", "run.log", "episodes.h5"}
+
+
+def test_a_reader_who_has_seen_enough_is_no_defect() -> None:
+    """``armillary evaluate --help | head -1``, with a reader that closes before it is written."""
+    command = [sys.executable, "-c", "from experiments.cli import main; main(['train', '--help'])"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
