@@ -24,6 +24,7 @@ from experiments.evaluate_summary import condense, summarise
 from experiments.evaluate_table import show
 from experiments.evaluate_videos import Settings, mean_image
 from experiments.evaluate_workers import Job, evaluate
+from experiments.model_data import episodes_for
 from experiments.provenance import commit, versions
 from experiments.run_directory import write_json
 from world_models.data import EpisodeFile, Split
@@ -59,8 +60,8 @@ def run(config: DictConfig) -> dict[str, Any]:
     path = Path(config.data.path).expanduser()
     info = read_info(config.checkpoint)
     model = load_model(info.path, config.device)
-    split = EpisodeFile(path, actions=model.action_size > 0).split(config.split)
-    _check_fit(config, split, model.image_size, model.action_size)
+    split = episodes_for(model, config.checkpoint, path).split(config.split)
+    _check_videos(config, split)
     settings = _settings(config, split, model.context_length)
     count = len(split) if config.videos is None else config.videos
     identity = _identity(config, info, split, settings, count)
@@ -147,17 +148,8 @@ def _check_numbers(config: DictConfig) -> None:
         raise UsageError(f"workers={config.workers} share the CPU; on {device} use workers=0")
 
 
-def _check_fit(config: DictConfig, split: Split, image_size: int, action_size: int) -> None:
-    """Raises UsageError unless the data is of the model's kind."""
-    for what, wanted, found in (
-        ("image size", image_size, split.info.image_size),
-        ("action size", action_size, split.info.action_size),
-    ):
-        if wanted != found:
-            raise UsageError(
-                f"the model of {config.checkpoint} was trained on {what} {wanted}, "
-                f"{split.path} has {what} {found}; choose data of the model's kind"
-            )
+def _check_videos(config: DictConfig, split: Split) -> None:
+    """Raises UsageError unless the split has as many videos as are asked for."""
     if config.videos is not None and not 1 <= config.videos <= len(split):
         raise UsageError(
             f"videos must be in 1..{len(split)}, the episodes of split {split.name!r} of "

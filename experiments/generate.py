@@ -12,6 +12,7 @@ from experiments.clips import draw_clips
 from experiments.console import counting, results
 from experiments.errors import UsageError
 from experiments.generation import GroundTruth, Imagined, Recorded, Source, entries, windows_of
+from experiments.model_data import episodes_for
 from experiments.provenance import commit
 from experiments.video_writer import Attribute, VideoWriter
 from world_models.data import EpisodeFile
@@ -74,20 +75,13 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
     attributes |= {"data": str(config.data.path), "commit": commit()}
     if config.checkpoint == GROUND_TRUTH:
         _check_real(config)
-        recorded = _recorded(config, _episodes(config, actions=False))
+        recorded = _recorded(
+            config, EpisodeFile(Path(config.data.path).expanduser(), actions=False)
+        )
         attributes |= {"model": GROUND_TRUTH, "context_frames": "recorded"}
         return GroundTruth(recorded), len(recorded), attributes
     model = load_model(config.checkpoint, config.device)
-    file = _episodes(config, actions=model.action_size > 0)
-    for what, wanted, found in (
-        ("image size", model.image_size, file.image_size),
-        ("action size", model.action_size, file.action_size),
-    ):
-        if wanted != found:
-            raise UsageError(
-                f"the model of {config.checkpoint} was trained on {what} {wanted}, "
-                f"{file.path} has {what} {found}; choose data of the model's kind"
-            )
+    file = episodes_for(model, config.checkpoint, config.data.path)
     info = read_info(config.checkpoint)
     attributes |= {"model": info.model["name"], "weights_sha256": info.digests[WEIGHTS_FILE]}
     source = Imagined(
@@ -99,10 +93,6 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
         **{name: config[name] for name in _EXTRAS},
     )
     return source, len(source.recorded), attributes
-
-
-def _episodes(config: DictConfig, actions: bool) -> EpisodeFile:
-    return EpisodeFile(Path(config.data.path).expanduser(), actions=actions)
 
 
 def _recorded(config: DictConfig, file: EpisodeFile) -> Recorded:

@@ -14,6 +14,7 @@ from experiments.drawing import write_gif, write_png
 from experiments.errors import UsageError
 from experiments.figures import plan_figure, rollout_figure, slots_figure
 from experiments.imagination import imagine
+from experiments.model_data import episodes_for
 from experiments.planned_episode import PlannedEpisode, play
 from experiments.run_directory import write_json
 from world_models.data import EpisodeFile, WindowDataset
@@ -34,7 +35,7 @@ def run(config: DictConfig) -> Path:
         if config[name] < least:
             raise UsageError(f"{name} must be at least {least}, got {config[name]}")
     model = load_model(config.checkpoint)
-    file = EpisodeFile(Path(config.data.path).expanduser(), actions=model.action_size > 0)
+    file = episodes_for(model, config.checkpoint, config.data.path)
     window = read_clip(config, model, file)
     episode = plan_episode(config, model) if is_planned(config, file) else None
     imagination = imagine(model, window, config.samples, config.seed)
@@ -82,15 +83,6 @@ def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
 def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Window:
     """The clip that is rendered: one episode from its first frame, the context and the rest."""
     split = file.split(config.split)
-    for what, wanted, found in (
-        ("image size", model.image_size, file.image_size),
-        ("action size", model.action_size, file.action_size),
-    ):
-        if wanted != found:
-            raise UsageError(
-                f"the model of {config.checkpoint} was trained on {what} {wanted}, "
-                f"{file.path} has {what} {found}; choose data of the model's kind"
-            )
     if not 0 <= config.episode < len(split):
         raise UsageError(
             f"episode must be in 0..{len(split) - 1} for split {split.name!r} of {file.path}, "

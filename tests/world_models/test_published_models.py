@@ -320,3 +320,18 @@ def test_vrnn_star_learns_from_its_own_frames() -> None:
     assert_close(states[-1].frame, same[-1].frame)
     assert_close(losses.terms["kl"], other.terms["kl"])
     assert float(losses.total) != float(other.total)
+
+
+def test_a_belief_weighs_the_likelihood_as_training_last_did() -> None:
+    model = slot_model("sdvae", geco_warm_start=2).eval()
+    window = clips(count=1, length=2)
+
+    def belief() -> torch.Tensor:
+        with torch.no_grad():
+            return model.encode(window.frames, window.actions).latents
+
+    fresh = belief()
+    model.geco.beta.fill_(4.0)
+    assert torch.equal(belief(), fresh), "during the warm-up the weight is 1"
+    model.finish_step({"frame_nll": 0.0}, 1)
+    assert not torch.allclose(belief(), fresh, atol=1e-5)
