@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -15,7 +15,7 @@ from world_models.blocks.discovery import Discovery, Start, discover
 from world_models.blocks.gaussian import mixture_nll, to_std
 from world_models.blocks.geco import Geco
 from world_models.blocks.initialisation import initialise
-from world_models.blocks.noise import GlobalNoise, Noise, NoNoise
+from world_models.blocks.noise import GlobalNoise, Noise, SharedNoise
 from world_models.blocks.pairwise_dynamics import Memory, PairwiseDynamics
 from world_models.blocks.refinement import RefinementNetwork
 from world_models.blocks.schedule import expand
@@ -100,6 +100,8 @@ class IterativeSlotModel(WorldModel):
         geco_warm_start: steps before the target counts.
         geco_step_size: of GECO's multiplier.
         weight_gain: of the initial weights.
+        initial_scale: raw scale of the first posterior (see ``to_std``), from where it is learned;
+            the less it is, the sooner latents say something, and the less slots differ.
         slot_ordered: as in the authors' code, see ``PairwiseDynamics``.
     """
 
@@ -127,6 +129,7 @@ class IterativeSlotModel(WorldModel):
         geco_warm_start: int = 3000,
         geco_step_size: float = 1e-6,
         weight_gain: float = 0.02,
+        initial_scale: float = 1.0,
         slot_ordered: bool = False,
     ) -> None:
         super().__init__(
@@ -150,7 +153,8 @@ class IterativeSlotModel(WorldModel):
         self.rollouts = rollouts
         self.action_noise = action_noise
         self.kl_beta = kl_beta
-        self.initial = nn.Parameter(torch.cat([torch.zeros(latent_size), torch.ones(latent_size)]))
+        loc, scale = torch.zeros(latent_size), torch.full((latent_size,), float(initial_scale))
+        self.initial = nn.Parameter(torch.cat([loc, scale]))
         self.refinement = RefinementNetwork(latent_size, image_size, conv_channels, lstm_hidden)
         self.dynamics = PairwiseDynamics(
             latent_size, action_size, self.memory, num_slots, slot_ordered
@@ -165,13 +169,14 @@ class IterativeSlotModel(WorldModel):
             initialise(part, weight_gain)
 
     def filter(self, frames: Tensor, actions: Tensor) -> SlotBelief:
-        """See the contract; takes the mean of every posterior."""
+        """See the contract; the mean of every posterior, refined with the same draws each time."""
         self.check_inputs(frames, actions)
-        weight, noise = self.geco.weight(self.geco.steps), NoNoise()
+        weight, noise = self.geco.weight(self.geco.steps), SharedNoise()
         states: list[SlotBelief] = []
         for t in range(frames.shape[1]):
             prior = self.predict(states[-1], actions[:, t - 1]) if states else None
-            states.append(self._discover(frames[:, t], prior, t, weight, noise)[1])
+            found, state = self._discover(frames[:, t], prior, t, weight, noise)
+            states.append(replace(state, latents=found.posterior.chunk(2, -1)[0]))
         return SlotBelief.stack(states, dim=1)
 
     def predict(self, state: SlotBelief, action: Tensor) -> _Prediction:

@@ -178,6 +178,24 @@ def test_a_belief_does_not_depend_on_who_shares_the_batch_or_its_order() -> None
     assert not torch.allclose(together.latents[0], together.latents[1], atol=1e-3)
 
 
+@pytest.mark.parametrize("name", SLOT_MODELS)
+def test_beliefs_tell_slots_apart_the_same_way_each_time(name: str) -> None:
+    """Slots start alike; only noise can set them on different objects."""
+    model = slot_model(name).eval()
+    window = clips(count=2, length=2)
+    with torch.no_grad():
+        belief = model.encode(window.frames, window.actions).latents
+        again = model.encode(window.frames, window.actions).latents
+    assert torch.equal(belief, again)
+    distances = torch.cdist(belief, belief)[:, ~torch.eye(3, dtype=torch.bool)]
+    assert float(distances.min()) > 0.05 * float(belief.std())
+
+
+def test_a_first_posterior_starts_at_the_scale_it_is_given() -> None:
+    assert slot_model("sdvae").initial.tolist() == [0.0] * 4 + [1.0] * 4
+    assert slot_model("sdvae", initial_scale=-3.0).initial.tolist() == [0.0] * 4 + [-3.0] * 4
+
+
 def test_the_best_of_many_is_no_worse_than_one() -> None:
     model = slot_model("sdvae_davos", rollouts=16)
     window = clips(count=4)

@@ -32,13 +32,27 @@ class GlobalNoise:
         return torch.randn(shape, dtype=like.dtype, device=like.device)
 
 
-class NoNoise:
-    """Takes the mean everywhere."""
+class SharedNoise:
+    """The same draws for every member of a batch, and again whenever it is made anew.
+
+    Inference needs noise even where a deterministic answer is wanted: slots that start alike, and
+    take the mean, see the same evidence in every round and stay alike forever.
+
+    Args:
+        seed: of the draws, which are made on the CPU and are the same on every device.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
 
     def action(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """See ``Noise``."""
-        return like.new_zeros(shape)
+        return self._draw(shape, like)
 
     def latent(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """See ``Noise``."""
-        return like.new_zeros(shape)
+        return self._draw(shape, like)
+
+    def _draw(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        drawn = torch.randn((1, *shape[1:]), generator=self._generator)
+        return drawn.to(like.device, like.dtype).expand(shape)
