@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from world_models.blocks.gated_encoder import GatedEncoder
+
 
 class PlainBroadcastDecoder(nn.Module):
     """Tiles the latent, appends the coordinates and convolves (Watters et al. 2019).
@@ -41,3 +43,11 @@ class PlainBroadcastDecoder(nn.Module):
         grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"))
         tiled = z[:, :, None, None].expand(-1, -1, self.side, self.side)
         return self.decode(torch.cat([tiled, grid.expand(len(z), -1, -1, -1)], 1))
+
+
+class PlainGatedEncoder(GatedEncoder):
+    """Convolves twice, normalises and gates, all frames at once, in evaluation as in training."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(N, C, H, W) in [0, 1] -> (N, features)."""
+        return self.project(self.layers(frames))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from benchmarks.plain import PlainBroadcastDecoder
+from benchmarks.plain import PlainBroadcastDecoder, PlainGatedEncoder
 from world_models.blocks.gaussian import mixture_nll
 from world_models.blocks.noise import Noise
 from world_models.iterative_slots import Frame, IterativeSlotModel, SlotBelief
@@ -42,7 +42,12 @@ def build_plain(name: str) -> IterativeSlotModel | Vrnn:
         assert isinstance(built, IterativeSlotModel | Vrnn)
         model = built
     fast = model.decoder
-    plain = PlainBroadcastDecoder(fast.input_size, fast.image_size)
-    plain.load_state_dict(fast.state_dict())
-    object.__setattr__(model, "_modules", {**model._modules, "decoder": plain})
+    parts: dict[str, nn.Module] = {
+        "decoder": PlainBroadcastDecoder(fast.input_size, fast.image_size)
+    }
+    if isinstance(model, Vrnn):
+        parts["frame_encoder"] = PlainGatedEncoder(model.image_size, model.lstm.hidden_size)
+    for name, part in parts.items():
+        part.load_state_dict(model.get_submodule(name).state_dict())
+        model.set_submodule(name, part)
     return model

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 
 _CHANNELS = (32, 32, 64, 64, 64)
 _STRIDES = (1, 2, 1, 2, 1)
-_CHUNK = 8
+_CHUNK = 16
 
 
 class GatedConvolution(nn.Module):
@@ -24,16 +26,21 @@ class GatedConvolution(nn.Module):
         self.gate_norm = nn.BatchNorm2d(outputs)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride).
+        """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
+        gate = torch.sigmoid(self.gate_norm(self.gate(image)))
+        return self.linear_norm(self.linear(image)) * gate
 
-        In evaluation BatchNorm is a factor and a shift of every channel: the convolutions' own.
-        """
-        if self.training:
-            gate = torch.sigmoid(self.gate_norm(self.gate(image)))
-            return self.linear_norm(self.linear(image)) * gate
-        folded = (_fold(self.linear, self.linear_norm), _fold(self.gate, self.gate_norm))
-        weight, bias = (torch.cat(pair) for pair in zip(*folded, strict=True))
-        return F.glu(F.conv2d(image, weight, bias, self.linear.stride, self.linear.padding), 1)
+
+def _in_one(layer: nn.Module) -> Callable[[Tensor], Tensor]:
+    """What a ``GatedConvolution`` does in evaluation, in one convolution.
+
+    BatchNorm is a factor and a shift of every channel then: the convolutions' own.
+    """
+    assert isinstance(layer, GatedConvolution)
+    folded = (_fold(layer.linear, layer.linear_norm), _fold(layer.gate, layer.gate_norm))
+    weight, bias = (torch.cat(pair) for pair in zip(*folded, strict=True))
+    stride, padding = layer.linear.stride, layer.linear.padding
+    return lambda image: F.glu(F.conv2d(image, weight, bias, stride, padding), 1)
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -68,7 +75,10 @@ class GatedEncoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(N, C, H, W) in [0, 1] -> (N, features)."""
-        if self.training or frames.device.type != "cpu":
+        if self.training:
             return self.project(self.layers(frames))
-        # A few at a time, so that activations stay in the cache.
-        return self.project(torch.cat([self.layers(part) for part in frames.split(_CHUNK)]))
+        layers = [_in_one(layer) for layer in self.layers]
+        # On a CPU a few at a time, so that activations stay in the cache.
+        count = _CHUNK if frames.device.type == "cpu" else max(1, len(frames))
+        images = [reduce(lambda x, layer: layer(x), layers, part) for part in frames.split(count)]
+        return self.project(torch.cat(images))

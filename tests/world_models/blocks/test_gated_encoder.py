@@ -1,0 +1,23 @@
+"""The gated encoder: folding BatchNorm into the convolutions changes no number."""
+
+from __future__ import annotations
+
+import torch
+from torch.testing import assert_close
+
+from benchmarks.plain import PlainGatedEncoder
+from world_models.blocks.gated_encoder import GatedEncoder
+
+
+def test_evaluation_equals_the_plain_formulation() -> None:
+    torch.manual_seed(0)
+    plain, ours = PlainGatedEncoder(16, 8), GatedEncoder(16, 8)
+    frames = torch.rand(40, 3, 16, 16)
+    plain(frames.square())  # moves the running statistics, which evaluation reads
+    ours.load_state_dict(plain.state_dict())
+    assert_close(ours(frames), plain(frames))
+    plain.eval()
+    ours.eval()
+    with torch.no_grad():
+        assert_close(ours(frames), plain(frames))
+        assert not torch.allclose(ours(frames), ours.train()(frames), atol=1e-3)
