@@ -135,6 +135,20 @@ def test_every_verb_composes(verb: str) -> None:
     assert "output" in config
 
 
+SMALL = [choice for choice in choices("model") if choice.startswith("small/")]
+
+
+@pytest.mark.parametrize("choice", SMALL)
+def test_small_models_are_small(choice: str) -> None:
+    sizes = {}
+    for size in (choice, choice.removeprefix("small/")):
+        values = to_dict(compose("train", [f"model={size}"]).model)
+        model = build_model(values.pop("name"), image_size=32, action_size=2, **values)
+        sizes[size] = sum(parameter.numel() for parameter in model.parameters())
+    small, published = sizes.values()
+    assert small < published / 2
+
+
 def test_all_yamls_are_covered() -> None:
     found = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
     assert found == {*verbs(), *("/".join(pair) for pair in GROUPED)}
