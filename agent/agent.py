@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from world_models.simulator import Observation
+from armillary.world_models.simulator import Observation
 
 
 class Agent(Protocol):

@@ -10,10 +10,10 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from planners.objective import Objective
-from planners.optimizer import ActionOptimizer, Bounds, Plan
-from world_models.simulator import Observation, Simulator
-from world_models.state import LatentState
+from armillary.planners.objective import Objective
+from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
+from armillary.world_models.simulator import Observation, Simulator
+from armillary.world_models.state import LatentState
 
 
 class MPCAgent:

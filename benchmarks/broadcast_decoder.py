@@ -18,8 +18,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
 from benchmarks.plain import PlainBroadcastDecoder
-from world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
 
 # Latent size and images: a batch of 16 with 6 slots, or of whole frames.
 SIZES = {"sdvae": (64, 96), "op3": (128, 96), "vrnn": (512, 16)}

@@ -11,8 +11,6 @@ import time
 
 import gymnasium as gym
 
-import envs  # noqa: F401  registers the task
-
 
 def main() -> None:
     """Prints one line per image size."""

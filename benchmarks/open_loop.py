@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from experiments.evaluate_videos import mean_image
-from world_models.data import EpisodeFile, WindowDataset, ordered_batches
-from world_models.device import resolve_device
-from world_models.metrics import psnr
-from world_models.training.checkpoint import load_model
-from world_models.training.validation import HORIZONS, PSNR_LIMIT, evaluate_open_loop
+from armillary.experiments.evaluation.videos import mean_image
+from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.data import EpisodeFile, WindowDataset, ordered_batches
+from armillary.world_models.device import resolve_device
+from armillary.world_models.metrics import psnr
+from armillary.world_models.validation.open_loop import HORIZONS, PSNR_LIMIT, evaluate_open_loop
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from world_models.blocks.gated_encoder import GatedEncoder
+from armillary.world_models.blocks.gated_encoder import GatedEncoder
 
 
 class PlainBroadcastDecoder(nn.Module):

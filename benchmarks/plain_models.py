@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from armillary.world_models.blocks.gaussian import mixture_nll
+from armillary.world_models.blocks.noise import Noise
+from armillary.world_models.iterative_slots import Frame, IterativeSlotModel, SlotBelief
+from armillary.world_models.registry import build_model
+from armillary.world_models.sdvae_davos import SdvaeDavos
+from armillary.world_models.vrnn import Vrnn
 from benchmarks.plain import PlainBroadcastDecoder, PlainGatedEncoder
-from world_models.blocks.gaussian import mixture_nll
-from world_models.blocks.noise import Noise
-from world_models.iterative_slots import Frame, IterativeSlotModel, SlotBelief
-from world_models.registry import build_model
-from world_models.sdvae_davos import SdvaeDavos
-from world_models.vrnn import Vrnn
 
 
 class PlainBestOfMany(SdvaeDavos):

@@ -14,13 +14,18 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-import envs  # noqa: F401  registers the task
-from agent.mpc import MPCAgent
-from planners.cem import CEM
-from planners.costs import Approach, LatentDistance, ObjectPosition, PixelDistance, SlotMatching
-from planners.objective import Objective, Term
-from world_models.latent import LatentSimulator
-from world_models.training.checkpoint import load_model
+from armillary.agent.mpc import MPCAgent
+from armillary.planners.cem import CEM
+from armillary.planners.costs import (
+    Approach,
+    LatentDistance,
+    ObjectPosition,
+    PixelDistance,
+    SlotMatching,
+)
+from armillary.planners.objective import Objective, Term
+from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.latent import LatentSimulator
 
 OBJECTIVES = {
     "slot_matching": {"slots": Term(SlotMatching())},

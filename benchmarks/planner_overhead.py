@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from planners.cem import CEM
-from planners.icem import ICEM
-from planners.optimizer import ActionOptimizer, Bounds, Score
-from planners.random_shooting import RandomShooting
+from armillary.planners.cem import CEM
+from armillary.planners.icem import ICEM
+from armillary.planners.optimizer import ActionOptimizer, Bounds, Score
+from armillary.planners.random_shooting import RandomShooting
 
 _ACTIONS = 4
 _SETTINGS = [(1, 5), (1, 12), (50, 5)]

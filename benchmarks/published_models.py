@@ -17,11 +17,11 @@ from collections.abc import Callable
 
 import torch
 
+from armillary.world_models.iterative_slots import IterativeSlotModel
+from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.registry import build_model
+from armillary.world_models.vrnn import Vrnn
 from benchmarks.plain_models import build_plain
-from world_models.iterative_slots import IterativeSlotModel
-from world_models.model import Window, WorldModel
-from world_models.registry import build_model
-from world_models.vrnn import Vrnn
 
 TRAINING = ("sdvae_davos", "op3", "vrnn")
 IMAGINING = ("sdvae", "op3", "vrnn")

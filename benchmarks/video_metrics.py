@@ -15,7 +15,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from world_models.metrics import psnr, ssim
+from armillary.world_models.metrics import psnr, ssim
 
 
 def main() -> None:

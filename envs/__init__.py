@@ -1,20 +1,5 @@
-"""Gymnasium environments that pose planning tasks; importing this package registers them."""
+"""Gymnasium environments that pose planning tasks; ``registration`` makes them known."""
 
-from gymnasium.envs.registration import register
+import lazy_loader
 
-register(
-    id="armillary/PushBlocks-v0",
-    entry_point="envs.push_blocks:PushBlocksEnv",
-    max_episode_steps=20,
-)
-register(
-    id="armillary/PushBlocksNoisy-v0",
-    entry_point="envs.push_blocks:PushBlocksEnv",
-    max_episode_steps=20,
-    kwargs={"action_noise": 0.05},
-)
-register(
-    id="armillary/MovingSprites-v0",
-    entry_point="envs.moving_sprites:MovingSpritesEnv",
-    max_episode_steps=10,
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

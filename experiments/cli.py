@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
-from experiments.config import compose, require, verbs
-from experiments.console import messages
-from experiments.errors import RunError, UsageError
-from experiments.processes import is_follower
-from experiments.provenance import package_version
-from experiments.run_directory import recorded
-from experiments.usage import help_of, overview
-from world_models.suggestions import suggest
+from armillary.experiments.command.config import compose, require, verbs
+from armillary.experiments.command.console import messages
+from armillary.experiments.command.errors import RunError, UsageError
+from armillary.experiments.command.processes import is_follower
+from armillary.experiments.command.provenance import package_version
+from armillary.experiments.command.run_directory import recorded
+from armillary.experiments.command.usage import help_of, overview
+from armillary.suggestions import suggest
 
 MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -79,7 +79,7 @@ def _run(verb: str, words: list[str]) -> None:
         print(OmegaConf.to_yaml(config, resolve=True), end="")
         return
     require(config)
-    module = importlib.import_module("experiments." + verb.replace("-", "_"))
+    module = importlib.import_module("armillary.experiments.verbs." + verb.replace("-", "_"))
     if is_follower(config):  # of several processes, the first one owns the run's directory
         module.run(config)
         return

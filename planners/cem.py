@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from planners.checks import check, check_fitting, check_sampling
-from planners.optimizer import Bounds, Plan, Score
-from planners.search import Search, refit
+from armillary.planners.checks import check, check_fitting, check_sampling
+from armillary.planners.optimizer import Bounds, Plan, Score
+from armillary.planners.search import Search, refit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from planners.checks import check
-from world_models.assignment import least_total
-from world_models.simulator import Goal, Rollout
-from world_models.suggestions import suggest
+from armillary.planners.checks import check
+from armillary.suggestions import suggest
+from armillary.world_models.assignment import least_total
+from armillary.world_models.simulator import Goal, Rollout
 
 
 class Cost(Protocol):

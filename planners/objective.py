@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from planners.checks import check
-from planners.costs import Cost
-from planners.reductions import RISK, TIME, Reduction, named
-from world_models.simulator import Goal, Rollout
+from armillary.planners.checks import check
+from armillary.planners.costs import Cost
+from armillary.planners.reductions import RISK, TIME, Reduction, named
+from armillary.world_models.simulator import Goal, Rollout
 
 
 @dataclass(frozen=True)

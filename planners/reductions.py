@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from planners.checks import check
-from world_models.suggestions import suggest
+from armillary.planners.checks import check
+from armillary.suggestions import suggest
 
 Reduction = Callable[[Tensor], Tensor]
 """Removes the last dimension. A NaN among the costs that it looks at makes its result NaN."""

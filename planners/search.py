@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from planners.optimizer import Bounds, Plan, Score
-from planners.sampling import populations
+from armillary.planners.optimizer import Bounds, Plan, Score
+from armillary.planners.sampling import populations
 
 logger = logging.getLogger(__name__)
 

@@ -10,17 +10,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
-from world_models.blocks.discovery import Discovery, Start, discover
-from world_models.blocks.gaussian import mixture_nll, to_std
-from world_models.blocks.geco import Geco
-from world_models.blocks.initialisation import initialise
-from world_models.blocks.noise import GlobalNoise, Noise, SharedNoise
-from world_models.blocks.pairwise_dynamics import Memory, PairwiseDynamics
-from world_models.blocks.refinement import RefinementNetwork
-from world_models.blocks.schedule import expand
-from world_models.model import Losses, Window, WorldModel
-from world_models.state import LatentState, Scene
+from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
+from armillary.world_models.blocks.discovery import Discovery, Start, discover
+from armillary.world_models.blocks.gaussian import mixture_nll, to_std
+from armillary.world_models.blocks.geco import Geco
+from armillary.world_models.blocks.initialisation import initialise
+from armillary.world_models.blocks.noise import GlobalNoise, Noise, SharedNoise
+from armillary.world_models.blocks.pairwise_dynamics import Memory, PairwiseDynamics
+from armillary.world_models.blocks.refinement import RefinementNetwork
+from armillary.world_models.blocks.schedule import expand
+from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.state import LatentState, Scene
 
 _Prediction = tuple[Tensor, Tensor, Tensor]
 _VARIANCE = ("dynamics.scale.",)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world_models.assignment import assign
-from world_models.device import resolve_device
-from world_models.model import WorldModel
-from world_models.simulator import Goal, Observation, Rollout
-from world_models.state import LatentState, Scene
+from armillary.world_models.assignment import assign
+from armillary.world_models.device import resolve_device
+from armillary.world_models.model import WorldModel
+from armillary.world_models.simulator import Goal, Observation, Rollout
+from armillary.world_models.state import LatentState, Scene
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from world_models.state import LatentState, Scene, mask_centroids
+from armillary.world_models.state import LatentState, Scene, mask_centroids
 
 
 @dataclass(frozen=True)

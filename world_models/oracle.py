@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from world_models.simulator import Goal, Observation, Rollout
-from world_models.state import LatentState, Scene
+from armillary.world_models.simulator import Goal, Observation, Rollout
+from armillary.world_models.state import LatentState, Scene
 
 
 class Physics(Protocol):

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-import world_models
-from world_models.model import WorldModel
-from world_models.suggestions import suggest
+import armillary.world_models
+from armillary.suggestions import suggest
+from armillary.world_models.model import WorldModel
 
 Model = TypeVar("Model", bound=type[WorldModel])
 
@@ -123,6 +123,6 @@ def _resolve(name: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _import_models() -> None:
     """Imports every module of the package once, so that a new model is one new file."""
-    for module in pkgutil.iter_modules(world_models.__path__):
+    for module in pkgutil.iter_modules(armillary.world_models.__path__):
         if not module.ispkg:
-            importlib.import_module(f"{world_models.__name__}.{module.name}")
+            importlib.import_module(f"{armillary.world_models.__name__}.{module.name}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from world_models.iterative_slots import IterativeSlotModel
-from world_models.registry import register_model
+from armillary.world_models.iterative_slots import IterativeSlotModel
+from armillary.world_models.registry import register_model
 
 
 @register_model("sdvae")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from world_models.registry import register_model
-from world_models.sdvae import Sdvae
+from armillary.world_models.registry import register_model
+from armillary.world_models.sdvae import Sdvae
 
 
 @register_model("sdvae_davos")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world_models.state import LatentState, Scene
+from armillary.world_models.state import LatentState, Scene
 
 Observation = Mapping[str, Any]
 """One environment's observation: the Dict space's arrays, and ``state`` for oracle simulators."""

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from world_models.blocks.glimpse_decoder import GlimpseDecoder
-from world_models.blocks.initializer import FarthestPointInitializer
-from world_models.blocks.relational_dynamics import RelationalDynamics
-from world_models.blocks.slot_attention import SlotAttention
-from world_models.model import Losses, Window, WorldModel
-from world_models.registry import register_model
-from world_models.state import LatentState, Scene
+from armillary.world_models.blocks.glimpse_decoder import GlimpseDecoder
+from armillary.world_models.blocks.initializer import FarthestPointInitializer
+from armillary.world_models.blocks.relational_dynamics import RelationalDynamics
+from armillary.world_models.blocks.slot_attention import SlotAttention
+from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.registry import register_model
+from armillary.world_models.state import LatentState, Scene
 
 _TOKENS = 16
 

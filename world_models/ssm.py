@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from world_models.blocks.pairwise_dynamics import Memory
-from world_models.iterative_slots import IterativeSlotModel
-from world_models.registry import register_model
+from armillary.world_models.blocks.pairwise_dynamics import Memory
+from armillary.world_models.iterative_slots import IterativeSlotModel
+from armillary.world_models.registry import register_model
 
 
 @register_model("ssm")

@@ -10,15 +10,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
-from world_models.blocks.gated_encoder import GatedEncoder
-from world_models.blocks.gaussian import gaussian_nll, kl_divergence, to_std
-from world_models.blocks.geco import Geco
-from world_models.blocks.initialisation import initialise
-from world_models.blocks.noise import GlobalNoise, Noise
-from world_models.model import Losses, Window, WorldModel
-from world_models.registry import register_model
-from world_models.state import LatentState, Scene
+from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
+from armillary.world_models.blocks.gated_encoder import GatedEncoder
+from armillary.world_models.blocks.gaussian import gaussian_nll, kl_divergence, to_std
+from armillary.world_models.blocks.geco import Geco
+from armillary.world_models.blocks.initialisation import initialise
+from armillary.world_models.blocks.noise import GlobalNoise, Noise
+from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.registry import register_model
+from armillary.world_models.state import LatentState, Scene
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from world_models.registry import register_model
-from world_models.vrnn import Vrnn
+from armillary.world_models.registry import register_model
+from armillary.world_models.vrnn import Vrnn
 
 
 @register_model("vrnn_star")

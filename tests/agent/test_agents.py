@@ -3,8 +3,8 @@
 import numpy as np
 from gymnasium import spaces
 
-from agent.agent import NoopAgent, RandomAgent
-from tests.contracts.agent import AgentContract
+from armillary.agent.agent import NoopAgent, RandomAgent
+from armillary.contracts.agent import AgentContract
 
 SPACE = spaces.Box(np.array([-2.0, 0.0]), np.array([2.0, 0.5]), dtype=np.float64)
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agent.mpc import MPCAgent
-from planners.cem import CEM
-from planners.costs import ObjectPosition
-from planners.objective import Objective, Term
-from planners.random_shooting import RandomShooting
-from tests.contracts.agent import AgentContract
-from world_models.simulator import Goal, Rollout
-from world_models.state import LatentState, Scene
+from armillary.agent.mpc import MPCAgent
+from armillary.contracts.agent import AgentContract
+from armillary.planners.cem import CEM
+from armillary.planners.costs import ObjectPosition
+from armillary.planners.objective import Objective, Term
+from armillary.planners.random_shooting import RandomShooting
+from armillary.world_models.simulator import Goal, Rollout
+from armillary.world_models.state import LatentState, Scene
 
 SPACE = spaces.Box(-1.0, 1.0, (2,), np.float32)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.statistics import wilson_interval
+from armillary.agent.statistics import wilson_interval
 
 
 @pytest.mark.parametrize(

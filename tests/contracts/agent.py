@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from agent.agent import Agent
-from world_models.simulator import Observation
+from armillary.agent.agent import Agent
+from armillary.world_models.simulator import Observation
 
 
 class AgentContract(ABC):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from planners.optimizer import ActionOptimizer, Bounds, Plan
+from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
 
 BOUNDS = Bounds(torch.tensor([-2.0, -0.5, 0.1]), torch.tensor([1.0, 0.5, 3.0]))
 FIELDS = ("actions", "cost", "history", "mean", "elites")

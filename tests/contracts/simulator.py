@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from world_models.simulator import Observation, Simulator
+from armillary.world_models.simulator import Observation, Simulator
 
 HORIZON, CANDIDATES = 3, 4
 

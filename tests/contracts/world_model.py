@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from world_models.model import Window, WorldModel
-from world_models.state import LatentState, Scene
-from world_models.training.checkpoint import load_model, save_checkpoint
+from armillary.world_models.checkpoints.checkpoint import load_model, save_checkpoint
+from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.state import LatentState, Scene
 
 BATCH = 3
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.cli import main
+from armillary.experiments.cli import main
 
 EPISODES, LENGTH = 8, 14
 

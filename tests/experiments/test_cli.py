@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments import cli, collect
-from experiments.config import verbs
+from armillary.experiments import cli
+from armillary.experiments.command.config import verbs
+from armillary.experiments.verbs import collect
 from tests.experiments.conftest import Command
 
 
@@ -150,8 +151,8 @@ def test_paths_need_no_second_quoting(armillary: Command, name: str) -> None:
 
 def test_command_in_its_own_process_makes_nothing_but_its_output(tmp_path: Path) -> None:
     words = ["collect", "episodes=3", "length=3", "workers=0", "output=out"]
-    command = [sys.executable, "-m", "experiments.cli", *words]
-    root = str(Path(cli.__file__).parent.parent)
+    command = [sys.executable, "-m", "armillary.experiments.cli", *words]
+    root = str(Path(cli.__file__).parents[2])
     done = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True, check=True
     )
@@ -163,7 +164,11 @@ def test_command_in_its_own_process_makes_nothing_but_its_output(tmp_path: Path)
 
 def test_a_reader_who_has_seen_enough_is_no_defect() -> None:
     """``armillary evaluate --help | head -1``, with a reader that closes before it is written."""
-    command = [sys.executable, "-c", "from experiments.cli import main; main(['train', '--help'])"]
+    command = [
+        sys.executable,
+        "-c",
+        "from armillary.experiments.cli import main; main(['train', '--help'])",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from world_models.model import Window, WorldModel
-from world_models.registry import build_model
+from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.registry import build_model
 
 CONTEXT, SIZE = 2, 32
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from armillary.world_models.checkpoints.authors import our_name
+from armillary.world_models.model import WorldModel
 from tests.parity.fixture import Check, Fixture
-from world_models.authors import our_name
-from world_models.model import WorldModel
 
 
 class Renamed(dict[str, Tensor]):

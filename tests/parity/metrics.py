@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from world_models.metrics import adjusted_rand_index, object_ious, psnr, ssim
-from world_models.metrics.image import REFERENCE_RANGE
+from armillary.world_models.metrics import adjusted_rand_index, object_ious, psnr, ssim
+from armillary.world_models.metrics.image import REFERENCE_RANGE
 
 Arrays = Mapping[str, NDArray]
 Errors = list[tuple[str, float]]

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from armillary.world_models.checkpoints.authors import our_state
+from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import build_model
 from tests.parity.fixture import Fixture
-from world_models.authors import our_state
-from world_models.model import WorldModel
-from world_models.registry import build_model
 
 _SLOT_MODELS = {"Ours": "sdvae", "RSSM": "op3", "SSM": "ssm"}
 

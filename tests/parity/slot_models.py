@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from armillary.world_models.iterative_slots import Frame, IterativeSlotModel, Pass
 from tests.parity.fixture import GRADIENT_TOLERANCE, OUTPUT_TOLERANCE, Check, Fixture
 from tests.parity.gradients import float64_gradients, gradients
 from tests.parity.published import build, recorded_actions
 from tests.parity.replay import Replay
-from world_models.iterative_slots import Frame, IterativeSlotModel, Pass
 
 FLOAT64_TOLERANCE = 1e-9
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from armillary.world_models.iterative_slots import IterativeSlotModel
+from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.vrnn import Vrnn
 from tests.parity.fixture import OUTPUT_TOLERANCE, Check, Fixture
 from tests.parity.gradients import parameters
 from tests.parity.published import build, recorded_actions
 from tests.parity.replay import Replay
-from world_models.iterative_slots import IterativeSlotModel
-from world_models.model import Losses, Window, WorldModel
-from world_models.vrnn import Vrnn
 
 
 def check_trajectory(fixture: Fixture) -> list[Check]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from armillary.world_models.model import Losses, Window
+from armillary.world_models.vrnn import RecurrentBelief, Vrnn
 from tests.parity.fixture import GRADIENT_TOLERANCE, OUTPUT_TOLERANCE, Check, Fixture
 from tests.parity.gradients import float64_gradients, gradients, parameters
 from tests.parity.published import build, recorded_actions
 from tests.parity.replay import Replay
-from world_models.model import Losses, Window
-from world_models.vrnn import RecurrentBelief, Vrnn
 
 FLOAT64_TOLERANCE = 1e-7
 ABSOLUTE = 2e-3

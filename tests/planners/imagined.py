@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from world_models.simulator import Goal, Rollout
-from world_models.state import LatentState, Scene
+from armillary.world_models.simulator import Goal, Rollout
+from armillary.world_models.state import LatentState, Scene
 
 
 @dataclass(frozen=True)

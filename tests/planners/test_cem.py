@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from planners.cem import CEM
-from planners.optimizer import Bounds
-from planners.random_shooting import RandomShooting
-from tests.contracts.optimizer import OptimizerContract, generators
+from armillary.contracts.optimizer import OptimizerContract, generators
+from armillary.planners.cem import CEM
+from armillary.planners.optimizer import Bounds
+from armillary.planners.random_shooting import RandomShooting
 
 BOUNDS = Bounds(torch.tensor([-1.0, -4.0]), torch.tensor([1.0, 4.0]))
 

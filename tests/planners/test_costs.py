@@ -8,7 +8,14 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.testing import assert_close
 
-from planners.costs import (
+from armillary.contracts.cost import (
+    ASSIGNMENT,
+    EFFECTOR,
+    OBJECTS,
+    CostContract,
+    some_goal,
+)
+from armillary.planners.costs import (
     Approach,
     Cost,
     LatentDistance,
@@ -16,15 +23,8 @@ from planners.costs import (
     PixelDistance,
     SlotMatching,
 )
-from tests.contracts.cost import (
-    ASSIGNMENT,
-    EFFECTOR,
-    OBJECTS,
-    CostContract,
-    some_goal,
-)
+from armillary.world_models.simulator import Goal, Rollout
 from tests.planners.imagined import SHAPE, SIZE, SLOTS, GivenReader, goal, rollout
-from world_models.simulator import Goal, Rollout
 
 
 @pytest.fixture

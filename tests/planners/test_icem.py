@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from planners.cem import CEM
-from planners.icem import ICEM
-from planners.optimizer import Bounds
-from tests.contracts.optimizer import OptimizerContract, generators
+from armillary.contracts.optimizer import OptimizerContract, generators
+from armillary.planners.cem import CEM
+from armillary.planners.icem import ICEM
+from armillary.planners.optimizer import Bounds
 
 BOUNDS = Bounds(-torch.ones(2), torch.ones(2))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from planners.optimizer import Bounds
+from armillary.planners.optimizer import Bounds
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from planners.optimizer import Bounds
-from planners.random_shooting import RandomShooting
-from tests.contracts.optimizer import OptimizerContract, generators
+from armillary.contracts.optimizer import OptimizerContract, generators
+from armillary.planners.optimizer import Bounds
+from armillary.planners.random_shooting import RandomShooting
 
 
 class TestRandomShooting(OptimizerContract):

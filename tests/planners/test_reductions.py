@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from planners.reductions import RISK, TIME, CVaR, Discounted, Table, named
+from armillary.planners.reductions import RISK, TIME, CVaR, Discounted, Table, named
 
 
 @pytest.fixture

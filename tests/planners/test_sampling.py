@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from planners.sampling import colouring, populations
-from tests.contracts.optimizer import generators
+from armillary.contracts.optimizer import generators
+from armillary.planners.sampling import colouring, populations
 
 HORIZONS = [1, 2, 3, 5, 12, 33]
 EXPONENTS = [0.0, 0.5, 2.0, 2.5, 3.5]

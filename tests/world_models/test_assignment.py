@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from world_models.assignment import assign, least_total
+from armillary.world_models.assignment import assign, least_total
 
 SIZES = [1, 2, 3, 5, 6, 7, 9, 12, 14]
 
@@ -67,7 +67,7 @@ def test_large_batches_with_leading_dimensions(size: int) -> None:
 def test_pieces_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     cost = torch.randn(101, 5, 5, generator=torch.Generator().manual_seed(0))
     columns, total = assign(cost)
-    monkeypatch.setattr("world_models.assignment._ENTRIES_AT_ONCE", 500)
+    monkeypatch.setattr("armillary.world_models.assignment._ENTRIES_AT_ONCE", 500)
     assert torch.equal(assign(cost)[0], columns)
     assert torch.equal(least_total(cost), total)
 

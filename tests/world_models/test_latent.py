@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-import envs  # noqa: F401
-from tests.contracts.simulator import SimulatorContract
-from world_models.device import resolve_device
-from world_models.latent import LatentSimulator
-from world_models.model import Losses, WorldModel
-from world_models.registry import build_model
-from world_models.state import LatentState, Scene
+from armillary.contracts.simulator import SimulatorContract
+from armillary.world_models.device import resolve_device
+from armillary.world_models.latent import LatentSimulator
+from armillary.world_models.model import Losses, WorldModel
+from armillary.world_models.registry import build_model
+from armillary.world_models.state import LatentState, Scene
 
 
 @cache

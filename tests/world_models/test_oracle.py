@@ -4,10 +4,9 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-import envs  # noqa: F401
-from envs.wrappers import PrivilegedState
-from tests.contracts.simulator import SimulatorContract
-from world_models.oracle import OracleSimulator
+from armillary.contracts.simulator import SimulatorContract
+from armillary.envs.wrappers import PrivilegedState
+from armillary.world_models.oracle import OracleSimulator
 
 
 def make_env():

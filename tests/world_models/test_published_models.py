@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from tests.contracts.world_model import WorldModelContract
-from world_models.blocks.noise import GlobalNoise
-from world_models.iterative_slots import IterativeSlotModel, SlotBelief
-from world_models.model import Window
-from world_models.registry import build_model
-from world_models.vrnn import Vrnn
+from armillary.contracts.world_model import WorldModelContract
+from armillary.world_models.blocks.noise import GlobalNoise
+from armillary.world_models.iterative_slots import IterativeSlotModel, SlotBelief
+from armillary.world_models.model import Window
+from armillary.world_models.registry import build_model
+from armillary.world_models.vrnn import Vrnn
 
 SLOTS: dict[str, Any] = {
     "image_size": 16,

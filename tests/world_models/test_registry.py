@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-import world_models
-from tests.world_models import toy
-from world_models import registry
-from world_models.registry import (
+import armillary.world_models
+from armillary.world_models import registry
+from armillary.world_models.registry import (
     available_models,
     build_model,
     model_config,
     register_model,
     suggest,
 )
+from tests.world_models import toy
 
 
 @pytest.fixture(autouse=True)
@@ -88,18 +88,20 @@ def test_positional_hyperparameters_are_refused() -> None:
 def test_a_new_model_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "brand_new.py").write_text(
         "from tests.world_models.toy import ToyModel\n"
-        "from world_models.registry import register_model\n"
+        "from armillary.world_models.registry import register_model\n"
         "@register_model('brand_new')\n"
         "class BrandNew(ToyModel):\n"
         "    pass\n"
     )
-    monkeypatch.setattr(world_models, "__path__", [*world_models.__path__, str(tmp_path)])
+    monkeypatch.setattr(
+        armillary.world_models, "__path__", [*armillary.world_models.__path__, str(tmp_path)]
+    )
     registry._import_models.cache_clear()
     try:
         assert "brand_new" in available_models()
         assert build_model("brand_new", slot_size=2).slot_size == 2
     finally:
-        sys.modules.pop("world_models.brand_new", None)
+        sys.modules.pop("armillary.world_models.brand_new", None)
 
 
 def test_suggest_lists_choices_without_a_near_one() -> None:

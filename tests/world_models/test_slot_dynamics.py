@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.contracts.world_model import WorldModelContract
-from world_models.blocks.initializer import FarthestPointInitializer
-from world_models.model import Window
-from world_models.registry import build_model
-from world_models.slot_dynamics import SlotDynamics, SlotState
+from armillary.contracts.world_model import WorldModelContract
+from armillary.world_models.blocks.initializer import FarthestPointInitializer
+from armillary.world_models.model import Window
+from armillary.world_models.registry import build_model
+from armillary.world_models.slot_dynamics import SlotDynamics, SlotState
 
 SMALL = {"image_size": 32, "action_size": 2, "num_slots": 4, "content_size": 8}
 

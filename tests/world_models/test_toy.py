@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.contracts.world_model import WorldModelContract
+from armillary.contracts.world_model import WorldModelContract
+from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import build_model
 from tests.world_models import toy
-from world_models.model import WorldModel
-from world_models.registry import build_model
 
 
 class TestToyModel(WorldModelContract):

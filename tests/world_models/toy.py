@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from world_models.model import Losses, Window, WorldModel
-from world_models.registry import register_model
-from world_models.state import LatentState, Scene
+from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.registry import register_model
+from armillary.world_models.state import LatentState, Scene
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from world_models.blocks.gaussian import kl_divergence, to_std
-from world_models.blocks.noise import Noise
-from world_models.blocks.refinement import Evidence, RefinementNetwork
+from armillary.world_models.blocks.gaussian import kl_divergence, to_std
+from armillary.world_models.blocks.noise import Noise
+from armillary.world_models.blocks.refinement import Evidence, RefinementNetwork
 
 Explain = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """Latents (N, K, Z) -> components, masks' logarithms, and (N,) the frames' negative

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from world_models.blocks.slot_attention import token_grid
-from world_models.state import Scene
+from armillary.world_models.blocks.slot_attention import token_grid
+from armillary.world_models.state import Scene
 
 _OUTSIDE = -8.0
 

@@ -1,17 +1,17 @@
 """Video data: HDF5 files of episodes, windows cut from them and their deterministic batches."""
 
-from world_models.data.reader import EpisodeFile
-from world_models.data.sampling import (
+from armillary.world_models.data.reader import EpisodeFile
+from armillary.world_models.data.sampling import (
     StepSampler,
     ordered_batches,
     step_indices,
     training_batches,
 )
-from world_models.data.schema import DataError, Layout, Provenance, SplitInfo
-from world_models.data.split import Episodes, MemoryEpisodes, Split
-from world_models.data.statistics import ActionStatistics, action_statistics
-from world_models.data.windows import RawWindow, WindowDataset
-from world_models.data.writer import EpisodeWriter
+from armillary.world_models.data.schema import DataError, Layout, Provenance, SplitInfo
+from armillary.world_models.data.split import Episodes, MemoryEpisodes, Split
+from armillary.world_models.data.statistics import ActionStatistics, action_statistics
+from armillary.world_models.data.windows import RawWindow, WindowDataset
+from armillary.world_models.data.writer import EpisodeWriter
 
 __all__ = [
     "ActionStatistics",

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from world_models.data.reader import EpisodeFile
-from world_models.data.schema import SPLITS, DataError, Provenance
-from world_models.data.sources.source import Episode, Part, Source, read_episode
-from world_models.data.writer import EpisodeWriter
+from armillary.world_models.data.reader import EpisodeFile
+from armillary.world_models.data.schema import SPLITS, DataError, Provenance
+from armillary.world_models.data.sources.source import Episode, Part, Source, read_episode
+from armillary.world_models.data.writer import EpisodeWriter
 
 _SPLIT = "train"
 """Where the episodes of a part lie in its own file, whatever split they belong to."""

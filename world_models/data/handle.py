@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 
-from world_models.data.schema import DataError, dataset
+from armillary.world_models.data.schema import DataError, dataset
 
 
 class Handle:

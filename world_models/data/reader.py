@@ -9,8 +9,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from world_models.data.handle import Handle
-from world_models.data.schema import (
+from armillary.world_models.data.handle import Handle
+from armillary.world_models.data.schema import (
     FRAME_MAXIMUM,
     FRAMES,
     SPLITS,
@@ -19,7 +19,7 @@ from world_models.data.schema import (
     read_layout,
     suggest,
 )
-from world_models.data.split import Split
+from armillary.world_models.data.split import Split
 
 log = logging.getLogger(__name__)
 

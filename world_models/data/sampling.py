@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from world_models.data.windows import RawWindow, WindowDataset
+from armillary.world_models.data.windows import RawWindow, WindowDataset
 
 
 def step_indices(seed: int, step: int, batch_size: int, count: int) -> list[int]:

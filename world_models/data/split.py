@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from world_models.data.handle import Handle
-from world_models.data.schema import (
+from armillary.world_models.data.handle import Handle
+from armillary.world_models.data.schema import (
     ACTIONS,
     FRAME_MAXIMUM,
     FRAMES,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world_models.data.split import Split
+from armillary.world_models.data.split import Split
 
 
 @dataclass(frozen=True)

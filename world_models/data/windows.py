@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from world_models.data.schema import DataError
-from world_models.data.split import Episodes, Split
-from world_models.model import Window
+from armillary.world_models.data.schema import DataError
+from armillary.world_models.data.split import Episodes, Split
+from armillary.world_models.model import Window
 
 GIBIBYTE = 2**30
 

@@ -11,7 +11,7 @@ from typing import Self
 import h5py
 import numpy as np
 
-from world_models.data.schema import (
+from armillary.world_models.data.schema import (
     ACTIONS,
     FORMAT,
     FORMAT_VERSION,

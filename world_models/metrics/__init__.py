@@ -1,14 +1,14 @@
 """Metrics of images, segmentations and features: functions over batches, on any device."""
 
-from world_models.metrics.frechet import (
+from armillary.world_models.metrics.frechet import (
     FeatureStatistics,
     check_sample_count,
     frechet_distance,
     frechet_distance_of_features,
     least_samples,
 )
-from world_models.metrics.image import psnr, similarities, ssim, ssim_ref
-from world_models.metrics.segmentation import (
+from armillary.world_models.metrics.image import psnr, similarities, ssim, ssim_ref
+from armillary.world_models.metrics.segmentation import (
     RECALL_THRESHOLDS,
     adjusted_rand_index,
     average_recall,

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from world_models.metrics.precision import double
+from armillary.world_models.metrics.precision import double
 
 LEAST_SAMPLES = 16
 

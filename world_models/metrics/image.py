@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from world_models.metrics.pairs import check_images, compare
-from world_models.metrics.similarity import WINDOW, Similarity
+from armillary.world_models.metrics.pairs import check_images, compare
+from armillary.world_models.metrics.similarity import WINDOW, Similarity
 
 REFERENCE_RANGE = 2.0
 """The data range of the numbers published for the towel-pick data, whose images lie in [0, 1]."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world_models.metrics.threads import spread
+from armillary.world_models.metrics.threads import spread
 
 _VALUES_AT_ONCE = 1 << 19
 _TOLERANCE = 1e-3

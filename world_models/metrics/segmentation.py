@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from world_models.metrics.precision import double
+from armillary.world_models.metrics.precision import double
 
 RECALL_THRESHOLDS = tuple(i / 10 for i in range(1, 11))
 """0.1, 0.2, ... 1.0."""

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from world_models.metrics.precision import double
+from armillary.world_models.metrics.precision import double
 
 SIGMA = 1.5
 TRUNCATE = 3.5

@@ -10,18 +10,18 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from world_models.data import (
+from armillary.world_models.data import (
     Split,
     WindowDataset,
     ordered_batches,
     step_indices,
     training_batches,
 )
-from world_models.data.windows import RawWindow
-from world_models.model import Losses, Window, WorldModel
-from world_models.state import LatentState
-from world_models.training.engine import Share
-from world_models.training.schedule import Stage
+from armillary.world_models.data.windows import RawWindow
+from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.state import LatentState
+from armillary.world_models.training.engine import Share
+from armillary.world_models.training.schedule import Stage
 
 ENCODED_FRAMES = 512
 """Frames that are encoded at a time when a split is encoded once."""

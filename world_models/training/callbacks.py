@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from world_models.state import Scene
-from world_models.training.schedule import Stage
+from armillary.world_models.state import Scene
+from armillary.world_models.training.schedule import Stage
 
 
 @dataclass(frozen=True)

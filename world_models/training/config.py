@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from world_models.suggestions import suggest
-from world_models.training.engine import STRATEGIES
-from world_models.training.schedule import Schedule, Stage
+from armillary.suggestions import suggest
+from armillary.world_models.training.engine import STRATEGIES
+from armillary.world_models.training.schedule import Schedule, Stage
 
 PRECISIONS: dict[str, torch.dtype] = {
     "float32": torch.float32,

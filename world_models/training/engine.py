@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world_models.device import resolve_device
-from world_models.training.randomness import seed_everything
+from armillary.world_models.device import resolve_device
+from armillary.world_models.training.randomness import seed_everything
 
 STRATEGIES = ("auto", "ddp")
 """Those of Fabric in which every process has the whole model and a share of each batch."""

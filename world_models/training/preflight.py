@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 import torch
 
-from world_models.data import Split, WindowDataset
-from world_models.model import WorldModel
-from world_models.registry import model_config
-from world_models.suggestions import suggest
-from world_models.training.checkpoint import CheckpointInfo, read_info
-from world_models.training.config import TrainerConfig
-from world_models.training.locate import CheckpointError, settled
-from world_models.training.schedule import Stage
+from armillary.suggestions import suggest
+from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, read_info
+from armillary.world_models.checkpoints.locate import CheckpointError, settled
+from armillary.world_models.data import Split, WindowDataset
+from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import model_config
+from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.schedule import Stage
 
 Resume = Literal["auto", "never", "required"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from world_models.data import Split
-from world_models.model import WorldModel
-from world_models.training.batches import Batch
-from world_models.training.update import Update
-from world_models.training.validator import Validator
+from armillary.world_models.data import Split
+from armillary.world_models.model import WorldModel
+from armillary.world_models.training.batches import Batch
+from armillary.world_models.training.update import Update
+from armillary.world_models.validation.validator import Validator
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from world_models.suggestions import suggest
+from armillary.suggestions import suggest
 
 ROUNDING = 1e-9
 """Sums of fractions are rounded; a boundary must not move to the next step for that."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from world_models.state import Scene
-from world_models.training.callbacks import Callback, StepReport, ValidationReport
+from armillary.world_models.state import Scene
+from armillary.world_models.training.callbacks import Callback, StepReport, ValidationReport
 
 
 class TensorBoard(Callback):

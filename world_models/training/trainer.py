@@ -9,25 +9,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from world_models.data import Split, action_statistics
-from world_models.model import WorldModel
-from world_models.training import randomness
-from world_models.training.batches import stage_batches
-from world_models.training.callbacks import Callback, StepReport
-from world_models.training.checkpoint import (
+from armillary.world_models.checkpoints.checkpoint import (
     CheckpointInfo,
     load_state,
     load_weights,
     save_checkpoint,
 )
-from world_models.training.config import TrainerConfig
-from world_models.training.engine import make_engine
-from world_models.training.interruption import Interruption
-from world_models.training.locate import settled
-from world_models.training.preflight import Resume, check_fit, earlier_run
-from world_models.training.run import Outcome, Run
-from world_models.training.update import Update
-from world_models.training.validator import Validator
+from armillary.world_models.checkpoints.locate import settled
+from armillary.world_models.data import Split, action_statistics
+from armillary.world_models.model import WorldModel
+from armillary.world_models.training import randomness
+from armillary.world_models.training.batches import stage_batches
+from armillary.world_models.training.callbacks import Callback, StepReport
+from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.engine import make_engine
+from armillary.world_models.training.interruption import Interruption
+from armillary.world_models.training.preflight import Resume, check_fit, earlier_run
+from armillary.world_models.training.run import Outcome, Run
+from armillary.world_models.training.update import Update
+from armillary.world_models.validation.validator import Validator
 
 log = logging.getLogger(__name__)
 

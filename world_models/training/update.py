@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from world_models.model import Losses, WorldModel
-from world_models.training.batches import Batch
-from world_models.training.config import OPTIMIZERS, PRECISIONS, TrainerConfig
-from world_models.training.engine import Engine
-from world_models.training.schedule import Stage
+from armillary.world_models.model import Losses, WorldModel
+from armillary.world_models.training.batches import Batch
+from armillary.world_models.training.config import OPTIMIZERS, PRECISIONS, TrainerConfig
+from armillary.world_models.training.engine import Engine
+from armillary.world_models.training.schedule import Stage
 
 TOTAL = "total"
 """The name of the loss that is differentiated."""

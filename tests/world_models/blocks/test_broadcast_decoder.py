@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from armillary.world_models.blocks import broadcast_decoder
+from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
 from benchmarks.plain import PlainBroadcastDecoder
-from world_models.blocks import broadcast_decoder
-from world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
 
 _COUNT = 5
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.testing import assert_close
 
+from armillary.world_models.blocks.gated_encoder import GatedEncoder
 from benchmarks.plain import PlainGatedEncoder
-from world_models.blocks.gated_encoder import GatedEncoder
 
 
 def test_evaluation_equals_the_plain_formulation() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from world_models.blocks.noise import SharedNoise
+from armillary.world_models.blocks.noise import SharedNoise
 
 
 def test_shared_noise_is_the_batchs_and_the_same_whenever_it_is_made() -> None:

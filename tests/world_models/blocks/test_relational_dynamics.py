@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from world_models.blocks.relational_dynamics import RelationalDynamics, RelationalLayer
+from armillary.world_models.blocks.relational_dynamics import RelationalDynamics, RelationalLayer
 
 WIDTH, HEADS = 8, 2
 

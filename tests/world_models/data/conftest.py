@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from world_models.data import EpisodeWriter, Layout, Provenance
+from armillary.world_models.data import EpisodeWriter, Layout, Provenance
 
 PROVENANCE = Provenance(
     environment="armillary/PushBlocks-v0",

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from armillary.world_models.data import DataError, EpisodeFile, EpisodeWriter
+from armillary.world_models.data.conversion import assign_splits, convert_part, merge, part_path
+from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
 from tests.world_models.data.conftest import PROVENANCE
-from world_models.data import DataError, EpisodeFile, EpisodeWriter
-from world_models.data.conversion import assign_splits, convert_part, merge, part_path
-from world_models.data.sources.source import Episode, Part, Source, stamp
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import h5py
 import numpy as np
 import pytest
 
+from armillary.world_models.data import DataError, EpisodeFile, Layout, Split
+from armillary.world_models.data.handle import Handle
+from armillary.world_models.data.split import MemoryEpisodes
 from tests.world_models.data.conftest import Clips, make_clips, write_clips
-from world_models.data import DataError, EpisodeFile, Layout, Split
-from world_models.data.handle import Handle
-from world_models.data.split import MemoryEpisodes
 
 
 def write_reference(

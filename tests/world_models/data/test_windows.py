@@ -12,8 +12,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from tests.world_models.data.conftest import Clips, make_clips, write_clips
-from world_models.data import (
+from armillary.world_models.data import (
     DataError,
     EpisodeFile,
     Layout,
@@ -25,7 +24,8 @@ from world_models.data import (
     step_indices,
     training_batches,
 )
-from world_models.data.sampling import keep
+from armillary.world_models.data.sampling import keep
+from tests.world_models.data.conftest import Clips, make_clips, write_clips
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
+from armillary.world_models.data import DataError, EpisodeFile, EpisodeWriter, Layout
 from tests.world_models.data.conftest import PROVENANCE, Clips, make_clips, write_clips
-from world_models.data import DataError, EpisodeFile, EpisodeWriter, Layout
 
 
 @pytest.mark.parametrize("layout", list(Layout))

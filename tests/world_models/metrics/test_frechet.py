@@ -11,7 +11,7 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 from torch.testing import assert_close
 
-from world_models.metrics import (
+from armillary.world_models.metrics import (
     FeatureStatistics,
     frechet_distance,
     frechet_distance_of_features,

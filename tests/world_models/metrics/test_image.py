@@ -7,9 +7,9 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from armillary.world_models.metrics import psnr, similarities, ssim, ssim_ref
 from tests.parity.metrics import check_video
 from tests.world_models.metrics.conftest import recorded
-from world_models.metrics import psnr, similarities, ssim, ssim_ref
 
 
 def images(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -10,9 +10,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from tests.parity.metrics import check_segmentation
-from tests.world_models.metrics.conftest import recorded
-from world_models.metrics import (
+from armillary.world_models.metrics import (
     RECALL_THRESHOLDS,
     adjusted_rand_index,
     average_recall,
@@ -20,6 +18,8 @@ from world_models.metrics import (
     object_ious,
     recall,
 )
+from tests.parity.metrics import check_segmentation
+from tests.world_models.metrics.conftest import recorded
 
 
 def labels(count: int, *shape: int, seed: int = 0) -> Tensor:

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from world_models.metrics.threads import spread
+from armillary.world_models.metrics.threads import spread
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from armillary.world_models.model import Losses, Window
+from armillary.world_models.registry import register_model
 from tests.world_models import toy
-from world_models.model import Losses, Window
-from world_models.registry import register_model
 
 
 @register_model("constrained_toy")

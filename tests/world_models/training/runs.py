@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import build_model
+from armillary.world_models.training.callbacks import Callback, StepReport, ValidationReport
+from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.run import Outcome
+from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.trainer import Trainer
 from tests.world_models import toy
-from world_models.data import EpisodeFile
-from world_models.model import WorldModel
-from world_models.registry import build_model
-from world_models.training.callbacks import Callback, StepReport, ValidationReport
-from world_models.training.config import TrainerConfig
-from world_models.training.run import Outcome
-from world_models.training.schedule import Stage
-from world_models.training.trainer import Trainer
 
 JOINT = (Stage("joint", 1.0, batch_size=8, length=3, learning_rate=1e-2),)
 STAGED = (

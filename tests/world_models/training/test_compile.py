@@ -9,12 +9,12 @@ import torch
 from torch._inductor import cpp_builder
 from torch._inductor.exc import InvalidCxxCompiler
 
+from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.model import Losses, Window
+from armillary.world_models.registry import register_model
 from tests.world_models import toy
 from tests.world_models.training.runs import JOINT, config, fit, fresh
-from world_models.data import EpisodeFile
-from world_models.model import Losses, Window
-from world_models.registry import register_model
-from world_models.training.checkpoint import load_model
 
 
 @register_model("plain_toy")

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 import tests.world_models.training.models  # noqa: F401  registers
+from armillary.world_models.checkpoints.checkpoint import load_model, load_state, read_info
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.trainer import Trainer
 from tests.world_models.training.runs import JOINT, STAGED, Recorder, config, fit, fresh
 from tests.world_models.training.test_resume import resumable
-from world_models.data import EpisodeFile
-from world_models.training.checkpoint import load_model, load_state, read_info
-from world_models.training.config import TrainerConfig
-from world_models.training.schedule import Stage
-from world_models.training.trainer import Trainer
 
 FIRST = replace(
     JOINT[0], fraction=None, steps=7, length=3, target=0.5, warmup=0.0, decay="none", batch_size=8

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 import tests.world_models.training.models  # noqa: F401  registers
+from armillary.world_models.checkpoints.checkpoint import load_model, load_state, read_info
+from armillary.world_models.checkpoints.locate import CheckpointError
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.model import Losses, Window
+from armillary.world_models.registry import build_model, register_model
+from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.trainer import Trainer, TrainingError
 from tests.world_models import toy
 from tests.world_models.training.runs import JOINT, STAGED, config, fit, fresh
-from world_models.data import EpisodeFile
-from world_models.model import Losses, Window
-from world_models.registry import build_model, register_model
-from world_models.training.checkpoint import load_model, load_state, read_info
-from world_models.training.locate import CheckpointError
-from world_models.training.schedule import Stage
-from world_models.training.trainer import Trainer, TrainingError
 
 
 @register_model("failing_toy")

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import torch
 
+from armillary.world_models.checkpoints.checkpoint import load_model, load_state, read_info
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.training import engine
+from armillary.world_models.training.engine import Engine, FabricEngine, Share, follows, make_engine
+from armillary.world_models.training.trainer import Trainer
 from tests.world_models.training.runs import JOINT, STAGED, config, fit, fresh
 from tests.world_models.training.test_resume import resumable
 from tests.world_models.training.together import ask
-from world_models.data import EpisodeFile
-from world_models.training import engine
-from world_models.training.checkpoint import load_model, load_state, read_info
-from world_models.training.engine import Engine, FabricEngine, Share, follows, make_engine
-from world_models.training.trainer import Trainer
 
 QUIET = {"noise_scale": 0.0}
 START = replace(JOINT[0], fraction=None, steps=4, target=0.01)

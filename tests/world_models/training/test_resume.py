@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from torch import Tensor
 
+from armillary.world_models.checkpoints.checkpoint import load_model, load_state, read_info
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.training.schedule import Stage
 from tests.world_models.training.runs import JOINT, STAGED, config, fit, fresh
-from world_models.data import EpisodeFile
-from world_models.training.checkpoint import load_model, load_state, read_info
-from world_models.training.schedule import Stage
 
 
 def leaves(tree: Any) -> list[Any]:

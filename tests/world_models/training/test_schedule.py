@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from world_models.training.schedule import Schedule, Stage
+from armillary.world_models.training.schedule import Schedule, Stage
 
 FIRST = Stage("discover", 0.3, batch_size=4, length=3, learning_rate=1e-3, warmup=0.1, floor=0.01)
 SECOND = replace(FIRST, objective="dynamics", fraction=0.7, learning_rate=5e-4)

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.registry import build_model
+from armillary.world_models.state import Scene
+from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.tensorboard import TensorBoard, decomposition, tile
+from armillary.world_models.training.trainer import Trainer
 from tests.world_models import toy
-from world_models.data import EpisodeFile
-from world_models.registry import build_model
-from world_models.state import Scene
-from world_models.training.config import TrainerConfig
-from world_models.training.schedule import Stage
-from world_models.training.tensorboard import TensorBoard, decomposition, tile
-from world_models.training.trainer import Trainer
 
 
 def test_run_is_logged_and_resumed_without_double_entries(

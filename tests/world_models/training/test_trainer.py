@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from armillary.world_models.checkpoints.checkpoint import load_model, read_info
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.model import WorldModel
+from armillary.world_models.training.batches import stage_batches
+from armillary.world_models.training.engine import Engine
+from armillary.world_models.training.trainer import Trainer
+from armillary.world_models.training.update import Update
 from tests.world_models.training.runs import JOINT, STAGED, Recorder, config, fit, fresh
-from world_models.data import EpisodeFile
-from world_models.model import WorldModel
-from world_models.training.batches import stage_batches
-from world_models.training.checkpoint import load_model, read_info
-from world_models.training.engine import Engine
-from world_models.training.trainer import Trainer
-from world_models.training.update import Update
 
 
 def test_observing_more_often_changes_nothing(episodes: EpisodeFile, tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 import tests.world_models.training.models  # registers
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.registry import build_model
+from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.trainer import Trainer, TrainingError
 from tests.world_models.training.runs import Recorder, config
-from world_models.data import EpisodeFile
-from world_models.registry import build_model
-from world_models.training.schedule import Stage
-from world_models.training.trainer import Trainer, TrainingError
 
 __all__ = ["ask", "tests"]
 

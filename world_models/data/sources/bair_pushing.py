@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from world_models.data.schema import SPLITS, DataError, suggest
-from world_models.data.sources.source import Episode, Part, Source, stamp
-from world_models.data.sources.tfrecords import Feature, read_examples
-from world_models.suggestions import suggest as choose
+from armillary.suggestions import suggest as choose
+from armillary.world_models.data.schema import SPLITS, DataError, suggest
+from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
+from armillary.world_models.data.sources.tfrecords import Feature, read_examples
 
 LENGTH, SIZE = 30, 64
 FOLDER = "softmotion30_44k"

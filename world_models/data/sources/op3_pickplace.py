@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world_models.data.schema import DataError, suggest
-from world_models.data.sources.source import Episode, Part, Source, stamp
+from armillary.world_models.data.schema import DataError, suggest
+from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
 
 
 @dataclass(frozen=True)

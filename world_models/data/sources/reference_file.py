@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from world_models.data.reader import EpisodeFile
-from world_models.data.sources.source import Episode, Part, Source, read_episode, stamp
+from armillary.world_models.data.reader import EpisodeFile
+from armillary.world_models.data.sources.source import Episode, Part, Source, read_episode, stamp
 
 BLOCK = 256
 """Episodes per part."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from world_models.data.split import Split
+from armillary.world_models.data.split import Split
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from world_models.data.schema import DataError
+from armillary.world_models.data.schema import DataError
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _MASK = 0xA282EAD8

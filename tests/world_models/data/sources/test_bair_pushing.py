@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from armillary.world_models.data import DataError
+from armillary.world_models.data.sources.bair_pushing import BairPushing
+from armillary.world_models.data.sources.source import Episode, Part, stamp
 from tests.world_models.data.sources.records import Features, make_record, write_bair, write_records
-from world_models.data import DataError
-from world_models.data.sources.bair_pushing import BairPushing
-from world_models.data.sources.source import Episode, Part, stamp
 
 pytest.importorskip("tfrecord")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from armillary.world_models.data import DataError, Layout
+from armillary.world_models.data.sources import reference_file
+from armillary.world_models.data.sources.op3_pickplace import PickPlaceArchive
+from armillary.world_models.data.sources.reference_file import ReferenceFile
 from tests.world_models.data.conftest import Clips, make_clips, write_clips
-from world_models.data import DataError, Layout
-from world_models.data.sources import reference_file
-from world_models.data.sources.op3_pickplace import PickPlaceArchive
-from world_models.data.sources.reference_file import ReferenceFile
 
 
 def archive(path: Path) -> PickPlaceArchive:

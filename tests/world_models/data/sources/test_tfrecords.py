@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from world_models.data.sources.tfrecords import read_examples
+from armillary.world_models.data.sources.tfrecords import read_examples
 
 
 def test_a_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

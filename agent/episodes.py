@@ -1,0 +1,102 @@
+"""Runs an agent through episodes, each exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from armillary.agent.agent import Agent
+
+Progress = Callable[[int], None]
+"""Told how many more episodes have ended."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What happened in one episode.
+
+    Attributes:
+        seed: of the environment.
+        success: whether the goal was reached at any step.
+        steps: steps until success, or until the episode ended.
+        frames: (steps + 1, H, W, 3) uint8, the images observed.
+        goal_image: (H, W, 3) uint8.
+        actions: (steps, A) float32, as commanded.
+    """
+
+    seed: int
+    success: bool
+    steps: int
+    frames: NDArray[np.uint8]
+    goal_image: NDArray[np.uint8]
+    actions: NDArray[np.float32]
+
+
+def run_episodes(
+    make_env: Callable[[], gym.Env],
+    agent: Agent,
+    seeds: Sequence[int],
+    batch: int,
+    on_end: Progress = lambda count: None,
+) -> list[Episode]:
+    """Runs one episode per seed, ``batch`` of them in step with each other.
+
+    All episodes of a batch run to their own end before the next batch starts, so that short ones
+    do not count more than long ones.
+
+    Args:
+        make_env: makes an environment that truncates by itself.
+        agent: acts in up to ``batch`` episodes.
+        seeds: of the environments, and of the agent's generators.
+        batch: episodes at a time.
+        on_end: told as episodes end.
+
+    Returns:
+        The episodes in the order of ``seeds``.
+    """
+    episodes: list[Episode] = []
+    for first in range(0, len(seeds), batch):
+        envs = [make_env() for _ in seeds[first : first + batch]]
+        try:
+            episodes.extend(_run_batch(envs, agent, seeds[first : first + batch], on_end))
+        finally:
+            for env in envs:
+                env.close()
+    return episodes
+
+
+def _run_batch(
+    envs: Sequence[gym.Env], agent: Agent, seeds: Sequence[int], on_end: Progress
+) -> list[Episode]:
+    observations = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
+    agent.reset(seeds)
+    active = np.ones(len(envs), bool)
+    success = np.zeros(len(envs), bool)
+    frames = [[observation["image"]] for observation in observations]
+    taken: list[list[NDArray[np.float32]]] = [[] for _ in envs]
+    while active.any():
+        actions = agent.act(observations, active)
+        running = np.flatnonzero(active).tolist()
+        for i in running:
+            observation, _, terminated, truncated, info = envs[i].step(actions[i])
+            observations[i] = observation
+            frames[i].append(observation["image"])
+            taken[i].append(actions[i])
+            success[i] |= info["is_success"]
+            active[i] = not (terminated or truncated or success[i])
+        on_end(len(running) - int(active.sum()))
+    return [
+        Episode(
+            seed=seed,
+            success=bool(success[i]),
+            steps=len(taken[i]),
+            frames=np.stack(frames[i]),
+            goal_image=observations[i]["goal_image"],
+            actions=np.stack(taken[i]),
+        )
+        for i, seed in enumerate(seeds)
+    ]

@@ -1,0 +1,211 @@
+"""MovingSprites: two or three flat sprites that move at random, by themselves or when dragged."""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from armillary.envs.drawing import Shape, draw_shapes, signed_distance
+from armillary.envs.push_blocks.physics import SHAPES
+
+MAX_SPRITES = 3
+SCALE = 0.2
+"""Side of a square sprite in arena widths; sprites of other shapes have the same area."""
+RADIUS = SCALE / math.sqrt(math.pi)
+"""Radius of a disc of that area."""
+SPEED_RANGE = (0.02, 0.06)
+"""Of an undragged sprite's own velocity, in arena widths a step."""
+DRAG_LENGTH = 0.1
+"""How far a drag of 1 moves a sprite along x or y, in arena widths."""
+IMAGE_SIZES = (32, 64)
+
+HEADER, SPRITE = 2, 9
+SCENE_SIZE = HEADER + SPRITE * MAX_SPRITES
+"""Length of a scene vector: sprite count, grey of the background, then per sprite x, y, velocity x
+and y, angle in radians, index into ``SHAPES``, red, green, blue. Rows of absent sprites are
+zero."""
+
+_MARGIN = 0.1
+_GAP = 0.26
+_GREY_RANGE = (0.1, 0.9)
+
+Observation = dict[str, NDArray[Any]]
+
+
+class MovingSpritesEnv(gym.Env[Observation, NDArray[np.float32]]):
+    """Two or three sprites of three shapes on a grey background.
+
+    After the moving-sprites videos of Emami et al. 2020 ("A Symmetric and Object-Centric World
+    Model for Stochastic Environments"). Their generator is not published: shapes, scale, noise and
+    length are theirs; colours, velocities and what happens at walls are chosen here.
+
+    Lengths are in arena widths; x points right, y down, as in the image. Each step moves every
+    sprite by its own velocity, by the drag if it is dragged, and by Gaussian noise of deviation
+    ``noise`` along x and y. Walls turn a sprite's centre back 0.1 from the edge. Sprites pass over
+    each other, the later one on top. There is no task: the reward is 0 and nothing ends an episode.
+
+    Action: without ``action_conditional`` none, ``Box(-1, 1, (0,))``: sprites keep a velocity of
+    their own, drawn at the start. With it ``Box(-1, 1, (4,))``: sprites have no velocity, and an
+    action drags the uppermost sprite under the point ((a0 + 1) / 2, (a1 + 1) / 2) by
+    0.1 (a2, a3); where there is none it does nothing.
+
+    Observation (Dict):
+        image: (S, S, 3) uint8.
+        observation: (12,) x, y, cos and sin of the angle of each sprite, zeros where absent.
+
+    Args:
+        image_size: 32 or 64.
+        noise: standard deviation of every sprite's random displacement in a step.
+        action_conditional: whether sprites are moved by drags instead of velocities of their own.
+        render_mode: ``None`` or ``"rgb_array"`` (256 x 256).
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+
+    def __init__(
+        self,
+        image_size: int = 64,
+        noise: float = 0.05,
+        action_conditional: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        if image_size not in IMAGE_SIZES:
+            raise ValueError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
+        if not 0.0 <= noise < math.inf:
+            raise ValueError(f"noise must be a standard deviation >= 0, got {noise}")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
+        self.image_size = image_size
+        self.noise = noise
+        self.action_conditional = action_conditional
+        self.render_mode = render_mode
+        self.action_space = spaces.Box(-1.0, 1.0, (4 if action_conditional else 0,), np.float32)
+        self.observation_space: spaces.Dict = spaces.Dict(
+            {
+                "image": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8),
+                "observation": spaces.Box(-1.0, 1.0, (4 * MAX_SPRITES,), np.float64),
+            }
+        )
+        self._scene = np.zeros(SCENE_SIZE)
+        self._labels = np.zeros((image_size, image_size), np.uint8)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Draws a scene of two or three sprites that do not overlap. Takes no options."""
+        super().reset(seed=seed)
+        if options:
+            raise ValueError(f"MovingSprites has no reset options, got {sorted(options)}")
+        self._scene = sample_scene(self.np_random, moving=not self.action_conditional)
+        return self._observe(), {}
+
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Moves the sprites. Raises ValueError unless the action lies in the action space."""
+        values = np.asarray(action, np.float64)
+        if values.shape != self.action_space.shape:
+            raise ValueError(
+                f"action must have shape {self.action_space.shape}, got {values.shape}"
+            )
+        if not (np.abs(values) <= 1.0 + 1e-6).all():
+            raise ValueError(f"action must be finite and in [-1, 1], got {values.tolist()}")
+        sprites = sprites_of(self._scene)
+        motion = sprites[:, 2:4] + self.np_random.normal(0.0, self.noise, (len(sprites), 2))
+        if self.action_conditional:
+            dragged = sprite_at(self._scene, (values[:2] + 1.0) / 2.0)
+            if dragged is not None:
+                motion[dragged] += DRAG_LENGTH * values[2:]
+        _move(sprites, motion)
+        return self._observe(), 0.0, False, False, {}
+
+    def snapshot(self) -> NDArray[np.float64]:
+        """The scene vector, see ``SCENE_SIZE``."""
+        return self._scene.copy()
+
+    def segmentation(self) -> NDArray[np.uint8]:
+        """(S, S) ground-truth labels: 0 background, 1 + i sprite i."""
+        return self._labels.copy()
+
+    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+        """The scene at 256 x 256 where ``render_mode`` is ``"rgb_array"``."""
+        return render_sprites(self._scene, 256)[0] if self.render_mode == "rgb_array" else None
+
+    def _observe(self) -> Observation:
+        image, self._labels = render_sprites(self._scene, self.image_size)
+        poses = np.zeros((MAX_SPRITES, 4))
+        sprites = sprites_of(self._scene)
+        poses[: len(sprites), :2] = sprites[:, :2]
+        poses[: len(sprites), 2] = np.cos(sprites[:, 4])
+        poses[: len(sprites), 3] = np.sin(sprites[:, 4])
+        return {"image": image, "observation": poses.reshape(-1)}
+
+
+def sprites_of(scene: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 9) view of the sprites that are present."""
+    return scene[HEADER:].reshape(MAX_SPRITES, SPRITE)[: int(scene[0])]
+
+
+def sample_scene(rng: np.random.Generator, moving: bool) -> NDArray[np.float64]:
+    """Draws a scene vector; ``moving`` says whether sprites have velocities of their own."""
+    scene = np.zeros(SCENE_SIZE)
+    scene[0] = rng.integers(2, MAX_SPRITES + 1)
+    scene[1] = rng.uniform(*_GREY_RANGE)
+    sprites = sprites_of(scene)
+    sprites[:, :2] = _apart(rng, len(sprites))
+    for sprite in sprites:
+        heading, speed = rng.uniform(-math.pi, math.pi), moving * rng.uniform(*SPEED_RANGE)
+        sprite[2:4] = speed * math.cos(heading), speed * math.sin(heading)
+        sprite[4] = rng.uniform(-math.pi, math.pi)
+        sprite[5] = rng.integers(len(SHAPES))
+        sprite[6:] = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0))
+    return scene
+
+
+def render_sprites(
+    scene: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draws a scene vector: the frame (H, W, 3) and its labels (H, W), 1 + i for sprite i."""
+    grey = float(scene[1])
+    return draw_shapes(_shapes(scene), (grey, grey, grey), size)
+
+
+def sprite_at(scene: NDArray[np.float64], point: NDArray[np.float64]) -> int | None:
+    """The uppermost sprite that covers a point (2,), or None."""
+    x, y = point[:1].astype(np.float32), point[1:].astype(np.float32)
+    covering = [s.label - 1 for s in _shapes(scene) if signed_distance(s, x, y)[0] <= 0.0]
+    return max(covering, default=None)
+
+
+def _shapes(scene: NDArray[np.float64]) -> list[Shape]:
+    return [
+        Shape(1 + i, x, y, angle, SHAPES[int(kind)], RADIUS, (red, green, blue))
+        for i, (x, y, _, _, angle, kind, red, green, blue) in enumerate(sprites_of(scene).tolist())
+    ]
+
+
+def _apart(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """(count, 2) positions of sprites that do not overlap."""
+    while True:
+        positions = rng.uniform(_MARGIN, 1.0 - _MARGIN, (count, 2))
+        gaps = np.linalg.norm(positions[:, None] - positions, axis=-1)
+        if (gaps + np.eye(count) >= _GAP).all():
+            return positions
+
+
+def _move(sprites: NDArray[np.float64], motion: NDArray[np.float64]) -> None:
+    """Moves sprites in place; a wall reflects the position and turns the velocity back."""
+    low, high = _MARGIN, 1.0 - _MARGIN
+    moved = sprites[:, :2] + motion
+    reflected = np.where(
+        moved < low, 2 * low - moved, np.where(moved > high, 2 * high - moved, moved)
+    )
+    outside = reflected != moved
+    sprites[:, 2:4] = np.where(outside, -sprites[:, 2:4], sprites[:, 2:4])
+    sprites[:, :2] = reflected.clip(low, high)

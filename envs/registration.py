@@ -1,0 +1,69 @@
+"""Makes the environments known to Gymnasium, now or as soon as it is imported."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+
+def register_all() -> None:
+    """Registers every environment of this package; imports none of them."""
+    from gymnasium.envs.registration import register
+
+    register(
+        id="armillary/PushBlocks-v0",
+        entry_point="armillary.envs.push_blocks.environment:PushBlocksEnv",
+        max_episode_steps=20,
+    )
+    register(
+        id="armillary/PushBlocksNoisy-v0",
+        entry_point="armillary.envs.push_blocks.environment:PushBlocksEnv",
+        max_episode_steps=20,
+        kwargs={"action_noise": 0.05},
+    )
+    register(
+        id="armillary/MovingSprites-v0",
+        entry_point="armillary.envs.moving_sprites.environment:MovingSpritesEnv",
+        max_episode_steps=10,
+    )
+
+
+def register_with_gymnasium() -> None:
+    """``register_all`` at once if Gymnasium is there, else right after somebody imports it.
+
+    Gymnasium 1.0 took away the entry point by which packages made their environments known, and
+    importing it here would make ``import armillary`` slow.
+    """
+    if "gymnasium" in sys.modules:
+        register_all()
+    else:
+        sys.meta_path.insert(0, _AfterGymnasium())
+
+
+class _AfterGymnasium(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports Gymnasium as usual, then registers; steps aside for everything else."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "gymnasium":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            self._loader = spec.loader
+            spec.loader = self
+        return spec
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        register_all()

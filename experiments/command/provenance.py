@@ -1,0 +1,46 @@
+"""What a result was made with: the commit and the versions of the libraries."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import armillary
+
+_LIBRARIES = ("torch", "gymnasium", "numpy", "pymunk", "h5py", "hydra-core", "safetensors")
+
+
+def package_version() -> str:
+    """The version of the installed distribution."""
+    try:
+        return version("armillary")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def commit() -> str:
+    """The commit of the checkout that runs, ``-dirty`` with changes; else the package version.
+
+    Only a checkout of this project counts, not the repository of whoever installed it.
+    """
+    root = Path(str(armillary.__file__)).parent.parent
+    if not (root / ".git").exists():
+        return package_version()
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        return f"{head}-dirty" if _git(root, "status", "--porcelain") else head
+    except (OSError, subprocess.CalledProcessError):
+        return package_version()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Armillary, Python and the libraries that results depend on."""
+    found = {name: version(name) for name in _LIBRARIES}
+    return {"armillary": package_version(), "python": platform.python_version(), **found}
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

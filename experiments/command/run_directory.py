@@ -1,0 +1,187 @@
+"""The directory of a run: refused if another run holds it, then config, record and log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from armillary.experiments.command.config import flatten, to_dict
+from armillary.experiments.command.console import messages
+from armillary.experiments.command.errors import RunError, UsageError
+from armillary.experiments.command.provenance import commit, versions
+
+CONFIG, RECORD, LOG = "config.yaml", "run.json", "run.log"
+
+_OURS = "armillary"
+
+
+@contextmanager
+def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Path]:
+    """Runs a block inside the directory ``config.output`` and records it there.
+
+    A verb whose ``output`` is a file has a key ``record`` that names the directory instead.
+    Writes ``config.yaml`` (resolved), ``run.json`` (command, commit, versions, seed, times, status)
+    and ``run.log``. A user's mistake that left nothing else there leaves no trace.
+
+    Args:
+        verb: what runs.
+        config: composed; ``record``, else ``output``, is the directory.
+        words: the command line.
+
+    Raises:
+        UsageError: the directory holds something else.
+    """
+    directory = Path(config.get("record", config.output)).expanduser()
+    check(directory, verb, to_dict(config))
+    missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    before = {name: _content(directory / name) for name in (CONFIG, RECORD, LOG)}
+    directory.mkdir(parents=True, exist_ok=True)
+    record = {
+        "verb": verb,
+        "command": shlex.join(["armillary", verb, *words]),
+        "commit": commit(),
+        "versions": versions(),
+        "seed": config.get("seed"),
+        "started": _now(),
+        "ended": None,
+        "status": "running",
+    }
+    _write(directory / CONFIG, OmegaConf.to_yaml(config, resolve=True))
+    _write_record(directory, record)
+    status = "failed"
+    try:
+        with _logging(directory / LOG):
+            logging.getLogger(__name__).info("%s", record["command"])
+            yield directory
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    except ValueError:
+        status = "refused"
+        raise
+    finally:
+        _write_record(directory, {**record, "ended": _now(), "status": status})
+        others = {path.name for path in directory.iterdir()} - set(before)
+        if status == "refused" and (not others or before[RECORD] is not None):
+            _put_back(directory, before)
+            for folder in missing:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+
+
+def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
+    """Raises UsageError unless the directory is new, empty, or of the same verb and configuration.
+
+    A verb with an option ``resume`` decides itself which settings a continued run must keep, and
+    one with a ``record`` beside its file whether that file is replaced.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is a file; the run needs a directory there")
+    if not directory.exists() or not any(directory.iterdir()):
+        return
+    try:
+        holder = json.loads((directory / RECORD).read_text(encoding="utf-8"))["verb"]
+        former = OmegaConf.to_container(OmegaConf.load(directory / CONFIG))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{directory} holds files that are no run of this command; "
+            "choose a new or empty directory"
+        ) from error
+    if holder != verb:
+        raise UsageError(
+            f"{directory} holds a run of {holder!r}; choose another directory for {verb!r}"
+        )
+    if "resume" in config or "record" in config:
+        return
+    there, here = flatten(former), flatten(dict(config))
+    for key in sorted({*there, *here} - {"output"}):
+        if there.get(key) != here.get(key):
+            raise UsageError(
+                f"{directory} holds another run: {key} is {there.get(key)!r} there and "
+                f"{here.get(key)!r} here; choose another directory"
+            )
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a result that is either whole or not there."""
+    _write(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _write_record(directory: Path, record: Mapping[str, Any]) -> None:
+    write_json(directory / RECORD, record)
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _put_back(directory: Path, before: Mapping[str, bytes | None]) -> None:
+    for name, content in before.items():
+        if content is None:
+            (directory / name).unlink(missing_ok=True)
+        else:
+            (directory / name).write_bytes(content)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class _Screen(logging.Handler):
+    """Prints above a progress bar, unwrapped."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        line = f"{level}{record.getMessage()}"
+        messages.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _logging(path: Path) -> Iterator[None]:
+    """Sends what our packages log, and everybody's warnings, to the file and to stderr.
+
+    Inside another run's block only the file is added: its lines reach stderr already.
+    """
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    screen = _Screen()
+    root = logging.getLogger()
+    nested = any(isinstance(handler, _Screen) for handler in root.handlers)
+    handlers = [file] if nested else [file, screen]
+    level = logging.getLogger(_OURS).level
+    for handler in handlers:
+        root.addHandler(handler)
+    logging.getLogger(_OURS).setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    except (KeyboardInterrupt, RunError, ValueError) as error:
+        logging.getLogger(__name__).debug("%s", error)
+        raise
+    except BaseException:
+        for handler in handlers[1:]:  # the screen gets the traceback from Python
+            root.removeHandler(handler)
+        logging.getLogger(__name__).exception("the run failed")
+        raise
+    finally:
+        logging.captureWarnings(nested)
+        logging.getLogger(_OURS).setLevel(level)
+        for handler in handlers:
+            root.removeHandler(handler)
+        file.close()

@@ -1,0 +1,120 @@
+"""Plots an evaluation frame by frame, as PNG and PDF."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from armillary.experiments.evaluation.summary import TIERS
+from armillary.experiments.evaluation.table import NAMES, UNITS
+from armillary.experiments.evaluation.videos import BASELINES, OBJECTS, Settings
+
+# Okabe and Ito's palette, which people with any kind of colour vision can tell apart.
+_COLORS = {
+    "best": "#0072B2",
+    "median": "#009E73",
+    "random": "#CC79A7",
+    "worst": "#D55E00",
+    "mean": "#000000",
+    "copy_last_frame": "#7A7A7A",
+    "mean_image": "#A8A8A8",
+    "fg_ari": "#0072B2",
+    "ari": "#56B4E9",
+    "mean_iou": "#D55E00",
+    "average_recall": "#009E73",
+}
+_STYLES = {"copy_last_frame": "--", "mean_image": ":"}
+_BANDS = ("best", "worst", "fg_ari", "mean_iou")
+"""Curves that show how far apart videos are; more bands would hide each other."""
+
+
+def write_plots(summary: Mapping[str, Any], folder: Path, settings: Settings) -> None:
+    """Writes ``METRIC.png`` and ``METRIC.pdf``, and ``objects`` where masks were compared.
+
+    Args:
+        summary: what ``summarise`` returned.
+        folder: made if it is not there.
+        settings: of the evaluation.
+    """
+    folder.mkdir(exist_ok=True)
+    frames = range(settings.context + 1, settings.context + settings.horizon + 1)
+    shown = TIERS if settings.rollouts > 1 else ("mean",)
+    for metric, by_tier in summary["metrics"].items():
+        figure, axes = _canvas(UNITS[metric])
+        for tier in shown:
+            band = tier in _BANDS or len(shown) == 1
+            _curve(axes, tier if len(shown) > 1 else "rollout", tier, frames, by_tier[tier], band)
+        for name in BASELINES:
+            statistics = summary["baselines"][name].get(metric)
+            if statistics is not None:
+                _curve(axes, NAMES[name], name, frames, statistics, False)
+        _save(figure, axes, folder / metric)
+    if summary["objects"]:
+        figure, axes = _canvas("masks against the true ones")
+        everything = range(1, settings.context + settings.horizon + 1)
+        for name in OBJECTS:
+            curve = summary["objects"][name]
+            _curve(axes, NAMES[name], name, everything, curve, name in _BANDS)
+        axes.axvspan(0.5, settings.context + 0.5, color="#0072B2", alpha=0.07, lw=0)
+        axes.text(
+            0.55, 1.01, "context", transform=axes.get_xaxis_transform(), color="#0072B2", size=8
+        )
+        axes.set_xlim(0.5, everything[-1] + 0.5)
+        _save(figure, axes, folder / "objects")
+
+
+def _canvas(label: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel("frame")
+    axes.set_ylabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#E4E4E0", lw=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _curve(
+    axes: Axes,
+    label: str,
+    kind: str,
+    frames: Sequence[int],
+    statistics: Mapping[str, Any],
+    band: bool,
+) -> None:
+    """The mean over videos, and where 5 to 95 % of them lie."""
+    color = _COLORS[kind]
+    values = _numbers(statistics["per_frame"])
+    style = _STYLES.get(kind, "-")
+    axes.plot(frames, values, style, color=color, lw=1.8, label=label, marker=".", ms=4)
+    if band:
+        quantiles = statistics["per_frame_quantiles"]
+        low, high = _numbers(quantiles["5"]), _numbers(quantiles["95"])
+        axes.fill_between(frames, low, high, color=color, alpha=0.13, lw=0)
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]
+
+
+def _save(figure: Figure, axes: Axes, stem: Path) -> None:
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside right center",
+        frameon=False,
+        fontsize=9,
+        title="bands: 5-95 % of videos",
+        title_fontsize=7,
+    )
+    for kind in ("png", "pdf"):
+        partial = stem.with_name(f".{stem.name}.partial")
+        metadata = {"CreationDate": None} if kind == "pdf" else None
+        figure.savefig(partial, format=kind, dpi=160, metadata=metadata)
+        os.replace(partial, stem.with_suffix(f".{kind}"))

@@ -1,0 +1,110 @@
+"""What an evaluation keeps of finished videos, so that it can be interrupted and go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.run_directory import write_json
+from armillary.experiments.evaluation.videos import Scores
+
+PARTIAL, IDENTITY = "partial", "identity.json"
+
+
+class Store:
+    """One file for each finished video in ``output/partial``; a file that is there is whole.
+
+    Args:
+        output: the directory of the run.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+        self._folder = output / PARTIAL
+
+    def begin(self, identity: Mapping[str, Any]) -> None:
+        """Makes the store one of the evaluation ``identity``, JSON-able.
+
+        Raises:
+            UsageError: it holds another evaluation.
+        """
+        file = self._folder / IDENTITY
+        if file.is_file():
+            check_identity(self._output, json.loads(file.read_text(encoding="utf-8")), identity)
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_json(file, identity)
+
+    def has(self, video: int) -> bool:
+        """Whether a video is finished."""
+        return zipfile.is_zipfile(self._path(video))
+
+    def put(self, video: int, scores: Scores) -> None:
+        """Keeps what was measured of a video."""
+        path = self._path(video)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        with partial.open("wb") as file:
+            np.savez(file, **scores)  # pyright: ignore[reportArgumentType]
+        os.replace(partial, path)
+
+    def get(self, video: int) -> Scores:
+        """What was measured of a finished video."""
+        with np.load(self._path(video)) as arrays:
+            return dict(arrays)
+
+    def gather(self, path: Path, videos: Sequence[int], more: Mapping[str, NDArray]) -> None:
+        """Writes all videos into one npz file, holding one video in memory at a time.
+
+        Args:
+            path: of the file.
+            videos: V of them, the first dimension of every array of the file.
+            more: further arrays.
+        """
+        partial = path.with_name(f".{path.name}.partial")
+        first = self.get(videos[0])
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in more.items():
+                with archive.open(f"{name}.npy", "w") as entry:
+                    np.lib.format.write_array(entry, array, allow_pickle=False)
+            for name, array in first.items():
+                header = {
+                    "descr": np.lib.format.dtype_to_descr(array.dtype),
+                    "fortran_order": False,
+                    "shape": (len(videos), *array.shape),
+                }
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array_header_1_0(entry, header)
+                    for part in self._arrays(videos, name):
+                        entry.write(np.ascontiguousarray(part).tobytes())
+        os.replace(partial, path)
+
+    def remove(self) -> None:
+        """Forgets everything."""
+        shutil.rmtree(self._folder)
+
+    def _arrays(self, videos: Sequence[int], name: str) -> Iterator[NDArray]:
+        for video in videos:
+            with np.load(self._path(video)) as arrays:
+                yield arrays[name]
+
+    def _path(self, video: int) -> Path:
+        return self._folder / f"{video:06d}.npz"
+
+
+def check_identity(output: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """Raises UsageError if the evaluation in a directory is not the one that is wanted."""
+    for key in sorted({*there, *here}):
+        if there.get(key) != here.get(key):
+            raise UsageError(
+                f"output={output} holds another evaluation: {key} is {there.get(key)!r} there and "
+                f"{here.get(key)!r} here; choose another directory"
+            )

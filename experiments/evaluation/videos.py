@@ -1,0 +1,249 @@
+"""Measures a model's imagined futures of some videos: scores per rollout and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from armillary.experiments.command.errors import RunError
+from armillary.experiments.evaluation.lpips import PerceptualDistance
+from armillary.world_models.data import Split, WindowDataset
+from armillary.world_models.metrics import (
+    adjusted_rand_index,
+    mean_iou,
+    psnr,
+    recall,
+    similarities,
+)
+from armillary.world_models.metrics.image import REFERENCE_RANGE
+from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.state import LatentState, Scene
+from armillary.world_models.validation.open_loop import PSNR_LIMIT
+
+Scores = dict[str, NDArray[np.float32]]
+"""Of one video: METRIC (S, T), baseline/METRIC (T,), spread (T,), objects (C + T,) and recall
+(C + T, R)."""
+
+COPY, MEAN_IMAGE = "copy_last_frame", "mean_image"
+BASELINES = (COPY, MEAN_IMAGE)
+OBJECTS = ("fg_ari", "ari", "mean_iou", "average_recall")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How videos are evaluated; picklable.
+
+    Attributes:
+        context: C, frames that the model sees.
+        horizon: T, frames it then imagines.
+        rollouts: S, stochastic futures of each video.
+        seed: of the noise; each video draws from a generator of its own.
+        chunk: frames that are decoded together.
+        objects: whether the masks are compared with the true ones.
+        precision: ``float32`` or ``bf16`` (autocast).
+    """
+
+    context: int
+    horizon: int
+    rollouts: int
+    seed: int
+    chunk: int
+    objects: bool
+    precision: str
+
+
+class Evaluator:
+    """Evaluates videos of a split, a few at a time, in bounded memory.
+
+    Args:
+        model: on any device, in evaluation mode.
+        split: of the model's image and action size, at least C + T frames long.
+        settings: how.
+        mean_image: (3, H, W) in [0, 1], the baseline that knows only the data.
+        lpips: measures LPIPS, if wanted.
+    """
+
+    def __init__(
+        self,
+        model: WorldModel,
+        split: Split,
+        settings: Settings,
+        mean_image: Tensor,
+        lpips: PerceptualDistance | None,
+    ) -> None:
+        self._model = model
+        self._settings = settings
+        self._device = model.action_mean.device
+        self._mean_image = mean_image.to(self._device)
+        self._lpips = lpips
+        length = settings.context + settings.horizon
+        self._clips = WindowDataset(split, length, labels=settings.objects, in_memory=False)
+
+    def window(self, videos: Sequence[int]) -> Window:
+        """The first C + T frames of some videos."""
+        indices = [video * self._clips.starts for video in videos]
+        return self._clips.batch(indices).to_window(self._device)
+
+    def scores(self, videos: Sequence[int]) -> list[Scores]:
+        """What is measured of each of some videos.
+
+        Raises:
+            DataError: a video cannot be used.
+            RunError: the model imagines NaN.
+        """
+        window, context = self.window(videos), self._settings.context
+        truth = window.frames[:, context:]
+        parts: list[dict[str, Tensor]] = []
+        # Counted from the first rollout, small variances do not drown in rounding errors.
+        origin: Tensor | None = None
+        total, squares = torch.zeros_like(truth), torch.zeros_like(truth)
+        with torch.no_grad():
+            seen = self._seen(window)
+            state = seen.map(lambda tensor: tensor[:, -1])
+            noise = torch.stack([self._noise(video) for video in videos]).to(self._device)
+            for scene in self._futures(state, window.actions[:, context - 1 :], noise):
+                frames = scene.frames
+                broken = frames.flatten(1).isfinite().logical_not().any(1).nonzero().flatten()
+                if len(broken):
+                    video = videos[int(broken[0])]
+                    raise RunError(f"the model imagines NaN or infinite pixels in video {video}")
+                parts.append(self._compare(frames, truth, scene))
+                origin = frames[:, :1] if origin is None else origin
+                offset = frames - origin
+                total += offset.sum(1)
+                squares += offset.square().sum(1)
+            found = {name: torch.cat([part[name] for part in parts], 1) for name in parts[0]}
+            count = self._settings.rollouts
+            variance = (squares / count - (total / count).square()).clamp_min(0.0)
+            found["spread"] = variance.sqrt().mean((-1, -2, -3))
+            found |= self._baselines(window)
+            if self._settings.objects:
+                found |= self._objects(window, seen)
+        arrays = {name: value.float().cpu().numpy() for name, value in found.items()}
+        return [{name: array[row] for name, array in arrays.items()} for row in range(len(videos))]
+
+    def example(self, video: int, rollout: int) -> tuple[Window, Scene]:
+        """A video, and scenes (C + T, ...) of the context and of one of its rollouts."""
+        window = self.window([video])
+        with torch.no_grad():
+            seen = self._seen(window)
+            state = seen.map(lambda tensor: tensor[:, -1])
+            noise = self._noise(video)[None, rollout : rollout + 1].to(self._device)
+            context = self._decode(seen.flatten(2))
+            actions = window.actions[:, self._settings.context - 1 :]
+            future = next(self._futures(state, actions, noise)).map(lambda x: x.flatten(0, 2))
+        scene = Scene(
+            torch.cat([context.components, future.components]).cpu(),
+            torch.cat([context.masks, future.masks]).cpu(),
+        )
+        return window.to("cpu"), scene
+
+    def _noise(self, video: int) -> Tensor:
+        """(S, T, *noise_shape) standard normal, the same for a video whatever its batch."""
+        generator = torch.Generator().manual_seed(seed_of(self._settings.seed, video))
+        shape = (self._settings.rollouts, self._settings.horizon, *self._model.noise_shape)
+        return torch.randn(shape, generator=generator)
+
+    def _seen(self, window: Window) -> LatentState:
+        """The posterior of every frame of the context, (N, C, ...)."""
+        context = self._settings.context
+        with self._autocast():
+            return self._model.filter(window.frames[:, :context], window.actions[:, : context - 1])
+
+    def _futures(self, state: LatentState, actions: Tensor, noise: Tensor) -> Iterator[Scene]:
+        """Scenes (N, r, T, ...) of a few rollouts at a time, of noise (N, S, T, ...)."""
+        count, horizon = actions.shape[:2]
+        for part in noise.split(max(1, self._settings.chunk // (count * horizon)), 1):
+            members = part.shape[1]
+            with self._autocast():
+                future = self._model.rollout(
+                    state.repeat(members),
+                    actions.repeat_interleave(members, 0),
+                    part.flatten(0, 1),
+                )
+            scene = self._decode(future.flatten(2))
+            shape = (count, members, horizon)
+            yield scene.map(lambda tensor, shape=shape: tensor.unflatten(0, shape))
+
+    def _decode(self, states: LatentState) -> Scene:
+        """The scenes of N states, a few at a time, in single precision."""
+        parts = []
+        for start in range(0, len(states), self._settings.chunk):
+            with self._autocast():
+                part = self._model.decode(states.index(slice(start, start + self._settings.chunk)))
+            parts.append(part.map(Tensor.float))
+        return Scene(
+            torch.cat([part.components for part in parts]), torch.cat([p.masks for p in parts])
+        )
+
+    def _compare(self, frames: Tensor, truth: Tensor, scene: Scene | None) -> dict[str, Tensor]:
+        """The metrics of images (N, r, T, 3, H, W) against (N, T, 3, H, W): (N, r, T) each."""
+        truth = truth.unsqueeze(1)
+        ssim, ssim_ref = similarities(frames, truth, (1.0, REFERENCE_RANGE))
+        found = {
+            "psnr": psnr(frames, truth).clamp_max(PSNR_LIMIT),
+            "ssim": ssim,
+            "ssim_ref": ssim_ref,
+        }
+        if self._lpips is not None:
+            found["lpips"] = self._lpips(frames, truth.expand_as(frames))
+        if scene is not None:
+            flat = scene.map(lambda tensor: tensor.flatten(0, 2))
+            likelihood = self._model.log_likelihood(flat, truth.expand_as(frames).flatten(0, 2))
+            found["log_likelihood"] = likelihood.unflatten(0, frames.shape[:3])
+        return found
+
+    def _baselines(self, window: Window) -> dict[str, Tensor]:
+        """baseline/METRIC: (N, T) of what needs no model."""
+        context = self._settings.context
+        truth = window.frames[:, context:]
+        images = {
+            COPY: window.frames[:, context - 1 : context].expand_as(truth),
+            MEAN_IMAGE: self._mean_image.expand_as(truth),
+        }
+        return {
+            f"{name}/{metric}": values[:, 0]
+            for name, image in images.items()
+            for metric, values in self._compare(image.unsqueeze(1), truth, None).items()
+        }
+
+    def _objects(self, window: Window, seen: LatentState) -> dict[str, Tensor]:
+        """Object metrics (N, C + T) of the context and of the rollout without noise."""
+        actions = window.actions[:, self._settings.context - 1 :]
+        with self._autocast():
+            imagined = self._model.rollout(seen.map(lambda tensor: tensor[:, -1]), actions)
+        states = type(seen).cat([seen, imagined], dim=1)
+        labels = self._decode(states.flatten(2)).labels
+        true, pred = window.labels, labels.unflatten(0, window.frames.shape[:2])
+        share = recall(true, pred)
+        return {
+            "fg_ari": adjusted_rand_index(true, pred),
+            "ari": adjusted_rand_index(true, pred, foreground=False),
+            "mean_iou": mean_iou(true, pred),
+            "average_recall": share.mean(-1),
+            "recall": share,
+        }
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self._settings.precision == "bf16"
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
+
+
+def seed_of(seed: int, video: int, stream: int = 0) -> int:
+    """The seed of what is drawn for one video, unrelated to that of any other."""
+    state = np.random.SeedSequence([seed, video, stream]).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+def mean_image(split: Split, episodes: int = 256) -> Tensor:
+    """(3, H, W) in [0, 1]: the mean of all frames of evenly spread episodes."""
+    chosen = np.unique(np.linspace(0, len(split) - 1, episodes).astype(int)).tolist()
+    total = np.zeros((split.info.image_size, split.info.image_size, 3))
+    for episode in chosen:
+        total += split.frames(episode).mean(0, dtype=np.float64)
+    return torch.from_numpy(total / len(chosen) / 255.0).permute(2, 0, 1).float()

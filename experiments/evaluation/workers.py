@@ -1,0 +1,128 @@
+"""Evaluates batches of videos in this process or in several, and keeps each as it is finished."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from armillary.experiments.command.errors import RunError
+from armillary.experiments.evaluation.lpips import PerceptualDistance
+from armillary.experiments.evaluation.store import Store
+from armillary.experiments.evaluation.videos import Evaluator, Settings
+from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.data import EpisodeFile
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that a process needs to evaluate videos; picklable.
+
+    Attributes:
+        checkpoint: of the model.
+        data: the file of episodes.
+        split: of it.
+        settings: how videos are evaluated.
+        mean_image: (3, H, W).
+        lpips: the TorchScript file, or None.
+        device: of the model.
+        threads: of each process.
+        output: the directory of the run.
+    """
+
+    checkpoint: str
+    data: Path
+    split: str
+    settings: Settings
+    mean_image: Tensor
+    lpips: str | None
+    device: str
+    threads: int
+    output: Path
+
+    def evaluator(self) -> Evaluator:
+        """Loads the model and opens the data."""
+        model = load_model(self.checkpoint, self.device)
+        device = model.action_mean.device
+        lpips = None
+        if self.lpips is not None:
+            lpips = PerceptualDistance(self.lpips, model.image_size, device)
+        split = EpisodeFile(self.data, actions=model.action_size > 0).split(self.split)
+        return Evaluator(model, split, self.settings, self.mean_image, lpips)
+
+
+def evaluate(
+    job: Job, evaluator: Evaluator, batches: Sequence[Sequence[int]], workers: int
+) -> Iterator[int]:
+    """Evaluates and keeps all batches; yields how many videos each finished one had.
+
+    Args:
+        job: what the processes do.
+        evaluator: this process's own.
+        batches: of videos.
+        workers: processes; 0 works in this one.
+
+    Raises:
+        RunError: a process died.
+    """
+    if workers < 1 or len(batches) < 2:
+        before = torch.get_num_threads()
+        torch.set_num_threads(job.threads)
+        try:
+            for batch in batches:
+                yield _keep(evaluator, job.output, batch)
+        finally:
+            torch.set_num_threads(before)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(batches)), context, _start, (job,))
+    try:
+        for future in as_completed([pool.submit(_work, batch) for batch in batches]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise RunError(
+            "a worker process died, perhaps for lack of memory (smaller batch and chunk or fewer "
+            "workers take less); the same command goes on with the videos that are left"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _keep(evaluator: Evaluator, output: Path, videos: Sequence[int]) -> int:
+    store = Store(output)
+    for video, scores in zip(videos, evaluator.scores(videos), strict=True):
+        store.put(video, scores)
+    return len(videos)
+
+
+_state: dict[str, tuple[Job, Evaluator]] = {}
+"""What a worker process holds between its batches."""
+
+
+def _start(job: Job) -> None:
+    """Prepares a worker process; it ends when its parent does, also when that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    torch.set_num_threads(job.threads)
+    _state["job"] = (job, job.evaluator())
+
+
+def _work(videos: Sequence[int]) -> int:
+    job, evaluator = _state["job"]
+    return _keep(evaluator, job.output, videos)
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,219 @@
+"""Arranges what a model imagined, its slots and a planned episode into films and contact sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from armillary.experiments.films.drawing import (
+    CONTEXT,
+    IMAGINED,
+    REAL,
+    SUCCESS,
+    Picture,
+    Row,
+    Tile,
+    cutouts,
+    pictures,
+    segmentation,
+    sheet,
+    slot_colors,
+)
+from armillary.experiments.films.imagination import Imagination
+from armillary.experiments.planning.planned_episode import PlannedEpisode
+from armillary.world_models.state import Scene
+
+_WIDTH = 1200
+"""Pixels that a figure may be wide, so that a page or README shows it whole."""
+_COLUMNS = 9
+"""Moments that a contact sheet shows."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The same story twice.
+
+    Attributes:
+        film: pictures in time, for a GIF.
+        contact_sheet: one picture that shows some moments side by side.
+    """
+
+    film: Sequence[Picture]
+    contact_sheet: Picture
+
+
+def rollout_figure(imagination: Imagination, side: int) -> Figure:
+    """Real next to imagined: the mean, and the samples.
+
+    Args:
+        imagination: of one clip.
+        side: of a tile in pixels, at most.
+    """
+    context, count = imagination.context_length, len(imagination.frames)
+    real = pictures(imagination.frames)
+    mean = pictures(imagination.imagined.frames)
+    samples = pictures(imagination.samples)
+    imagined_psnr = imagination.quality.open_loop_psnr[0].tolist()
+    copy_psnr = imagination.quality.copy_psnr[0].tolist()
+    side_of_film = _fitting(side, 2 + len(samples))
+
+    def columns(time: int) -> list[Tile]:
+        if time < context:
+            tiles = [Tile(mean[time], CONTEXT, "reconstructed")]
+            return tiles + [Tile(mean[time], CONTEXT, "reconstructed") for _ in samples]
+        tiles = [Tile(mean[time], IMAGINED, "imagined: mean")]
+        for index, sample in enumerate(samples):
+            tiles.append(Tile(sample[time - context], IMAGINED, f"imagined: sample {index + 1}"))
+        return tiles
+
+    film = []
+    for time in range(count):
+        title = f"frame {time} of {count - 1} · context, seen by the model"
+        note = "from here on it is given the actions alone"
+        if time >= context:
+            ahead = time - context
+            title = f"frame {time} of {count - 1} · imagined, {_steps(ahead + 1)} ahead"
+            note = f"PSNR of the mean {imagined_psnr[ahead]:.1f} dB"
+            note += f", of copying the last seen frame {copy_psnr[ahead]:.1f} dB"
+        row = Row("", [Tile(real[time], REAL, "real"), *columns(time)])
+        film.append(sheet([row], side=side_of_film, title=title, note=note))
+
+    times = _moments(context, count)
+    by_time = [columns(time) for time in times]
+    rows = [Row("real", [Tile(real[time]) for time in times])]
+    names = ["mean", *(f"sample {index + 1}" for index in range(len(samples)))]
+    for index, name in enumerate(names):
+        tiles = [Tile(tiles[index].picture, tiles[index].border) for tiles in by_time]
+        rows.append(Row(name, tiles))
+    rows[-1] = Row(rows[-1].label, _timed(rows[-1].tiles, times, context))
+    contact_sheet = sheet(
+        rows,
+        side=_fitting(side, len(times)),
+        title="Real and imagined",
+        note=f"context (blue), then steps imagined from the actions alone (orange); PSNR of the "
+        f"mean {np.mean(imagined_psnr):.1f} dB, of copying the context {np.mean(copy_psnr):.1f} dB",
+    )
+    return Figure(film, contact_sheet)
+
+
+def slots_figure(imagination: Imagination, side: int) -> Figure:
+    """What each slot shows and covers, where every frame is seen and where it is imagined.
+
+    Args:
+        imagination: of one clip.
+        side: of a tile in pixels, at most.
+    """
+    context, count = imagination.context_length, len(imagination.frames)
+    colors = slot_colors(imagination.encoded.masks)
+    side = _fitting(side, 3 + len(colors))
+    seen = _dissected(imagination.frames, imagination.encoded, colors)
+    imagined = _dissected(imagination.frames, imagination.imagined, colors)
+    names = ["real", "model", "segments", *(f"slot {slot}" for slot in range(len(colors)))]
+
+    def row(label: str, parts: list[list[Picture]], time: int, captions: Sequence[str]) -> Row:
+        color = IMAGINED if parts is imagined and time >= context else CONTEXT
+        tiles = zip(parts[time], [REAL, *[color] * (len(names) - 1)], captions, strict=True)
+        return Row(label, [Tile(*tile) for tile in tiles])
+
+    blank = [""] * len(names)
+    ari = [*imagination.quality.context_ari[0], *imagination.quality.open_loop_ari[0]]
+    film = []
+    for time in range(count):
+        ahead = time - context + 1
+        now = "context" if ahead < 1 else f"imagined, {_steps(ahead)} ahead"
+        rows = [row("seen", seen, time, blank), row("imagined", imagined, time, names)]
+        title = f"frame {time} of {count - 1} · {now}"
+        note = "" if ari[time].isnan() else f"FG-ARI of the lower row {ari[time]:.2f}"
+        film.append(sheet(rows, side=side, title=title, note=note))
+
+    last = count - 1
+    middle = (context - 1 + last) // 2
+    rows = [row("context", seen, context - 1, blank)]
+    for time in sorted({middle, last} - {context - 1}):
+        ahead = time - context + 1
+        rows.append(row(f"seen +{ahead}", seen, time, blank))
+        rows.append(row(f"imagined +{ahead}", imagined, time, names if time == last else blank))
+    title = "What each slot shows where its mask lies"
+    note = "seen (blue): the model saw every frame up to this one; imagined (orange): the context"
+    note = f"{note} alone"
+    return Figure(film, sheet(rows, side=side, title=title, note=note))
+
+
+def plan_figure(episode: PlannedEpisode, side: int) -> Figure:
+    """What the plans imagined against what then happened, and the goal.
+
+    Args:
+        episode: that was planned.
+        side: of a tile in pixels, at most.
+    """
+    steps = len(episode.imagined)
+    outcome = (
+        f"success after {_steps(steps)}" if episode.success else f"no success in {steps} steps"
+    )
+    goal = Tile(episode.goal_image, SUCCESS, "goal")
+
+    def real(time: int, caption: str) -> Tile:
+        reached = episode.success and time == steps
+        return Tile(episode.frames[time], SUCCESS if reached else REAL, caption)
+
+    film = []
+    for time in range(steps + 1):
+        # At the start the first plan is made, but the first frame that it expects is to come.
+        index = max(time - 1, 0)
+        expected = Tile(episode.imagined[index], IMAGINED, "what the plan expected")
+        if time == 0:
+            expected = Tile(episode.frames[0], REAL, "start")
+        end = Tile(episode.plan_ends[index], IMAGINED, "where the plan ends")
+        row = Row("", [real(time, "what happened"), expected, end, goal])
+        title = f"step {time} of {steps} · plan {episode.plan_numbers[index] + 1}"
+        title = f"{title} · {outcome}" if time == steps else title
+        note = f"distance to the goal {episode.distances[time]:.3f}"
+        film.append(sheet([row], side=_fitting(side, 4), title=title, note=note))
+
+    times = _moments(1, steps + 1)
+    happened = [real(time, f"{episode.distances[time]:.3f}") for time in times]
+    expected = [
+        Tile(episode.imagined[time - 1], IMAGINED, f"step {time}")
+        if time
+        else Tile(real(0, "").picture, REAL, "start")
+        for time in times
+    ]
+    contact_sheet = sheet(
+        [Row("happened", [*happened, goal]), Row("expected", expected)],
+        side=_fitting(side, len(times) + 1),
+        title=f"A planned episode: {outcome}",
+        note=f"with the distance to the goal at each step; {episode.plan_numbers[-1] + 1} plans",
+    )
+    return Figure(film, contact_sheet)
+
+
+def _dissected(frames: Tensor, scene: Scene, colors: Tensor) -> list[list[Picture]]:
+    """Per frame: the real one, the model's, its segmentation, and every slot."""
+    real, model = pictures(frames), pictures(scene.frames)
+    segments, slots = segmentation(scene.masks, colors), cutouts(scene.components, scene.masks)
+    return [[real[t], model[t], segments[t], *slots[t]] for t in range(len(real))]
+
+
+def _timed(tiles: Sequence[Tile], times: Sequence[int], context: int) -> list[Tile]:
+    """The tiles with their moments as captions."""
+    captions = ["context" if t < context else f"+{t - context + 1}" for t in times]
+    pairs = zip(tiles, captions, strict=True)
+    return [Tile(tile.picture, tile.border, caption) for tile, caption in pairs]
+
+
+def _moments(context: int, count: int) -> list[int]:
+    """The last moment of the context, and others spread evenly up to the last."""
+    rest = np.linspace(context, count - 1, min(_COLUMNS - 1, count - context))
+    return [context - 1, *(round(time) for time in rest.tolist())]
+
+
+def _fitting(side: int, columns: int) -> int:
+    """The side of a tile, so that so many fit into a figure."""
+    return min(side, _WIDTH // columns - 20)
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"

@@ -1,0 +1,171 @@
+"""Writes an HDF5 file of videos: whole or not there, and continued after an interruption."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from armillary.experiments.command.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+FORMAT, FORMAT_VERSION = "armillary-videos", 1
+VIDEOS = "videos"
+
+Attribute = str | int | float | bool
+Arrays = Mapping[str, tuple[tuple[int, ...], str]]
+"""Shape of one video's entry and type of every array, by name."""
+
+_DONE = ".done"
+
+
+class VideoWriter:
+    """A file whose arrays all start with [N], filled in any order, in place only when it is whole.
+
+    It grows under a temporary name beside ``path``. All arrays have their final size from the
+    beginning, so that a killed process leaves a file that can be opened; a writer with the same
+    attributes and arrays goes on with it.
+
+    Args:
+        path: of the file.
+        count: N.
+        arrays: what is stored for each video.
+        attributes: of the file; ``format`` and ``format_version`` are added.
+        overwrite: whether a file in the place may be replaced.
+        resume: whether to go on with an interrupted file.
+
+    Raises:
+        UsageError: the place is taken.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        count: int,
+        arrays: Arrays,
+        attributes: Mapping[str, Attribute],
+        *,
+        overwrite: bool,
+        resume: bool,
+    ) -> None:
+        if path.is_dir():
+            raise UsageError(f"output={path} is a directory; name a file, for example videos.h5")
+        if path.exists() and not overwrite:
+            raise UsageError(f"output={path} exists; choose another file or add overwrite=true")
+        self.path = path
+        self._partial = path.with_name(f".{path.name}.partial")
+        self._count = count
+        self._arrays = {**arrays, _DONE: ((), "uint8")}
+        self._attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}
+        self._resume = resume
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        continued = self._continued() if self._partial.exists() else None
+        self._file = self._created() if continued is None else continued
+        if continued is not None:
+            done = self._count - len(self.missing())
+            log.info("going on after %d of %d videos", done, self._count)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        missing = len(self.missing())
+        if not missing:
+            del self._file[_DONE]
+        self._file.close()
+        if not missing:
+            with open(self._partial, "r+b") as written:
+                os.fsync(written.fileno())
+            os.replace(self._partial, self.path)
+        elif missing == self._count:
+            self._partial.unlink()  # nothing that could be gone on with
+
+    def missing(self) -> NDArray[np.int64]:
+        """The videos that are not written yet, in order."""
+        done = self._dataset(_DONE)[()]
+        return np.flatnonzero(done == 0)
+
+    def write(self, rows: NDArray[np.int64], arrays: Mapping[str, NDArray]) -> None:
+        """Stores some videos.
+
+        Args:
+            rows: ascending indices of the videos.
+            arrays: all arrays of these videos by name, (len(rows), ...).
+        """
+        for name, values in arrays.items():
+            dataset = self._dataset(name)
+            assert values.shape == (len(rows), *dataset.shape[1:]), (name, values.shape)
+            dataset[rows] = values
+        self._file.flush()
+        self._dataset(_DONE)[rows] = 1
+        self._file.flush()
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        dataset = self._file[name]
+        assert isinstance(dataset, h5py.Dataset)
+        return dataset
+
+    def _continued(self) -> h5py.File | None:
+        """The interrupted file, or None where it belongs to something else."""
+        try:
+            file = h5py.File(self._partial, "r+")
+        except BlockingIOError as error:
+            raise UsageError(f"output={self.path} is being written by another process") from error
+        except OSError as error:
+            log.warning("%s is damaged, starting anew (%s)", self._partial, error)
+            return None
+        known = {
+            name: (tuple(dataset.shape), dataset.dtype.str)
+            for name, dataset in file.items()
+            if isinstance(dataset, h5py.Dataset)
+        }
+        same = plain(file.attrs) == self._attributes and known == self._shapes()
+        if self._resume and same:
+            return file
+        if self._resume:
+            log.info("%s was begun with other settings; starting anew", self._partial)
+        file.close()
+        return None
+
+    def _created(self) -> h5py.File:
+        file = h5py.File(self._partial, "w")
+        early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        for name, (shape, kind) in self._shapes().items():
+            h5py.h5d.create(
+                file.id,
+                name.encode(),
+                h5py.h5t.py_create(np.dtype(kind), logical=True),
+                h5py.h5s.create_simple(shape),
+                early,
+            )
+        file.attrs.update(self._attributes)
+        file.flush()
+        return file
+
+    def _shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        return {
+            name: ((self._count, *shape), np.dtype(kind).str)
+            for name, (shape, kind) in self._arrays.items()
+        }
+
+
+def plain(attributes: h5py.AttributeManager) -> dict[str, Attribute]:
+    """Attributes as Python values."""
+    return {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in attributes.items()
+    }

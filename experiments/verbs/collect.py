@@ -1,0 +1,112 @@
+"""The verb ``collect``: episodes of a task into one HDF5 file, whatever the number of workers."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from armillary.experiments.command.config import to_dict
+from armillary.experiments.command.console import counting
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.planning.episode_table import show
+from armillary.experiments.planning.recording import Recipe, Recording, record
+from armillary.suggestions import suggest
+from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance
+
+log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> Path:
+    """Collects and returns the file's path.
+
+    Raises:
+        UsageError: there are too few episodes, or the policy or a number is not valid.
+        DataError: the file exists.
+    """
+    splits = split_names(config.episodes, config.val, config.test)
+    recipe = recipe_of(config)
+    path = Path(config.out).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = EpisodeWriter(path, _provenance(config), overwrite=config.overwrite)
+    progress, task = counting("collecting", config.episodes)
+    with writer, _recordings(recipe, config.episodes, config.workers) as recordings, progress:
+        for split, episode in zip(splits, recordings, strict=True):
+            extras = {"poses": episode.poses}
+            writer.add(split, episode.frames, episode.actions, episode.masks, extras)
+            progress.advance(task)
+    log.info("wrote %s", path)
+    show(EpisodeFile(path))
+    return path
+
+
+def split_names(episodes: int, val: float, test: float) -> list[str]:
+    """The split of every episode: the first ones train, then val, then test, each at least one."""
+    held_out = {"val": max(1, round(val * episodes)), "test": max(1, round(test * episodes))}
+    train = episodes - sum(held_out.values())
+    if not (val >= 0 and test >= 0 and train >= 1):
+        raise UsageError(
+            f"episodes={episodes}, val={val} and test={test} leave {max(train, 0)} episodes to "
+            "train on; every split needs one, so give at least 3 episodes and smaller shares"
+        )
+    return ["train"] * train + [name for name, count in held_out.items() for _ in range(count)]
+
+
+def recipe_of(config: DictConfig) -> Recipe:
+    """What every worker needs to know, checked."""
+    policies = to_dict(config.task.policies)
+    if config.policy not in policies:
+        raise UsageError(
+            f"unknown policy {config.policy!r} of task {config.task.name!r}; "
+            f"{suggest(str(config.policy), policies)}"
+        )
+    if not isinstance(config.length, int) or config.length < 2 or config.noise < 0:
+        raise UsageError(
+            "length must be a whole number of at least 2 and noise >= 0, "
+            f"got {config.length!r} and {config.noise}"
+        )
+    settings = {**to_dict(config.task.environment), **to_dict(config.task.recording)}
+    environment = {**settings, "image_size": config.image_size}
+    policy = policies[config.policy]
+    return Recipe(environment, policy, config.noise, config.length, config.seed)
+
+
+@contextmanager
+def _recordings(recipe: Recipe, episodes: int, workers: int) -> Iterator[Iterator[Recording]]:
+    """The episodes in order, played in this process or by several."""
+    play = partial(record, recipe)
+    first = play(0)  # a wrong setting shows here, before any process is started
+    count = min(workers if workers >= 0 else os.cpu_count() or 1, episodes)
+    if count <= 1:
+        yield (first if index == 0 else play(index) for index in range(episodes))
+        return
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    with multiprocessing.get_context("spawn").Pool(count, signal.signal, ignore) as pool:
+        yield pool.imap(play, range(episodes), chunksize=max(1, min(16, episodes // count)))
+
+
+def _provenance(config: DictConfig) -> Provenance:
+    """Where the file comes from. Says nothing that differs between two runs with one result."""
+    environment = {**to_dict(config.task.environment), "image_size": config.image_size}
+    settings = ("episodes", "seed", "policy", "noise", "length", "image_size", "val", "test")
+    words = " ".join(f"{name}={config[name]}" for name in settings)
+    return Provenance(
+        environment=environment.pop("id"),
+        policy=config.policy,
+        seed=config.seed,
+        action_meaning=config.task.action_meaning,
+        command=f"armillary collect task={config.task.name} {words}",
+        extra={
+            "task": config.task.name,
+            "pose_meaning": config.task.pose_meaning,
+            "noise": config.noise,
+            **{f"environment_{name}": value for name, value in environment.items()},
+        },
+    )

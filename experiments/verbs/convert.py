@@ -1,0 +1,123 @@
+"""The verb ``convert``: a published data set into one HDF5 file, in parallel and resumable."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from armillary.experiments.command.config import build, flatten, to_dict
+from armillary.experiments.command.console import counting
+from armillary.experiments.command.errors import RunError, UsageError
+from armillary.experiments.command.words import quoted
+from armillary.experiments.planning.episode_table import show
+from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance
+from armillary.world_models.data.conversion import assign_splits, convert_part, merge, part_path
+from armillary.world_models.data.sources.source import Part, Source
+
+log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> Path:
+    """Converts and returns the file's path.
+
+    Converted parts wait in the folder ``.NAME.parts`` beside the file NAME until all are there,
+    and are taken from it by the next run of the command.
+
+    Raises:
+        UsageError: a share or setting is not valid.
+        DataError: the file exists, or the data set cannot be read.
+        RunError: a worker process died.
+    """
+    shares = {"val": config.val, "test": config.test}
+    if not all(0 <= share < 1 for share in shares.values()):
+        raise UsageError(f"val and test must be shares in [0, 1), got {config.val}, {config.test}")
+    source: Source = build(config.source, path=Path(config.input).expanduser().resolve())
+    parts = source.parts()
+    path = Path(config.out).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = path.with_name(f".{path.name}.parts")
+    with EpisodeWriter(path, _provenance(config), overwrite=config.overwrite) as writer:
+        folder.mkdir(exist_ok=True)
+        counts = _convert(source, parts, folder, config.workers)
+        splits = assign_splits(parts, counts, shares)
+        progress, task = counting("merging", len(splits))
+        with progress:
+            for _ in merge(writer, source, parts, splits, folder):
+                progress.advance(task)
+    shutil.rmtree(folder)
+    log.info("wrote %s", path)
+    show(EpisodeFile(path))
+    return path
+
+
+def _convert(source: Source, parts: Sequence[Part], folder: Path, workers: int) -> list[int]:
+    """Converts the parts that are missing and returns how many episodes each has."""
+    missing = sum(not part_path(source, part, folder).exists() for part in parts)
+    if missing < len(parts):
+        log.info("%d of %d parts were converted before", len(parts) - missing, len(parts))
+    progress, task = counting("converting", len(parts))
+    counts = []
+    with _results(partial(convert_part, source, folder=folder), parts, workers) as found, progress:
+        for part, count in zip(parts, found, strict=True):
+            if part.expected not in (None, count):
+                log.warning("%s holds %d episodes, by its name %d", part.path, count, part.expected)
+            counts.append(count)
+            progress.advance(task)
+    return counts
+
+
+@contextmanager
+def _results(work: partial[int], parts: Sequence[Part], workers: int) -> Iterator[Iterator[int]]:
+    """What ``work`` says of every part, in order, from this process or several.
+
+    After an interruption the parts under way are still finished.
+    """
+    count = min(workers if workers >= 0 else os.cpu_count() or 1, len(parts))
+    if count <= 1:
+        yield map(work, parts)
+        return
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, context, signal.signal, ignore) as pool:
+        try:
+            yield pool.map(work, parts)
+        except BrokenProcessPool as error:
+            raise RunError(
+                "a worker process died, perhaps for lack of memory; the same command continues, "
+                f"with fewer workers than {count} it needs less"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _provenance(config: DictConfig) -> Provenance:
+    """Where the file comes from; names no folder, so that every machine writes the same file."""
+    settings = to_dict(config.source)
+    own = {key: value for key, value in settings.items() if key not in _DESCRIBED}
+    options = [f"source.{key}={value}" for key, value in flatten(own).items()]
+    name = Path(config.input).expanduser().resolve().name
+    words = [f"source={config.choices.source}", f"input={quoted(name)}", *options]
+    shares = [f"val={config.val}", f"test={config.test}"]
+    return Provenance(
+        environment=config.source.name,
+        policy=config.source.policy,
+        seed=config.seed,
+        action_meaning=config.source.action_meaning,
+        command=f"armillary convert {' '.join([*words, *shares])}",
+        extra=own,
+    )
+
+
+_DESCRIBED = ("_target_", "name", "policy", "action_meaning")
+"""Settings of a source that the attributes of every file say already."""

@@ -1,0 +1,130 @@
+"""The verb ``demo``: collect, train, benchmark and render, and one page that shows it all."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from armillary.experiments.command.config import compose, flatten, require, to_dict
+from armillary.experiments.command.console import results
+from armillary.experiments.command.run_directory import RECORD, recorded, write_json
+from armillary.experiments.command.words import quoted
+from armillary.experiments.pages.demo import Phase, demo_page
+from armillary.experiments.pages.page import render_page
+
+log = logging.getLogger(__name__)
+
+_PLAIN = re.compile(r"[\w./+-]+")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A phase that is still to be run.
+
+    Attributes:
+        verb: what runs.
+        words: its command line.
+        config: what they compose to; ``output`` is its directory.
+    """
+
+    verb: str
+    words: list[str]
+    config: DictConfig
+
+
+def run(config: DictConfig) -> Path:
+    """Runs every phase that is not finished yet, and returns the page's path.
+
+    Raises:
+        UsageError: an option of a phase is wrong; nothing has been run then.
+        Exception: whatever a phase raises.
+    """
+    output = Path(config.output).expanduser()
+    jobs = jobs_of(config)
+    phases = []
+    for number, job in enumerate(jobs, 1):
+        headline = f"[{number}/{len(jobs)}] {job.verb}"
+        directory = Path(job.config.output)
+        done = _record(directory).get("status") == "finished"
+        if not done:
+            log.info("%s", headline)
+            with recorded(job.verb, job.config, job.words):
+                importlib.import_module(f"armillary.experiments.verbs.{job.verb}").run(job.config)
+        record = _record(directory)
+        phases.append(Phase(job.verb, directory, record["command"], _seconds(record)))
+        log.info("%s: %s %s", headline, "had taken" if done else "took", phases[-1].duration)
+    page = output / "index.html"
+    command = _record(output)["command"]
+    content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
+    page.write_text(render_page(content), encoding="utf-8")
+    write_json(output / "results.json", {phase.verb: phase.seconds for phase in phases})
+    _show(page, phases)
+    return page
+
+
+def jobs_of(config: DictConfig) -> list[Job]:
+    """The four phases, composed and checked."""
+    output = Path(config.output).expanduser()
+    data, trained = output / "data" / "episodes.h5", output / "train"
+    benchmark = to_dict(config.benchmark)
+    simulators = [*benchmark.pop("simulators"), str(trained)]
+    task = {"task": config.task.name}
+    options: dict[str, dict[str, Any]] = {
+        "collect": {**task, **to_dict(config.collect), "out": data, "output": data.parent},
+        "train": {**to_dict(config.train), "data.path": data, "output": trained},
+        "benchmark": {
+            **task,
+            **benchmark,
+            "simulators": simulators,
+            "output": output / "benchmark",
+        },
+        "render": {
+            **task,
+            **to_dict(config.render),
+            "checkpoint": trained,
+            "data.path": data,
+            "output": output / "render",
+        },
+    }
+    jobs = []
+    for verb, values in options.items():
+        words = [f"{k}={_text(v)}" for k, v in flatten({**values, "seed": config.seed}).items()]
+        job = Job(verb, words, compose(verb, words))
+        require(job.config)
+        jobs.append(job)
+    return jobs
+
+
+def _text(value: Any) -> str:
+    """A value in the grammar of the command line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else quoted(text)
+
+
+def _record(directory: Path) -> dict[str, Any]:
+    """What a run wrote about itself; nothing before it was started."""
+    path = directory / RECORD
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _seconds(record: dict[str, Any]) -> float:
+    started, ended = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))
+    return (ended - started).total_seconds()
+
+
+def _show(page: Path, phases: list[Phase]) -> None:
+    lines = [("page", page), *((phase.verb, phase.directory) for phase in phases)]
+    for name, path in lines:
+        results.print(f"{name:<10} {path}", highlight=False, soft_wrap=True)

@@ -1,0 +1,239 @@
+"""The verb ``evaluate``: accuracy, diversity and objects of imagined videos, with intervals."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from armillary.experiments.command.config import to_dict
+from armillary.experiments.command.console import counting
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.run_directory import write_json
+from armillary.experiments.evaluation.examples import write_examples
+from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.evaluation.plots import write_plots
+from armillary.experiments.evaluation.store import Store, check_identity
+from armillary.experiments.evaluation.summary import condense, summarise
+from armillary.experiments.evaluation.table import show
+from armillary.experiments.evaluation.videos import Settings, mean_image
+from armillary.experiments.evaluation.workers import Job, evaluate
+from armillary.suggestions import suggest
+from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_model, read_info
+from armillary.world_models.data import EpisodeFile, Split
+from armillary.world_models.device import resolve_device
+
+log = logging.getLogger(__name__)
+
+RESULTS, ARRAYS = "results.json", "metrics.npz"
+_LEAST = {"rollouts": 1, "batch": 1, "chunk": 1, "workers": 0, "side": 1, "fps": 0.1}
+_CHOICES = {
+    "objects": ("auto", "required", "never"),
+    "resume": ("auto", "never"),
+    "precision": ("float32", "bf16"),
+}
+
+
+def run(config: DictConfig) -> dict[str, Any]:
+    """Evaluates, goes on with an interrupted evaluation, or shows a finished one.
+
+    Returns:
+        What ``results.json`` holds.
+
+    Raises:
+        DataError: the file of episodes cannot be used, or has no such split.
+        CheckpointError: there is no usable checkpoint.
+        UsageError: a number is out of range, or model, data and settings do not fit together.
+        RunError: the model imagines NaN, or a worker process died.
+    """
+    _check_numbers(config)
+    output = Path(config.output).expanduser()
+    path = Path(config.data.path).expanduser()
+    info = read_info(config.checkpoint)
+    model = load_model(info.path, config.device)
+    split = episodes_for(model, config.checkpoint, path).split(config.split)
+    _check_videos(config, split)
+    settings = _settings(config, split, model.context_length)
+    count = len(split) if config.videos is None else config.videos
+    identity = _identity(config, info, split, settings, count)
+    if (output / RESULTS).is_file():
+        return _finished(output, identity, config.resume)
+    store = Store(output)
+    if config.resume == "never" and any(store.has(video) for video in range(count)):
+        raise UsageError(f"output={output} holds an evaluation; choose another, or resume=auto")
+    job = Job(
+        checkpoint=str(info.path.resolve()),
+        data=path.resolve(),
+        split=config.split,
+        settings=settings,
+        mean_image=mean_image(_background(path, split)),
+        lpips=None if config.lpips is None else str(Path(config.lpips).expanduser().resolve()),
+        device=config.device,
+        threads=_threads(config),
+        output=output,
+    )
+    evaluator = job.evaluator()
+    store.begin(identity)
+    left = [video for video in range(count) if not store.has(video)]
+    if len(left) < count:
+        log.info("%d of %d videos are finished already", count - len(left), count)
+    batches = [left[start : start + config.batch] for start in range(0, len(left), config.batch)]
+    progress, task = counting("evaluating", count)
+    progress.advance(task, count - len(left))
+    with progress:
+        for finished in evaluate(job, evaluator, batches, config.workers):
+            progress.advance(task, finished)
+    summary = summarise(
+        (condense(store.get(video), video, config.seed) for video in range(count)),
+        settings.context,
+        config.seed,
+    )
+    store.gather(output / ARRAYS, range(count), {"episodes": np.arange(count)})
+    examples = write_examples(evaluator, store, count, output, config.side, config.fps)
+    write_plots(summary, output / "plots", settings)
+    results = {
+        "verb": "evaluate",
+        "name": config.name,
+        "model": info.model["name"],
+        "checkpoint": str(config.checkpoint),
+        "data": {
+            "path": str(config.data.path),
+            "split": config.split,
+            "episodes": len(split),
+            "length": split.length,
+            "image_size": split.info.image_size,
+            "action_size": split.info.action_size,
+            "has_masks": split.has_masks,
+        },
+        "videos": count,
+        "rollouts": settings.rollouts,
+        "context": settings.context,
+        "horizon": settings.horizon,
+        "seed": config.seed,
+        **summary,
+        "examples": examples,
+        "identity": identity,
+        "config": to_dict(config),
+        "commit": commit(),
+        "versions": versions(),
+    }
+    write_json(output / RESULTS, results)
+    store.remove()
+    show(results)
+    log.info("results in %s", output)
+    return results
+
+
+def _check_numbers(config: DictConfig) -> None:
+    for name, least in _LEAST.items():
+        if config[name] < least:
+            raise UsageError(f"{name} must be at least {least}, got {config[name]}")
+    for name, choices in _CHOICES.items():
+        value = config[name]
+        if value not in choices:
+            raise UsageError(f"unknown {name} {value!r}; {suggest(value, choices)}")
+    if config.threads is not None and config.threads < 1:
+        raise UsageError(f"threads must be at least 1, or null, got {config.threads}")
+    device = resolve_device(config.device)
+    if config.workers and device.type != "cpu":
+        raise UsageError(f"workers={config.workers} share the CPU; on {device} use workers=0")
+
+
+def _check_videos(config: DictConfig, split: Split) -> None:
+    """Raises UsageError unless the split has as many videos as are asked for."""
+    if config.videos is not None and not 1 <= config.videos <= len(split):
+        raise UsageError(
+            f"videos must be in 1..{len(split)}, the episodes of split {split.name!r} of "
+            f"{split.path}, got {config.videos}"
+        )
+
+
+def _settings(config: DictConfig, split: Split, model_context: int) -> Settings:
+    """How videos are evaluated; raises UsageError unless the split's are long enough."""
+    context = model_context if config.context is None else config.context
+    if context < 1:
+        raise UsageError(f"context must be at least 1, got {context}")
+    longest = split.length - context
+    if longest < 1:
+        raise UsageError(
+            f"the videos of split {split.name!r} of {split.path} have {split.length} frames; "
+            f"after context={context} none is left to imagine, which takes {context + 1}"
+        )
+    horizon = longest if config.horizon is None else config.horizon
+    if not 1 <= horizon <= longest:
+        raise UsageError(
+            f"horizon must be in 1..{longest}: the videos of split {split.name!r} have "
+            f"{split.length} frames, of which {context} are the context; got {horizon}"
+        )
+    if config.objects == "required" and not split.has_masks:
+        raise UsageError(
+            f"objects=required compares masks, but split {split.name!r} of {split.path} has none; "
+            "choose objects=auto or data with masks"
+        )
+    return Settings(
+        context=context,
+        horizon=horizon,
+        rollouts=config.rollouts,
+        seed=config.seed,
+        chunk=config.chunk,
+        objects=split.has_masks and config.objects != "never",
+        precision=config.precision,
+    )
+
+
+def _identity(
+    config: DictConfig, info: CheckpointInfo, split: Split, settings: Settings, count: int
+) -> dict[str, Any]:
+    """What the numbers depend on; not how many are computed together, or where."""
+    decisive = {name: value for name, value in asdict(settings).items() if name != "chunk"}
+    lpips = None
+    if config.lpips is not None and Path(config.lpips).expanduser().is_file():
+        lpips = sha256(Path(config.lpips).expanduser().read_bytes()).hexdigest()
+    return {
+        **decisive,
+        "weights": info.digests,
+        "data": split.path.name,
+        "bytes of data": split.path.stat().st_size,
+        "split": split.name,
+        "videos": count,
+        "lpips": lpips,
+    }
+
+
+def _finished(output: Path, identity: Mapping[str, Any], resume: str) -> dict[str, Any]:
+    """Shows the results that are there."""
+    if resume == "never":
+        raise UsageError(f"output={output} holds an evaluation; choose another, or resume=auto")
+    try:
+        results = json.loads((output / RESULTS).read_text(encoding="utf-8"))
+        there = results["identity"]
+        check_identity(output, there, json.loads(json.dumps(identity)))
+        show(results)
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{output / RESULTS} is damaged ({error!r}); remove it to evaluate again"
+        ) from error
+    log.info("finished already: %s", output / RESULTS)
+    return results
+
+
+def _background(path: Path, split: Split) -> Split:
+    """What the mean image is taken from: the training split where the file has one."""
+    file = EpisodeFile(path, actions=False)
+    known = file.splits.get("train")
+    return file.split("train") if known is not None and known.episodes else split
+
+
+def _threads(config: DictConfig) -> int:
+    if config.threads is not None:
+        return config.threads
+    return max(1, (os.cpu_count() or 1) // max(1, config.workers))

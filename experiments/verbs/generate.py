@@ -1,0 +1,118 @@
+"""The verb ``generate``: a file of imagined videos, or of real ones drawn by a seed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig
+
+from armillary.experiments.command.console import counting, results
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.provenance import commit
+from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.realism.clips import draw_clips
+from armillary.experiments.realism.generation import (
+    GroundTruth,
+    Imagined,
+    Recorded,
+    Source,
+    entries,
+    windows_of,
+)
+from armillary.experiments.realism.video_writer import Attribute, VideoWriter
+from armillary.suggestions import suggest
+from armillary.world_models.checkpoints.checkpoint import load_model, read_info
+from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
+from armillary.world_models.data import EpisodeFile
+
+log = logging.getLogger(__name__)
+
+GROUND_TRUTH = "ground_truth"
+_CONTEXT_FRAMES = ("reconstructed", "recorded")
+_EXTRAS = ("slots", "masks", "ground_truth")
+
+
+def run(config: DictConfig) -> Path:
+    """Writes the file and returns its path.
+
+    Raises:
+        DataError: the file of episodes cannot be used, has no such split or too short episodes.
+        CheckpointError: there is no usable checkpoint.
+        UsageError: a number is out of range, the model does not suit the data, or the place of the
+            file is taken.
+        RunError: the model imagined NaN.
+    """
+    _check(config)
+    path = Path(config.output).expanduser()
+    source, count, attributes = _plan(config)
+    arrays = entries(source.make(np.arange(1)))  # a wrong setting shows here, before any file
+    writer = VideoWriter(
+        path, count, arrays, attributes, overwrite=config.overwrite, resume=config.resume
+    )
+    progress, task = counting("generating", count)
+    with writer, progress:
+        missing = writer.missing()
+        progress.advance(task, count - len(missing))
+        for start in range(0, len(missing), config.batch):
+            rows = missing[start : start + config.batch]
+            writer.write(rows, source.make(rows))
+            progress.advance(task, len(rows))
+    shown = ", ".join(f"{name} {[count, *shape]} {kind}" for name, (shape, kind) in arrays.items())
+    results.print(f"{path}  {shown}", highlight=False, markup=False, soft_wrap=True)
+    return path
+
+
+def _check(config: DictConfig) -> None:
+    for name in ("rollouts", "context", "horizon", "batch"):
+        if config[name] < 1:
+            raise UsageError(f"{name} must be at least 1, got {config[name]}")
+    if config.context_frames not in _CONTEXT_FRAMES:
+        raise UsageError(
+            f"unknown context_frames {config.context_frames!r}; "
+            f"{suggest(str(config.context_frames), _CONTEXT_FRAMES)}"
+        )
+
+
+def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
+    """What makes the videos, how many there are, and what the file says of them."""
+    keys = ("checkpoint", "split", "context", "horizon", "context_frames", "rollouts", "seed")
+    attributes: dict[str, Attribute] = {key: config[key] for key in keys}
+    attributes |= {"data": str(config.data.path), "commit": commit()}
+    if config.checkpoint == GROUND_TRUTH:
+        _check_real(config)
+        recorded = _recorded(
+            config, EpisodeFile(Path(config.data.path).expanduser(), actions=False)
+        )
+        attributes |= {"model": GROUND_TRUTH, "context_frames": "recorded"}
+        return GroundTruth(recorded), len(recorded), attributes
+    model = load_model(config.checkpoint, config.device)
+    file = episodes_for(model, config.checkpoint, config.data.path)
+    info = read_info(config.checkpoint)
+    attributes |= {"model": info.model["name"], "weights_sha256": info.digests[WEIGHTS_FILE]}
+    source = Imagined(
+        _recorded(config, file),
+        model,
+        config.context,
+        config.seed,
+        keep_context=config.context_frames == "recorded",
+        **{name: config[name] for name in _EXTRAS},
+    )
+    return source, len(source.recorded), attributes
+
+
+def _recorded(config: DictConfig, file: EpisodeFile) -> Recorded:
+    """The clips that the seed draws."""
+    windows = windows_of(file.split(config.split), config.context + config.horizon)
+    clips = draw_clips(len(windows.split), windows.starts, config.videos, config.seed)
+    return Recorded(windows, clips, config.rollouts)
+
+
+def _check_real(config: DictConfig) -> None:
+    """Raises UsageError for settings that only imagined videos have."""
+    if config.rollouts != 1:
+        raise UsageError(f"real clips have one future: rollouts must be 1, got {config.rollouts}")
+    asked = [name for name in _EXTRAS if config[name]]
+    if asked:
+        raise UsageError(f"{asked[0]}=true needs a model; checkpoint=ground_truth has none")

@@ -1,0 +1,123 @@
+"""The verb ``render``: what a model imagines, its slots and a planned episode, as GIFs and PNGs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from armillary.experiments.command.config import build
+from armillary.experiments.command.console import results
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.run_directory import write_json
+from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.films.drawing import write_gif, write_png
+from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
+from armillary.experiments.films.imagination import imagine
+from armillary.experiments.planning.entries import plain_env, planning_agent
+from armillary.experiments.planning.planned_episode import PlannedEpisode, play
+from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.data import EpisodeFile, WindowDataset
+from armillary.world_models.model import Window, WorldModel
+
+
+def run(config: DictConfig) -> Path:
+    """Writes the GIFs, a contact sheet of each and ``results.json``; returns their directory.
+
+    Raises:
+        DataError: the file of episodes cannot be used, or has no such split.
+        CheckpointError: there is no usable checkpoint.
+        UsageError: the episode, the frames or a number is out of range, or the model does not suit
+            the data or the task.
+    """
+    for name, least in (("samples", 0), ("side", 1), ("fps", 0.1)):
+        if config[name] < least:
+            raise UsageError(f"{name} must be at least {least}, got {config[name]}")
+    model = load_model(config.checkpoint)
+    file = episodes_for(model, config.checkpoint, config.data.path)
+    window = read_clip(config, model, file)
+    episode = plan_episode(config, model) if is_planned(config, file) else None
+    imagination = imagine(model, window, config.samples, config.seed)
+    figures = {
+        "rollout": rollout_figure(imagination, config.side),
+        "slots": slots_figure(imagination, config.side),
+    }
+    if episode:
+        figures["plan"] = plan_figure(episode, config.side)
+    output = Path(config.output).expanduser()
+    files: list[Path] = []
+    for name, figure in figures.items():
+        files += [output / f"{name}.gif", output / f"{name}.png"]
+        write_gif(output / f"{name}.gif", figure.film, config.fps)
+        write_png(output / f"{name}.png", figure.contact_sheet)
+    write_json(output / "results.json", _results(config, files, imagination.measures(), episode))
+    for file in files:
+        size = file.stat().st_size / 1e3
+        results.print(f"{file}  {size:.0f} kB", highlight=False, soft_wrap=True)
+    return output
+
+
+def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
+    """Whether an episode of the task is planned; ``auto``: where the file was recorded in it."""
+    if config.plan == "auto":
+        return file.attributes.get("environment") == config.task.environment.id
+    if config.plan not in ("always", "never"):
+        raise UsageError(f"plan must be auto, always or never, got {config.plan!r}")
+    return config.plan == "always"
+
+
+def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
+    """Plays one problem of the task with plans of the model."""
+    size = config.task.environment.image_size
+    if model.image_size != size:
+        raise UsageError(
+            f"the model of {config.checkpoint} was trained on image size {model.image_size}, task "
+            f"{config.task.name!r} has image size {size}; choose a task of the model's kind, or "
+            "plan=never"
+        )
+    agent = planning_agent(build(config.simulator, model=model), config)
+    return play(plain_env(config), agent, model, config.seed)
+
+
+def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Window:
+    """The clip that is rendered: one episode from its first frame, the context and the rest."""
+    split = file.split(config.split)
+    if not 0 <= config.episode < len(split):
+        raise UsageError(
+            f"episode must be in 0..{len(split) - 1} for split {split.name!r} of {file.path}, "
+            f"got {config.episode}"
+        )
+    longest = split.length - model.context_length
+    frames = longest if config.frames is None else config.frames
+    if not 1 <= frames <= longest:
+        raise UsageError(
+            f"frames must be in 1..{longest}: episodes of split {split.name!r} have "
+            f"{split.length}, of which {model.context_length} are the model's context; "
+            f"got {frames}"
+        )
+    clips = WindowDataset(split, model.context_length + frames, in_memory=False)
+    return clips.batch([config.episode * clips.starts]).to_window()
+
+
+def _results(
+    config: DictConfig,
+    files: list[Path],
+    measures: dict[str, Any],
+    episode: PlannedEpisode | None,
+) -> dict[str, Any]:
+    return {
+        "checkpoint": str(config.checkpoint),
+        "data": str(config.data.path),
+        "split": config.split,
+        "episode": config.episode,
+        "files": [file.name for file in files],
+        "rollout": measures,
+        "plan": episode
+        and {
+            "seed": config.seed,
+            "success": episode.success,
+            "steps": len(episode.imagined),
+            "distances": [round(distance, 4) for distance in episode.distances],
+        },
+    }

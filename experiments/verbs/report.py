@@ -1,0 +1,40 @@
+"""The verb ``report``: one page of one or several runs, to read anywhere."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from armillary.experiments.command.console import results
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.pages.report_page import report_page
+from armillary.experiments.pages.report_runs import read_runs
+
+_ENDINGS = (".html", ".htm")
+
+
+def run(config: DictConfig) -> Path:
+    """Writes the page and returns its path; a page that is there is replaced.
+
+    Raises:
+        UsageError: a directory is no run's or is damaged, the page cannot be made so small, or its
+            place is taken by something else.
+    """
+    path = Path(config.output).expanduser()
+    if path.suffix not in _ENDINGS or path.is_dir():
+        raise UsageError(f"output must be a page such as page.html, got {config.output}")
+    if config.megabytes <= 0:
+        raise UsageError(f"megabytes must be above 0, got {config.megabytes}")
+    runs = read_runs([Path(str(name)).expanduser() for name in config.runs])
+    with tempfile.TemporaryDirectory() as scratch:
+        page = report_page(runs, config.title, int(config.megabytes * 1e6), Path(scratch))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(page, encoding="utf-8")
+    os.replace(partial, path)
+    size = path.stat().st_size / 1e6
+    results.print(f"{path}  {len(runs)} runs, {size:.2f} MB", highlight=False, soft_wrap=True)
+    return path

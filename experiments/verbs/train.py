@@ -1,0 +1,120 @@
+"""The verb ``train``: a world model from a file of episodes, with checkpoints and TensorBoard."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from rich.table import Table
+
+from armillary.experiments.command.config import to_dict, typed
+from armillary.experiments.command.console import results
+from armillary.experiments.command.errors import RunError, UsageError
+from armillary.experiments.command.progress import ConsoleProgress
+from armillary.experiments.command.run_directory import write_json
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import build_model
+from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.run import Outcome
+from armillary.world_models.training.tensorboard import TensorBoard
+from armillary.world_models.training.trainer import Trainer, TrainingError
+
+log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> Outcome:
+    """Trains, continues or finds finished the run in ``config.output``.
+
+    Raises:
+        DataError: the file of episodes cannot be used.
+        CheckpointError: the directory holds a run that cannot be continued.
+        ValueError: model, data and settings do not fit together.
+        RunError: a loss or gradient became NaN or infinite.
+        KeyboardInterrupt: a signal ended it; everything is saved.
+
+    Of several processes the first says how it ended; the others end with it without an error, since
+    one with an error is taken for a crash and all are killed.
+    """
+    output = Path(config.output).expanduser()
+    settings = trainer_settings(config)
+    episodes = EpisodeFile(Path(config.data.path).expanduser(), actions=config.data.actions)
+    train, validation = episodes.split("train"), episodes.split("val")
+    log.info("%s: %d episodes to train on, %d held out", episodes.path, len(train), len(validation))
+    model = new_model(config, episodes)
+    callbacks = [ConsoleProgress(settings.best_metric), TensorBoard(output / "tb")]
+    trainer = Trainer(settings, output, callbacks, description=describe(episodes))
+    try:
+        outcome = trainer.fit(model, train, validation, resume=config.resume)
+    except TrainingError as error:
+        if not trainer.leads:
+            sys.exit(0)
+        raise RunError(str(error)) from error
+    if not trainer.leads:
+        return outcome
+    write_json(
+        output / "results.json",
+        {
+            "steps": outcome.step,
+            "seconds": outcome.seconds,
+            "interrupted": outcome.interrupted,
+            "metrics": outcome.metrics,
+        },
+    )
+    if outcome.metrics:
+        _show(outcome)
+    log.info("checkpoints in %s", outcome.checkpoint.parent)
+    if outcome.interrupted:
+        log.info("the same command continues after step %d", outcome.step)
+        raise KeyboardInterrupt
+    return outcome
+
+
+def trainer_settings(config: DictConfig) -> TrainerConfig:
+    """The trainer's settings; ``trainer.batch_size``, if given, replaces that of every stage."""
+    values = to_dict(config.trainer)
+    batch_size = values.pop("batch_size")
+    stages: dict[str, dict[str, Any]] = values.pop("stages")
+    common = {} if batch_size is None else {"batch_size": batch_size}
+    values["stages"] = [{**stage, **common} for stage in stages.values()]
+    return typed(TrainerConfig, {**values, "seed": config.seed})
+
+
+def new_model(config: DictConfig, episodes: EpisodeFile) -> WorldModel:
+    """An untrained model, its weights drawn from ``config.seed``.
+
+    Image size and action size are the data's unless the configuration names others.
+    """
+    hyperparameters = {
+        "image_size": episodes.image_size,
+        "action_size": episodes.action_size,
+        **to_dict(config.model),
+    }
+    torch.manual_seed(config.seed)
+    try:
+        return build_model(hyperparameters.pop("name"), **hyperparameters)
+    except TypeError as error:  # a text where a number belongs
+        raise UsageError(
+            f"the model cannot be built with {to_dict(config.model)}: {error}"
+        ) from error
+
+
+def describe(episodes: EpisodeFile) -> dict[str, Any]:
+    """What a checkpoint says of its data; JSON-able."""
+    return {
+        "file": episodes.path.name,
+        "attributes": {name: np.asarray(v).tolist() for name, v in episodes.attributes.items()},
+        "splits": {name: info.episodes for name, info in episodes.splits.items()},
+    }
+
+
+def _show(outcome: Outcome) -> None:
+    table = Table("metric", "value", title=f"{outcome.step} steps, {outcome.seconds / 60:.1f} min")
+    for name, value in outcome.metrics.items():
+        table.add_row(name, f"{value:.4g}")
+    results.print(table)

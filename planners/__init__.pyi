@@ -1,0 +1,17 @@
+from .cem import CEM as CEM
+from .costs import Approach as Approach
+from .costs import Cost as Cost
+from .costs import LatentDistance as LatentDistance
+from .costs import ObjectPosition as ObjectPosition
+from .costs import PixelDistance as PixelDistance
+from .costs import SlotMatching as SlotMatching
+from .icem import ICEM as ICEM
+from .objective import Objective as Objective
+from .objective import Scores as Scores
+from .objective import Term as Term
+from .optimizer import ActionOptimizer as ActionOptimizer
+from .optimizer import Bounds as Bounds
+from .optimizer import Plan as Plan
+from .random_shooting import RandomShooting as RandomShooting
+from .reductions import CVaR as CVaR
+from .reductions import Discounted as Discounted

@@ -1,0 +1,52 @@
+"""run_episodes: every episode once and to its own end."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from armillary.agent.agent import NoopAgent, RandomAgent
+from armillary.agent.episodes import run_episodes
+
+SPACE = spaces.Box(-1.0, 1.0, (1,), np.float32)
+
+
+class Countdown(gym.Env):
+    """Succeeds after ``seed`` steps; truncates after 5."""
+
+    observation_space = spaces.Dict({"image": spaces.Box(0, 255, (1, 1, 3), np.uint8)})
+    action_space = SPACE
+
+    def _observation(self):
+        image = np.full((1, 1, 3), self.steps, np.uint8)
+        return {"image": image, "goal_image": image}
+
+    def reset(self, *, seed=None, options=None):
+        self.steps, self.needed = 0, seed
+        return self._observation(), {}
+
+    def step(self, action):
+        self.steps += 1
+        success = self.steps == self.needed
+        return self._observation(), 0.0, False, self.steps == 5, {"is_success": success}
+
+
+def test_every_seed_is_run_once_and_to_its_own_end():
+    ended = []
+    seeds = [1, 9, 3, 2, 9]
+    episodes = run_episodes(Countdown, NoopAgent(SPACE), seeds, batch=2, on_end=ended.append)
+    assert [episode.seed for episode in episodes] == seeds
+    assert [episode.success for episode in episodes] == [True, False, True, True, False]
+    assert [episode.steps for episode in episodes] == [1, 5, 3, 2, 5]
+    assert [len(episode.frames) for episode in episodes] == [2, 6, 4, 3, 6]
+    assert sum(ended) == len(seeds)
+
+
+def test_the_batch_changes_nothing():
+    results = []
+    for batch in (1, 2, 5):
+        episodes = run_episodes(Countdown, RandomAgent(SPACE), [4, 9, 2, 3, 1], batch)
+        results.append([episode.actions for episode in episodes])
+    for other in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))

@@ -1,0 +1,152 @@
+"""Run directories: a record of every run, and no run in the place of another."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from armillary.experiments.command import provenance, run_directory
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.run_directory import recorded
+
+
+def config(output: Path, **more: object) -> OmegaConf:
+    return OmegaConf.create({"output": str(output), "seed": 3, "size": {"width": 2}, **more})
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_record_names_command_seed_versions_and_end(tmp_path: Path) -> None:
+    output = tmp_path / "a" / "b"
+    with recorded("train", config(output), ["data.path=my file.h5", "seed=3"]) as directory:
+        assert directory == output
+        during = json.loads((output / "run.json").read_text())
+        logging.getLogger("armillary.world_models").info("half way")
+    record = json.loads((output / "run.json").read_text())
+    assert (during["status"], record["status"]) == ("running", "finished")
+    assert record["command"] == "armillary train 'data.path=my file.h5' seed=3"
+    assert record["seed"] == 3
+    assert record["started"] <= record["ended"]
+    assert {"armillary", "python", "torch", "gymnasium", "numpy"} <= set(record["versions"])
+    assert OmegaConf.load(output / "config.yaml").size.width == 2
+    assert "half way" in (output / "run.log").read_text()
+    logging.getLogger("armillary.world_models").info("afterwards")
+    assert "afterwards" not in (output / "run.log").read_text()
+
+
+def test_same_run_again_is_welcome(tmp_path: Path) -> None:
+    for _ in range(2):
+        with recorded("plan", config(tmp_path / "run"), []):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "message"),
+    [
+        ("benchmark", {}, "holds a run of 'plan'"),
+        ("plan", {"seed": 4}, "seed is 3 there and 4 here"),
+        ("plan", {"size": {"width": 9}}, "size.width is 2 there and 9 here"),
+        ("plan", {"more": 1}, "more is None there and 1 here"),
+    ],
+)
+def test_directory_of_another_run_is_refused_and_left_alone(
+    tmp_path: Path, verb: str, more: dict[str, object], message: str
+) -> None:
+    with recorded("plan", config(tmp_path / "run"), []):
+        pass
+    before = snapshot(tmp_path)
+    with (
+        pytest.raises(UsageError, match=message),
+        recorded(verb, config(tmp_path / "run", **more), []),
+    ):
+        pytest.fail("work was begun")
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("content", ["thesis.tex", "run.json"])
+def test_directory_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / content).write_text("[]")
+    with (
+        pytest.raises(UsageError, match="choose a new or empty directory"),
+        recorded("plan", config(tmp_path), []),
+    ):
+        pytest.fail("work was begun")
+    assert [path.name for path in tmp_path.iterdir()] == [content]
+
+
+def test_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with (
+        pytest.raises(UsageError, match="is a file"),
+        recorded("plan", config(tmp_path / "run"), []),
+    ):
+        pytest.fail("work was begun")
+
+
+def test_a_verb_that_resumes_may_be_given_other_settings(tmp_path: Path) -> None:
+    for steps in (10, 20):
+        with recorded("train", config(tmp_path / "run", resume="auto", max_steps=steps), []):
+            pass
+    assert OmegaConf.load(tmp_path / "run" / "config.yaml").max_steps == 20
+
+
+def test_a_verb_that_writes_a_file_is_recorded_beside_it(tmp_path: Path) -> None:
+    file, record = tmp_path / "page.html", tmp_path / "page.html-run"
+    for seed in (1, 2):
+        settings = config(file, record=str(record), title=seed)
+        with recorded("report", settings, []) as directory:
+            file.write_text("page")
+        assert directory == record
+    assert OmegaConf.load(record / "config.yaml").title == 2
+    with (
+        pytest.raises(UsageError, match="holds a run of 'report'"),
+        recorded("generate", config(file, record=str(record)), []),
+    ):
+        pytest.fail("work was begun")
+
+
+def test_mistake_before_any_work_leaves_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no such"), recorded("plan", config(tmp_path / "a/b"), []):
+        raise ValueError("no such checkpoint")
+    assert not any(tmp_path.iterdir())
+
+
+def test_mistake_in_a_run_that_resumes_puts_the_record_back(tmp_path: Path) -> None:
+    with recorded("train", config(tmp_path / "run", resume="auto"), ["seed=3"]):
+        (tmp_path / "run" / "checkpoint").write_text("precious")
+    before = snapshot(tmp_path)
+    with (
+        pytest.raises(ValueError, match="another seed"),
+        recorded("train", config(tmp_path / "run", resume="auto", seed=4), ["seed=4"]),
+    ):
+        raise ValueError("another seed")
+    assert snapshot(tmp_path) == before
+
+
+def test_mistake_after_work_keeps_the_work_and_its_record(tmp_path: Path) -> None:
+    def work(directory: Path) -> None:
+        (directory / "result").write_text("half")
+        raise ValueError("too late")
+
+    with pytest.raises(ValueError, match="late"), recorded("plan", config(tmp_path), []) as path:
+        work(path)
+    assert (tmp_path / "result").read_text() == "half"
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "refused"
+
+
+def test_result_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        run_directory.write_json(tmp_path / "results.json", {"rate": float("nan")})
+    assert not any(tmp_path.iterdir())
+
+
+def test_commit_is_of_this_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site-packages" / "experiments"
+    monkeypatch.setattr(provenance.armillary, "__file__", str(package / "__init__.py"))
+    assert provenance.commit() == provenance.package_version()

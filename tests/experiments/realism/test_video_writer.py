@@ -1,0 +1,119 @@
+"""A file of videos is whole or not there, and continued where it was interrupted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.realism.video_writer import VideoWriter
+
+COUNT, SHAPE = 7, (2, 4, 4, 3)
+
+
+class KilledError(BaseException):
+    """Ends a block as a signal does."""
+
+
+def writer(path: Path, **more: Any) -> VideoWriter:
+    attributes = {"model": "m", "seed": 3, "flag": True, **more.pop("attributes", {})}
+    settings = {"overwrite": False, "resume": True, **more}
+    arrays = {"videos": (SHAPE, "uint8"), "episode": ((), "int32"), "empty": ((0,), "float32")}
+    return VideoWriter(path, COUNT, arrays, attributes, **settings)
+
+
+def entries(rows: np.ndarray) -> dict[str, np.ndarray]:
+    videos = np.full((len(rows), *SHAPE), 1, np.uint8) * rows[:, None, None, None, None]
+    return {
+        "videos": videos.astype(np.uint8),
+        "episode": rows.astype(np.int32),
+        "empty": np.zeros((len(rows), 0), np.float32),
+    }
+
+
+def begin(path: Path, rows: list[int]) -> None:
+    with pytest.raises(KilledError), writer(path) as file:
+        file.write(np.array(rows), entries(np.array(rows)))
+        raise KilledError
+
+
+def test_a_whole_file_appears_with_everything(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "videos.h5"
+    with writer(path) as file:
+        assert not path.exists()
+        file.write(file.missing(), entries(file.missing()))
+    with h5py.File(path) as file:
+        assert sorted(file) == ["empty", "episode", "videos"]
+        assert file["videos"].shape == (COUNT, *SHAPE)
+        assert file["videos"].dtype == np.uint8
+        assert file["videos"][:, 0, 0, 0, 0].tolist() == list(range(COUNT))
+        assert (file.attrs["format"], file.attrs["format_version"]) == ("armillary-videos", 1)
+        assert (file.attrs["model"], file.attrs["seed"]) == ("m", 3)
+    assert [p.name for p in path.parent.iterdir()] == ["videos.h5"]
+
+
+def test_an_interrupted_file_is_continued(tmp_path: Path) -> None:
+    path = tmp_path / "videos.h5"
+    begin(path, [0, 1, 4])
+    assert not path.exists()
+    with writer(path) as file:
+        assert file.missing().tolist() == [2, 3, 5, 6]
+        file.write(file.missing(), entries(file.missing()))
+    with h5py.File(path) as file:
+        assert file["episode"][()].tolist() == list(range(COUNT))
+
+
+@pytest.mark.parametrize("more", [{"resume": False}, {"attributes": {"seed": 4}}])
+def test_other_settings_start_anew(tmp_path: Path, more: dict[str, Any]) -> None:
+    path = tmp_path / "videos.h5"
+    begin(path, [0, 1])
+    with pytest.raises(KilledError), writer(path, **more) as file:
+        assert len(file.missing()) == COUNT
+        raise KilledError
+    assert not any(tmp_path.iterdir()), "nothing was written, so nothing is kept"
+
+
+def test_a_damaged_beginning_starts_anew(tmp_path: Path) -> None:
+    path = tmp_path / "videos.h5"
+    begin(path, [0])
+    (partial,) = tmp_path.iterdir()
+    partial.write_bytes(partial.read_bytes()[:100])
+    with writer(path) as file:
+        file.write(np.arange(COUNT), entries(np.arange(COUNT)))
+    assert path.exists()
+
+
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "videos.h5"
+    second = (
+        "import sys; from pathlib import Path\n"
+        "from tests.experiments.realism.test_video_writer import *\n"
+        "writer(Path(sys.argv[1])).__enter__()"
+    )
+    root = str(Path(__file__).parents[3])
+    with writer(path) as first:
+        first.write(np.arange(2), entries(np.arange(2)))
+        command = [sys.executable, "-c", second, str(path)]
+        told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        assert "is being written by another process" in told.stderr
+        first.write(np.arange(2, COUNT), entries(np.arange(2, COUNT)))
+    assert path.exists()
+
+
+def test_a_taken_place_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "videos.h5"
+    path.write_text("precious")
+    with pytest.raises(UsageError, match="exists; choose another file or add overwrite=true"):
+        writer(path)
+    with writer(path, overwrite=True) as file:
+        file.write(np.arange(COUNT), entries(np.arange(COUNT)))
+        assert path.read_text() == "precious"
+    assert h5py.is_hdf5(path)
+    with pytest.raises(UsageError, match="is a directory"):
+        writer(tmp_path)

@@ -1,0 +1,156 @@
+"""Collected files: what the environment did, the same for any number of workers, split cleanly."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import gymnasium as gym
+import h5py
+import numpy as np
+import pytest
+
+from armillary.experiments.command.config import compose
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.planning.recording import record
+from armillary.experiments.verbs.collect import recipe_of, split_names
+from armillary.world_models.data import EpisodeFile
+from tests.experiments.conftest import EPISODES, LENGTH, Command
+
+
+def test_file_holds_what_was_asked_for(episodes: Path) -> None:
+    file = EpisodeFile(episodes)
+    counts = {name: info.episodes for name, info in file.splits.items()}
+    assert counts == {"train": 6, "val": 1, "test": 1}
+    assert file.split("train").length == LENGTH
+    assert file.split("train").has_masks
+    assert file.attributes["environment"] == "armillary/PushBlocks-v0"
+    assert "episodes=8" in file.attributes["command"]
+
+
+@pytest.mark.parametrize("workers", ["2", "-1"])
+def test_file_does_not_depend_on_workers(
+    armillary: Command, tmp_path: Path, episodes: Path, workers: str
+) -> None:
+    words = [f"episodes={EPISODES}", f"length={LENGTH}", f"workers={workers}", "out=again.h5"]
+    assert armillary("collect", *words, "output=run").code == 0
+    assert (tmp_path / "again.h5").read_bytes() == episodes.read_bytes()
+
+
+def test_recorded_command_makes_the_file_again(
+    armillary: Command, tmp_path: Path, episodes: Path
+) -> None:
+    words = EpisodeFile(episodes).attributes["command"].split()[1:]
+    assert armillary(*words, "out=again.h5", "workers=0").code == 0
+    assert (tmp_path / "again.h5").read_bytes() == episodes.read_bytes()
+
+
+def test_masks_and_poses_belong_to_the_frames(episodes: Path) -> None:
+    split = EpisodeFile(episodes).split("train")
+    for episode in range(len(split)):
+        labels, poses = split.labels(episode), split.extra("poses", episode)
+        assert set(np.unique(labels)) == {0, 1, 2, 3, 4}
+        rows, columns = np.nonzero(labels[5] == 1)
+        centre = (np.array([columns.mean(), rows.mean()]) + 0.5) / 32
+        assert np.abs(centre - poses[5, :2]).max() < 1 / 32
+        moved = np.diff(poses[:, :2], axis=0)
+        clear = (poses[1:, :2] > 0.07).all(1) & (poses[1:, :2] < 0.93).all(1)
+        assert np.allclose(moved[clear], 0.1 * split.actions(episode)[clear], atol=0.03)
+
+
+def test_episodes_go_on_after_success_and_share_no_problem_with_benchmarks() -> None:
+    config = compose("collect", ["length=30", "policy=scripted"])
+    recipe = recipe_of(config)
+    recorded = [record(recipe, index) for index in range(4)]
+    assert all(len(episode.frames) == 30 for episode in recorded)
+    env = gym.make("armillary/PushBlocks-v0")
+    posed = [env.reset(seed=seed)[0]["observation"] for seed in range(4)]
+    for episode in recorded:
+        assert not any(np.allclose(episode.poses[0], start) for start in posed)
+    assert not np.allclose(recorded[0].poses[0], recorded[1].poses[0])
+
+
+def test_seed_counts_episodes() -> None:
+    at_0, at_2 = (recipe_of(compose("collect", [f"seed={s}", "length=4"])) for s in (0, 2))
+    assert np.array_equal(record(at_0, 3).frames, record(at_2, 1).frames)
+
+
+def test_scripted_policy_moves_blocks_more_than_random() -> None:
+    moved = {}
+    for policy in ("random", "scripted"):
+        recipe = recipe_of(compose("collect", [f"policy={policy}"]))
+        poses = np.stack([record(recipe, index).poses for index in range(12)])
+        blocks = poses[:, :, 2:].reshape(12, 20, 4, 4)[..., :2]
+        moved[policy] = np.linalg.norm(blocks[:, -1] - blocks[:, 0], axis=-1).max(-1).mean()
+    assert moved["scripted"] > 1.5 * moved["random"]
+
+
+def test_noise_is_in_the_recorded_actions() -> None:
+    quiet, noisy = (
+        record(recipe_of(compose("collect", ["policy=random", f"noise={n}"])), 0).actions
+        for n in (0.0, 0.5)
+    )
+    assert np.abs(quiet - noisy).mean() > 0.1
+    assert np.abs(noisy).max() <= 1.0
+
+
+def test_existing_file_is_kept_unless_overwritten(armillary: Command, tmp_path: Path) -> None:
+    words = ["collect", "episodes=3", "length=3", "workers=0", "out=data.h5"]
+    assert armillary(*words, "output=a").code == 0
+    before = (tmp_path / "data.h5").read_bytes()
+    told = armillary(*words, "output=b", "seed=1")
+    assert told.code == 2
+    assert "the file exists" in told.err
+    assert (tmp_path / "data.h5").read_bytes() == before
+    assert armillary(*words, "output=c", "seed=1", "overwrite=true").code == 0
+    assert (tmp_path / "data.h5").read_bytes() != before
+
+
+def test_noisy_task_collects(armillary: Command, tmp_path: Path) -> None:
+    words = ["task=push_blocks_noisy", "episodes=3", "length=3", "workers=0", "out=x/y.h5"]
+    assert armillary("collect", *words, "output=run").code == 0
+    with h5py.File(tmp_path / "x" / "y.h5") as file:
+        assert file.attrs["environment"] == "armillary/PushBlocksNoisy-v0"
+
+
+@pytest.mark.parametrize(
+    ("task", "length", "action_size"),
+    [
+        ("moving_sprites", 10, 0),
+        ("moving_sprites_pretraining", 3, 0),
+        ("moving_sprites_actions", 10, 4),
+    ],
+)
+@pytest.mark.parametrize("image_size", [32, 64])
+def test_moving_sprites_collect(
+    armillary: Command, tmp_path: Path, task: str, length: int, action_size: int, image_size: int
+) -> None:
+    words = [f"task={task}", "episodes=3", f"image_size={image_size}", "workers=0", "out=f.h5"]
+    assert armillary("collect", *words, "output=run").code == 0
+    file = EpisodeFile(tmp_path / "f.h5")
+    assert (file.image_size, file.action_size) == (image_size, action_size)
+    assert file.attributes["environment_image_size"] == image_size
+    assert file.attributes["environment_noise"] == (0.035 if length == 3 else 0.05)
+    split = file.split("train")
+    assert split.length == length
+    assert split.has_masks
+    frames = split.frames(0).astype(float)
+    assert all(np.abs(after - before).max() > 20 for before, after in pairwise(frames))
+    words = file.attributes["command"].split()[1:]
+    assert armillary(*words, "out=again.h5", "output=again", "workers=0").code == 0
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "f.h5").read_bytes()
+
+
+def test_a_wrong_length_is_explained(armillary: Command) -> None:
+    for length in ("1", "long", "2.5"):
+        told = armillary("collect", f"length={length}", "out=f.h5", "output=run")
+        assert told.code == 2
+        assert "length must be a whole number of at least 2" in told.err
+
+
+def test_splits_are_disjoint_and_none_is_empty() -> None:
+    assert split_names(20, 0.1, 0.1) == ["train"] * 16 + ["val"] * 2 + ["test"] * 2
+    assert split_names(3, 0.0, 0.0) == ["train", "val", "test"]
+    for wrong in [(2, 0.1, 0.1), (10, 0.6, 0.5), (10, -0.1, 0.1)]:
+        with pytest.raises(UsageError, match="every split needs one"):
+            split_names(*wrong)

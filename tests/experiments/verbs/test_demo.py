@@ -1,0 +1,150 @@
+"""The demo runs every phase once, shows it on one page, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from armillary.experiments.command.config import compose
+from armillary.experiments.command.errors import RunError
+from armillary.experiments.verbs.demo import jobs_of
+from tests.experiments.conftest import Command
+from tests.experiments.pages.test_page import Reader
+
+TOY = ("size=smoke", "collect.episodes=3", "benchmark.episodes=1", "benchmark.simulators=[random]")
+PHASES = {"data": "collect", "train": "train", "benchmark": "benchmark", "render": "render"}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The phases that really ran, in order."""
+    told: list[str] = []
+    for verb in PHASES.values():
+        module = importlib.import_module(f"armillary.experiments.verbs.{verb}")
+
+        def watched(config, verb=verb, run=module.run):
+            told.append(verb)
+            return run(config)
+
+        monkeypatch.setattr(module, "run", watched)
+    return told
+
+
+def test_everything_runs_once_and_a_page_shows_it(armillary: Command, calls: list[str]) -> None:
+    done = armillary("demo", *TOY, "output=my demo", "seed=3")
+    assert done.code == 0, done.err
+    assert calls == list(PHASES.values())
+    output = Path("my demo")
+    assert [line.split()[0] for line in done.out.splitlines()[-5:]] == ["page", *PHASES.values()]
+    assert str(output / "index.html") in done.out.splitlines()[-5]
+    for folder, verb in PHASES.items():
+        record = json.loads((output / folder / "run.json").read_text())
+        assert (record["verb"], record["status"], record["seed"]) == (verb, "finished", 3)
+        assert done.err.count(f" {verb}: took ") == 1
+        assert done.err.count(record["command"]) == 1, "nested runs speak once"
+    page = Reader((output / "index.html").read_text(encoding="utf-8"))
+    text = " ".join(page.text)
+    rows = json.loads((output / "benchmark" / "results.json").read_text())["rows"]
+    assert [row["simulator"] for row in rows] == ["random", "my demo/train"]
+    for row in rows:
+        assert f"{row['successes']} of {row['episodes']}" in text
+    assert "trained model" in text
+    assert "armillary demo size=smoke" in text
+    images = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
+    assert len(images) == 3
+    assert len([t for t, n, v in page.attributes if (t, n, v) == ("svg", "class", "chart")]) == 2
+
+    again = armillary("demo", *TOY, "output=my demo", "seed=3")
+    assert again.code == 0, again.err
+    assert len(calls) == 4, "finished phases are not run again"
+    assert again.err.count(": had taken ") == 4
+
+    other = armillary("demo", *TOY, "output=my demo", "seed=4")
+    assert other.code == 2
+    assert "holds another run" in other.err
+
+
+def test_a_demo_that_was_stopped_goes_on(
+    armillary: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    fails = {"benchmark"}
+
+    def phase(verb: str):
+        def run(config) -> None:
+            ran.append(verb)
+            if verb in fails:
+                raise RunError("the power went out")
+
+        return run
+
+    for verb in PHASES.values():
+        monkeypatch.setattr(
+            importlib.import_module(f"armillary.experiments.verbs.{verb}"), "run", phase(verb)
+        )
+    monkeypatch.setattr("armillary.experiments.verbs.demo.demo_page", lambda *_: None)
+    monkeypatch.setattr("armillary.experiments.verbs.demo.render_page", lambda _: "<html>")
+    first = armillary("demo", *TOY, "output=out")
+    assert first.code == 1
+    assert "the power went out" in first.err
+    assert not Path("out/index.html").exists()
+    fails.clear()
+    assert armillary("demo", *TOY, "output=out").code == 0
+    assert ran == ["collect", "train", "benchmark", "benchmark", "render"]
+
+
+def test_a_mistake_in_a_late_phase_is_told_before_the_first_one_runs(
+    armillary: Command, calls: list[str]
+) -> None:
+    done = armillary("demo", *TOY, "render.samples=many", "output=out")
+    assert done.code == 2
+    assert "samples must be a whole number" in done.err
+    assert calls == []
+    assert not Path("out").exists()
+
+
+def test_phases_take_their_options_and_each_others_results() -> None:
+    config = compose("demo", ["output=o", "seed=5", "collect.episodes=7", "benchmark.episodes=9"])
+    collect, train, benchmark, render = (job.config for job in jobs_of(config))
+    assert (collect.episodes, benchmark.episodes) == (7, 9)
+    assert collect.out == train.data.path == render.data.path == "o/data/episodes.h5"
+    assert benchmark.simulators[-1] == train.output == render.checkpoint == "o/train"
+    assert {collect.seed, train.seed, benchmark.seed, render.seed} == {5}
+    assert len({c.output for c in (collect, train, benchmark, render)}) == 4
+    assert train.trainer.max_minutes <= 10, "the whole demo is promised to take 15 minutes"
+
+
+def test_smoke_is_smaller_in_every_phase() -> None:
+    full, smoke = (
+        [job.config for job in jobs_of(compose("demo", ["output=o", *words]))]
+        for words in ([], ["size=smoke"])
+    )
+    assert smoke[0].episodes < full[0].episodes / 20
+    assert full[1].trainer.max_steps is None
+    assert smoke[1].trainer.max_steps <= 20
+    assert smoke[2].episodes < full[2].episodes
+    assert smoke[3].planner.samples < full[3].planner.samples
+
+
+@pytest.mark.parametrize("path", ["a b", "a,b", "it's", "a=b", "x[1]", "100%", "null", "a\\b"])
+def test_any_directory_reaches_the_phases_unchanged(path: str) -> None:
+    config = compose("demo", [])
+    config.output = path
+    for job in jobs_of(config):
+        assert Path(job.config.output).parent == Path(path)
+
+
+def test_durations_are_for_people() -> None:
+    from armillary.experiments.pages.demo import duration
+
+    assert [duration(s) for s in (0.2, 59.4, 59.6, 303)] == [
+        "0 s",
+        "59 s",
+        "1 min 0 s",
+        "5 min 3 s",
+    ]
+    assert re.fullmatch(r"\d+ min \d+ s", duration(1e4))

@@ -1,0 +1,206 @@
+"""Weights of the published models: the authors' names and shapes, and ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from armillary.suggestions import suggest
+from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import build_model, model_config
+
+_SHARED = (
+    ("geco_C_ema", "geco.average"),
+    ("geco_beta", "geco.beta"),
+)
+_SLOT_MODELS = (
+    *_SHARED,
+    ("lamda_0", "initial"),
+    ("refine_net.input_proj.0.", "refinement.project."),
+    ("refine_net.lstm.weight_ih_l0", "refinement.lstm.weight_ih"),
+    ("refine_net.lstm.weight_hh_l0", "refinement.lstm.weight_hh"),
+    ("refine_net.lstm.bias_ih_l0", "refinement.lstm.bias_ih"),
+    ("refine_net.lstm.bias_hh_l0", "refinement.lstm.bias_hh"),
+    ("refine_net.", "refinement."),
+    ("image_decoder.", "decoder."),
+    ("relational_dynamics.past_rnn.weight_ih_l0", "dynamics.gru.weight_ih"),
+    ("relational_dynamics.past_rnn.weight_hh_l0", "dynamics.gru.weight_hh"),
+    ("relational_dynamics.past_rnn.bias_ih_l0", "dynamics.gru.bias_ih"),
+    ("relational_dynamics.past_rnn.bias_hh_l0", "dynamics.gru.bias_hh"),
+    ("relational_dynamics.d_obj.0.", "dynamics.embed."),
+    ("relational_dynamics.d_act.0.", "dynamics.action_embed."),
+    ("relational_dynamics.d_act_eff.0.", "dynamics.action_effect."),
+    ("relational_dynamics.d_act_att.0.", "dynamics.action_attention."),
+    ("relational_dynamics.d_obj_eff.0.", "dynamics.effect."),
+    ("relational_dynamics.d_obj_att.0.", "dynamics.attention."),
+    ("relational_dynamics.d_comb.", "dynamics.combine."),
+    ("relational_dynamics.h.", "dynamics.hidden."),
+    ("relational_dynamics.", "dynamics."),
+)
+_VRNN = (
+    *_SHARED,
+    *(
+        (f"phi_x.{layer}.{theirs}.", f"frame_encoder.layers.{layer}.{ours}.")
+        for layer in range(5)
+        for theirs, ours in (
+            ("h", "linear"),
+            ("g", "gate"),
+            ("bn_h", "linear_norm"),
+            ("bn_g", "gate_norm"),
+        )
+    ),
+    ("phi_x.6.", "frame_encoder.project.1."),
+    ("phi_z.", "latent_encoder."),
+    ("q_loc.", "posterior.loc."),
+    ("q_var.", "posterior.scale."),
+    ("encoder.", "posterior.layers."),
+    ("p_loc.", "prior.loc."),
+    ("p_var.", "prior.scale."),
+    ("prior.", "prior.layers."),
+    ("dec.", "decoder."),
+    ("lstm.weight_ih_l0", "lstm.weight_ih"),
+    ("lstm.weight_hh_l0", "lstm.weight_hh"),
+    ("lstm.bias_ih_l0", "lstm.bias_ih"),
+    ("lstm.bias_hh_l0", "lstm.bias_hh"),
+)
+MODELS = ("sdvae", "sdvae_davos", "op3", "ssm", "vrnn", "vrnn_star")
+"""The published models by our names."""
+
+
+def our_name(name: str) -> str:
+    """Our name of one of the authors' parameters or buffers, without ``module.``.
+
+    Raises:
+        ValueError: the authors' models have no such parameter.
+    """
+    recurrent = name.startswith(("phi_", "encoder.", "q_", "p_", "prior.", "dec.", "lstm."))
+    for theirs, ours in _VRNN if recurrent else _SLOT_MODELS:
+        if name.startswith(theirs):
+            return ours + name[len(theirs) :]
+    raise ValueError(f"no published model has a parameter {name!r}")
+
+
+def our_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of the authors' under our names and in our shapes."""
+    renamed = {our_name(name): tensor for name, tensor in state.items()}
+    if "initial" in renamed:
+        renamed["initial"] = renamed["initial"].flatten()
+    return renamed
+
+
+def import_model(
+    checkpoint: Mapping[str, Any], *, name: str = "auto", num_slots: int = 6
+) -> WorldModel:
+    """Builds one of our models from a checkpoint of the authors' code.
+
+    Sizes are read off the weights; the number of slots is in none of them.
+
+    Args:
+        checkpoint: ``{"step": ..., "model": state dict, "model_opt": ...}`` or the state dict
+            alone; names may be prefixed ``module.``.
+        name: one of ``MODELS``; ``auto`` takes sdvae, op3, ssm or vrnn by the weights.
+        num_slots: K.
+
+    Raises:
+        ValueError: this is no such checkpoint, or it is of another model than ``name``; the first
+            names that differ are told.
+    """
+    weights = checkpoint.get("model", checkpoint)
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(tensor, Tensor) for tensor in weights.values()
+    ):
+        raise ValueError(
+            "a checkpoint of the authors' code holds 'model', a dictionary of tensors; got the "
+            f"keys {', '.join(map(str, list(checkpoint)[:5])) or 'none'}"
+        )
+    state = {re.sub(r"^module\.", "", key): tensor for key, tensor in weights.items()}
+    family = _family(state)
+    if name == "auto":
+        name = family
+    elif name not in MODELS:
+        raise ValueError(f"unknown published model {name!r}; {suggest(name, MODELS)}")
+    ours = our_state(state)
+    model = build_model(name, **_hyperparameters(ours, family, num_slots))
+    _load(model, ours, f"{name!r} (the weights look like {family!r})")
+    steps = checkpoint.get("step", 0)
+    ours_steps = model.get_buffer("geco.steps")
+    ours_steps.fill_(int(steps) if isinstance(steps, int | float | Tensor) else 0)
+    return model.eval()
+
+
+def _family(state: Mapping[str, Tensor]) -> str:
+    """Which architecture a state dict under the authors' names belongs to."""
+    if "phi_x.6.weight" in state:
+        return "vrnn"
+    if "lamda_0" not in state:
+        raise ValueError(
+            "the weights are of none of the published models: neither 'lamda_0' nor "
+            f"'phi_x.6.weight' is among {', '.join(list(state)[:5]) or 'no names'}"
+        )
+    if "relational_dynamics.h.weight" in state:
+        return "op3"
+    return "sdvae" if "relational_dynamics.past_rnn.weight_ih_l0" in state else "ssm"
+
+
+def _hyperparameters(state: Mapping[str, Tensor], family: str, num_slots: int) -> dict[str, Any]:
+    """Sizes, from the shapes of weights under our names."""
+    try:
+        common = {
+            "action_size": 0,
+            "conv_channels": state["decoder.decode.0.weight"].shape[0],
+        }
+        if family == "vrnn":
+            hidden = state["lstm.weight_hh"].shape[1]
+            inputs = state["posterior.layers.0.weight"].shape[1]
+            positions = state["frame_encoder.project.1.weight"].shape[1] // 64
+            return {
+                **common,
+                "image_size": 4 * round(positions**0.5),
+                "action_size": inputs - 2 * hidden,
+                "latent_size": state["prior.loc.weight"].shape[0],
+                "hidden": hidden,
+            }
+        if "dynamics.action_embed.weight" in state:
+            common["action_size"] = state["dynamics.action_embed.weight"].shape[1]
+        channels = state["refinement.conv.4.weight"].shape[0]
+        positions = state["refinement.conv.8.weight"].shape[1] // channels
+        return {
+            **common,
+            "image_size": 4 * round(positions**0.5),
+            "num_slots": num_slots,
+            "latent_size": state["initial"].numel() // 2,
+            "lstm_hidden": state["refinement.lstm.weight_hh"].shape[1],
+            "slot_ordered": True,
+        }
+    except KeyError as error:
+        raise ValueError(f"the weights lack {error.args[0]!r} (our name)") from error
+
+
+def _load(model: WorldModel, state: Mapping[str, Tensor], what: str) -> None:
+    """Puts weights into a model, or tells the first names that differ."""
+    own = model.state_dict()
+    optional = {"action_mean", "action_std", "geco.target", "geco.steps"}
+    missing = [key for key in own if key not in state and key not in optional]
+    unknown = [key for key in state if key not in own]
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
+        for key in state
+        if key in own and state[key].shape != own[key].shape
+    ]
+    problems = [
+        f"{title}: {', '.join(names[:3])}"
+        for title, names in (("missing", missing), ("unknown", unknown), ("shapes", shapes))
+        if names
+    ]
+    if problems:
+        raise ValueError(
+            f"the checkpoint does not fit {what} with {model_config(model)['hyperparameters']}: "
+            + "; ".join(problems)
+        )
+    with torch.no_grad():
+        for key, tensor in state.items():
+            own[key].copy_(tensor)
