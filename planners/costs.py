@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from armillary.errors import ArmillaryError
 from armillary.planners.checks import check
 from armillary.suggestions import suggest
 from armillary.world_models.assignment import least_total
@@ -78,12 +79,12 @@ class ObjectPosition:
 
     def __post_init__(self) -> None:
         if self.reduction not in ("mean", "max"):
-            raise ValueError(
+            raise ArmillaryError(
                 f"unknown reduction {self.reduction!r}; {suggest(self.reduction, ('mean', 'max'))}"
             )
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
-        """See ``Cost``. Raises ValueError for models that do not segment."""
+        """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = _over_rollout(_present(goal.objects, "object to place"))
         distance = _to_goal(rollout, goal).square().sum(-1) * objects
         return (
@@ -114,7 +115,7 @@ class Approach:
         check("tolerance", self.tolerance, "at least 0", self.tolerance >= 0)
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
-        """See ``Cost``. Raises ValueError for models that do not segment."""
+        """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = _over_rollout(_present(goal.objects, "object to place"))
         hand = _over_rollout(_present(goal.effector, "effector")).unsqueeze(-1)
         offsets = _to_goal(rollout, goal)
@@ -151,7 +152,7 @@ def _present(slots: Tensor, what: str) -> Tensor:
     A problem in which none was found costs 0, so that one failed segmentation ends no benchmark.
     """
     if slots.shape[-1] == 1 and not slots.any():
-        raise ValueError(
+        raise ArmillaryError(
             f"a cost on positions needs an {what}, but this model sees every scene as one slot; "
             "take the latent or the pixel objective"
         )

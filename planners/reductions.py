@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.planners.checks import check
 from armillary.suggestions import suggest
 
@@ -91,21 +92,21 @@ def named(spec: str | Reduction, table: Table) -> Reduction:
     A strategy itself is returned as it is.
 
     Raises:
-        ValueError: the table has no such name, or the number is missing, unwanted or out of range.
+        ArmillaryError: there is no such name, or its number is missing, unwanted or out of range.
     """
     if not isinstance(spec, str):
         return spec
     name, _, number = spec.partition(":")
     if name not in table:
-        raise ValueError(f"unknown reduction {name!r}; {suggest(name, table)}")
+        raise ArmillaryError(f"unknown reduction {name!r}; {suggest(name, table)}")
     entry = table[name]
     if not isinstance(entry, type):
         if number:
-            raise ValueError(f"the reduction {name!r} takes no number, got {spec!r}")
+            raise ArmillaryError(f"the reduction {name!r} takes no number, got {spec!r}")
         return entry
     try:
         value = float(number)
     except ValueError:
         message = f"the reduction {name!r} is written '{name}:NUMBER', got {spec!r}"
-        raise ValueError(message) from None
+        raise ArmillaryError(message) from None
     return entry(value)

@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.state import LatentState, Scene, mask_centroids
 
 
@@ -132,7 +133,7 @@ class WorldModel(nn.Module, ABC):
             The state at the last frame, tensors shaped (N, ...).
 
         Raises:
-            ValueError: the shapes are not the model's.
+            ArmillaryError: the shapes are not the model's.
         """
         self.check_inputs(frames, actions)
         return self.filter(frames, actions).map(lambda tensor: tensor[:, -1])
@@ -168,7 +169,7 @@ class WorldModel(nn.Module, ABC):
             step: optimiser steps done so far (for warm-ups inside a loss).
 
         Raises:
-            ValueError: the objective is not one of ``objectives``.
+            ArmillaryError: the objective is not one of ``objectives``.
         """
 
     def rollout(
@@ -208,7 +209,7 @@ class WorldModel(nn.Module, ABC):
             objective: one of ``objectives``.
             step: optimiser steps done so far.
         """
-        raise ValueError(
+        raise ArmillaryError(
             f"{type(self).__name__} has no objective that is trained on encoded states; "
             f"got {objective!r}. Set encode_once=false in the training stage."
         )
@@ -237,9 +238,9 @@ class WorldModel(nn.Module, ABC):
             target: greatest negative log-likelihood of a frame, in the model's units.
 
         Raises:
-            ValueError: the model has no such target.
+            ArmillaryError: the model has no such target.
         """
-        raise ValueError(f"{type(self).__name__} has no reconstruction target, got {target}")
+        raise ArmillaryError(f"{type(self).__name__} has no reconstruction target, got {target}")
 
     def finish_step(self, terms: Mapping[str, float], step: int) -> None:
         """Told by the trainer after each optimiser step; models with moving averages update them.
@@ -264,23 +265,25 @@ class WorldModel(nn.Module, ABC):
         return (action - self.action_mean) / self.action_std
 
     def check_objective(self, objective: str) -> None:
-        """Raises ValueError unless ``objective`` is one of ``objectives``."""
+        """Raises ArmillaryError unless ``objective`` is one of ``objectives``."""
         if objective not in self.objectives:
-            raise ValueError(
+            raise ArmillaryError(
                 f"unknown objective {objective!r} for {type(self).__name__}; "
                 f"choose from {', '.join(self.objectives)}"
             )
 
     def check_inputs(self, frames: Tensor, actions: Tensor) -> None:
-        """Raises ValueError unless frames and actions are a context of this model."""
+        """Raises ArmillaryError unless frames and actions are a context of this model."""
         size, count = self.image_size, self.action_size
         if frames.ndim != 5 or frames.shape[2:] != (3, size, size):
-            raise ValueError(f"frames must be (N, T, 3, {size}, {size}), got {tuple(frames.shape)}")
+            raise ArmillaryError(
+                f"frames must be (N, T, 3, {size}, {size}), got {tuple(frames.shape)}"
+            )
         if not frames.is_floating_point():
-            raise ValueError(f"frames must be floating point in [0, 1], got {frames.dtype}")
+            raise ArmillaryError(f"frames must be floating point in [0, 1], got {frames.dtype}")
         wanted = (frames.shape[0], frames.shape[1] - 1, count)
         if tuple(actions.shape) != wanted:
-            raise ValueError(
+            raise ArmillaryError(
                 f"actions must be (N, T - 1, A) = {wanted} for frames {tuple(frames.shape)}, "
                 f"got {tuple(actions.shape)}"
             )

@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from armillary.suggestions import listed
 from armillary.world_models.checkpoints.locate import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -188,7 +189,7 @@ def read_info(source: str | Path) -> CheckpointInfo:
     names = ("model", "step", "metrics", "training", "data", "versions", "digests")
     missing = [name for name in names if name not in config]
     if missing:
-        raise CheckpointError(f"{config_path} is damaged: it lacks {', '.join(missing)}")
+        raise CheckpointError(f"{config_path} is damaged: it lacks {listed(missing)}")
     return CheckpointInfo(path=path, **{name: config[name] for name in names})
 
 

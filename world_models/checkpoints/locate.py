@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 
 CONFIG_FILE = "config.json"
@@ -11,7 +12,7 @@ WEIGHTS_FILE = "model.safetensors"
 BUNDLED_ROOT = Path(__file__).parent.parent / "pretrained"
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ArmillaryError):
     """A checkpoint is missing, damaged, or not what this version can use."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 from armillary.world_models.training.engine import STRATEGIES
 from armillary.world_models.training.schedule import Schedule, Stage
@@ -88,21 +89,21 @@ class TrainerConfig:
         for name, valid in choices.items():
             if getattr(self, name) not in valid:
                 value = getattr(self, name)
-                raise ValueError(f"unknown {name} {value!r}; {suggest(str(value), valid)}")
+                raise ArmillaryError(f"unknown {name} {value!r}; {suggest(str(value), valid)}")
         counts = ("accumulate", "checkpoint_every", "validate_every", "validation_clips")
         more = ("validation_horizon", "validation_rollouts", "devices", "nodes")
         for name in (*counts, *more):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise ArmillaryError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.gradient_clip <= 0:
-            raise ValueError(f"gradient_clip must be > 0, got {self.gradient_clip}")
+            raise ArmillaryError(f"gradient_clip must be > 0, got {self.gradient_clip}")
         parts = self.processes * self.accumulate
         for stage in self.stages:
             if stage.batch_size % parts:
                 split = f"accumulate={self.accumulate}"
                 if self.processes > 1:
                     split = f"devices x nodes x accumulate = {parts}"
-                raise ValueError(
+                raise ArmillaryError(
                     f"{split} must divide every stage's batch_size, got {stage.batch_size}"
                 )
 

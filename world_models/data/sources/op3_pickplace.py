@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from armillary.world_models.data.schema import DataError, suggest
+from armillary.suggestions import holds
+from armillary.world_models.data.schema import DataError
 from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
 
 
@@ -45,7 +46,7 @@ class PickPlaceArchive(Source):
             missing = {"frames", "actions"} - {*archive}
             if missing:
                 name = min(missing)
-                raise DataError(self.path, f"there is no array {name!r}; {suggest(name, archive)}")
+                raise DataError(self.path, f"there is no array {name!r}; {holds(name, archive)}")
             try:
                 return archive["frames"], archive["actions"]
             except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
