@@ -1,41 +1,97 @@
 """What can be added from outside: a table of names for each kind of thing, and how it is filled.
 
-A plug-in is a module. Importing it registers what it adds with the decorator ``register``; a folder
-``conf`` beside it, if there is one, holds YAMLs by configuration group. It is loaded because it is
-installed (entry-point group ``armillary``) or because a user names it (``plugins=[my_pack]``);
-nothing else is ever imported, least of all because a checkpoint asks for it.
+A plug-in is a module. Importing it registers what it adds with ``register``; a folder ``conf``
+beside it, if there is one, holds YAMLs by configuration group. It is loaded because it is installed
+(entry-point group ``armillary``, whose values name modules) or because a user names it
+(``plugins=[my_pack]``, ``load(["my_pack"])``); nothing else is ever imported, least of all because
+a checkpoint asks for it. What this project brings itself is registered in the same way.
+
+What each kind must be:
+
+========= ====================================================================================
+model     a class derived from ``WorldModel``, all its hyperparameters keyword-only
+planner   a class with ``optimize`` (``ActionOptimizer``); settings are keywords with defaults
+cost      a function ``(rollout, goal) -> (B, S, P, T)``, or a class whose instances are one
+reduction a function ``(..., T) -> (...)``, or a class that a number makes into one (``NAME:0.2``)
+task      a ``gymnasium.Env`` class; ``settings``, a dictionary on it, replaces entries of the
+          task's configuration. What needs no class is a YAML in the plug-in's ``conf/task``
+goal      a class that reads goals (``GoalReader``)
+source    a dataclass derived from ``Source``, all its settings but ``path`` with defaults
+metric    a function ``(pred, true) -> values``: imagined frames (N, R, T, 3, H, W) and true ones
+          (N, 1, T, 3, H, W), float32 in [0, 1], to (N, R, T); an object with attributes
+          ``label``, ``unit``, ``digits`` and ``higher_is_better`` (``experiments.evaluation.metrics
+          .Metric`` is one)
+section   a function ``(directory, verb, results) -> str | None`` of a run's folder, its verb and
+          what its ``results.json`` holds: text, or HTML in a ``markupsafe.Markup``, for a section
+          of the report; None where it has nothing to say
+========= ====================================================================================
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import inspect
+import logging
+import os
+import pkgutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from armillary.errors import ArmillaryError
+from armillary.errors import ArmillaryError, shortened
 from armillary.suggestions import suggest
 
 GROUP = "armillary"
-KINDS = (
-    "model",
-    "planner",
-    "cost",
-    "reduction",
-    "task",
-    "goal",
-    "source",
-    "metric",
-    "section",
-)
+VARIABLE = "ARMILLARY_PLUGINS"
+"""Modules that were named, with commas between them: processes that are started load them too."""
+
+_MEMBERS: dict[str, tuple[str, ...]] = {
+    "model": (),
+    "planner": ("optimize",),
+    "cost": ("__call__",),
+    "reduction": ("__call__",),
+    "task": ("reset", "step"),
+    "goal": (),
+    "source": (),
+    "metric": ("label", "unit", "digits", "higher_is_better", "__call__"),
+    "section": ("__call__",),
+}
+"""What a thing of each kind must have; ``_BASES`` say it for those that derive from a class."""
+_BASES = {
+    "model": ("armillary.world_models.model", "WorldModel"),
+    "source": ("armillary.world_models.data.sources.source", "Source"),
+}
+_BUILT_IN = {
+    "model": "armillary.world_models",
+    "planner": "armillary.planners",
+    "cost": "armillary.planners.costs",
+    "reduction": "armillary.planners.reductions",
+    "source": "armillary.world_models.data.sources",
+}
+"""Where this project's own things of a kind are: a module, or a package whose modules all count."""
+
+_CLASSES = ("model", "planner", "task", "goal", "source")
+_LONGEST = 300
+"""Characters of somebody else's message."""
+
+KINDS = tuple(_MEMBERS)
 
 Thing = TypeVar("Thing")
+
+log = logging.getLogger(__name__)
 
 
 class PluginError(ArmillaryError):
     """A plug-in cannot be imported, takes a name that is taken, or lacks what its kind needs."""
+
+
+class SignatureError(PluginError, TypeError):
+    """A model's ``__init__`` has parameters that no checkpoint could name."""
 
 
 @dataclass(frozen=True)
@@ -43,69 +99,106 @@ class Entry:
     """Something that a name stands for.
 
     Attributes:
-        thing: what was decorated.
-        plugin: the module that was loaded as a plug-in when it was registered; empty for ours.
+        thing: what was registered.
+        path: where it is defined: what a configuration's ``_target_`` says.
+        plugin: the module to load for it; empty for what belongs to this project.
     """
 
     thing: Any
+    path: str
     plugin: str
 
 
 _TABLES: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
 _LOADED: dict[str, Path | None] = {}
 _LOADING: list[str] = []
+_BROKEN: dict[str, PluginError] = {}
 
 
-def register(kind: str, name: str) -> Callable[[Thing], Thing]:
-    """Decorator: makes a class or function available under a name, in the kind's group.
+def register(kind: str, name: str, *, by: str = "") -> Callable[[Thing], Thing]:
+    """Decorator: makes a class, a function or an object available under a name.
 
     Args:
-        kind: one of ``KINDS``.
+        kind: one of ``KINDS``; the module's docstring says what each must be.
         name: as users write it.
+        by: the module that registers; the caller's by default.
 
     Raises:
-        PluginError: there is no such kind, or something else holds the name.
+        PluginError: there is no such kind, something else holds the name, or a member is missing.
     """
     if kind not in KINDS:
         raise PluginError(f"unknown kind of plug-in {kind!r}; {suggest(kind, KINDS)}")
+    module = by or sys._getframe(1).f_globals["__name__"]
+    plugin = "" if module.split(".")[0] == "armillary" else [module, *_LOADING][-1]
 
     def decorate(thing: Thing) -> Thing:
+        defined = inspect.isclass(thing) or inspect.isroutine(thing)
+        path = f"{thing.__module__}.{thing.__qualname__}" if defined else f"{module}:{name}"
         holder = _TABLES[kind].get(name)
-        if holder is not None and _path(holder.thing) != _path(thing):
-            raise PluginError(f"the {kind} name {name!r} is taken by {_path(holder.thing)}")
-        _TABLES[kind][name] = Entry(thing, _LOADING[-1] if _LOADING else "")
+        if holder is not None and holder.path != path:
+            raise PluginError(f"the {kind} name {name!r} is taken by {holder.path}")
+        _check(kind, name, thing)
+        _TABLES[kind][name] = Entry(thing, path, plugin)
         return thing
 
     return decorate
 
 
 def registered(kind: str) -> dict[str, Entry]:
-    """Everything of a kind by name, as far as its modules were imported."""
+    """Everything of a kind by name: ours, that of installed plug-ins and of named ones."""
+    _import_built_in(kind)
+    load()
     return dict(_TABLES[kind])
 
 
-def load(modules: Sequence[str] = ()) -> None:
-    """Imports the installed plug-ins and the named modules, each once.
+def find(kind: str, name: str) -> Entry:
+    """What a name stands for; plug-ins are loaded only for a name that is not ours.
 
     Raises:
-        PluginError: one cannot be imported; the message says which and why.
+        ArmillaryError: there is none; the message says which plug-in is broken, if one is.
     """
-    for name in [*(entry.value for entry in entry_points(group=GROUP)), *modules]:
-        if name in _LOADED:
-            continue
-        _LOADING.append(name)
-        try:
-            module = importlib.import_module(name)
-        except PluginError:
-            raise
-        except Exception as error:
-            raise PluginError(
-                f"the plug-in {name!r} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
-        finally:
-            _LOADING.pop()
-        folder = Path(module.__file__).parent / "conf" if module.__file__ else None
-        _LOADED[name] = folder if folder is not None and folder.is_dir() else None
+    _import_built_in(kind)
+    if name not in _TABLES[kind]:
+        load()
+    if name not in _TABLES[kind]:
+        raise ArmillaryError(
+            f"unknown {kind} {name!r}; {suggest(name, _TABLES[kind])}{broken_note()}"
+        )
+    return _TABLES[kind][name]
+
+
+def load(modules: Sequence[str] | str = ()) -> None:
+    """Imports the named modules, then those of ``ARMILLARY_PLUGINS`` and the installed plug-ins.
+
+    Each is imported once. Processes that this one starts load the named ones too. An installed
+    plug-in that cannot be imported is told in a warning, and again where a name is missing.
+
+    Args:
+        modules: as Python imports them, from ``sys.path`` or else the working directory.
+
+    Raises:
+        PluginError: a named one cannot be imported; the message says which and why.
+    """
+    named = [modules] if isinstance(modules, str) else [str(module) for module in modules]
+    inherited = [module for module in os.environ.get(VARIABLE, "").split(",") if module]
+    for module in dict.fromkeys([*named, *inherited]):
+        _load(module)
+    if named:
+        os.environ[VARIABLE] = ",".join(dict.fromkeys([*inherited, *named]))
+    if _LOADING:  # a plug-in loads another; the installed ones follow at the end
+        return
+    for module in _installed():
+        if module not in _BROKEN:
+            try:
+                _load(module)
+            except PluginError as error:
+                _BROKEN[module] = error
+                log.warning("%s; what it provides is missing", error)
+
+
+def loaded() -> tuple[str, ...]:
+    """The modules that were loaded as plug-ins."""
+    return tuple(_LOADED)
 
 
 def config_dirs() -> tuple[Path, ...]:
@@ -113,5 +206,119 @@ def config_dirs() -> tuple[Path, ...]:
     return tuple(folder for folder in _LOADED.values() if folder is not None)
 
 
-def _path(thing: Any) -> str:
-    return f"{thing.__module__}.{thing.__qualname__}"
+def broken_note() -> str:
+    """What to add to a message about an unknown name: the plug-ins that might have provided it."""
+    notes = [f"; {error}" for error in list(_BROKEN.values())[:3]]
+    return "".join(notes)
+
+
+def origin(plugin: str) -> dict[str, str | None]:
+    """What a plug-in is called: its ``module``, and the ``distribution`` and ``version`` if known.
+
+    Args:
+        plugin: a module, as ``Entry.plugin`` names it.
+    """
+    top = plugin.split(".")[0]
+    name = _installed().get(plugin) or next(iter(_distributions().get(top, [])), None)
+    try:
+        found = None if name is None else version(name)
+    except PackageNotFoundError:
+        found = None
+    return {"module": plugin, "distribution": name, "version": found}
+
+
+def _load(module: str) -> None:
+    """Imports a plug-in; one that fails leaves no names behind."""
+    if module in _LOADED or module in _LOADING:
+        return
+    before = {(kind, name) for kind, table in _TABLES.items() for name in table}
+    _LOADING.append(module)
+    try:
+        _make_importable(module)
+        found = importlib.import_module(module)
+    except (Exception, SystemExit) as error:
+        for kind, table in _TABLES.items():
+            for name in [n for n, entry in table.items() if entry.plugin == module]:
+                if (kind, name) not in before:
+                    del table[name]
+        reason = shortened(" ".join(str(error).split()) or "without a message", _LONGEST)
+        what = "" if isinstance(error, PluginError) else f"{type(error).__name__}: "
+        raise PluginError(
+            f"the plug-in {module!r} cannot be imported: {what}{reason}{_hint(module, error)}"
+        ) from error
+    finally:
+        _LOADING.pop()
+    folder = Path(found.__file__).parent / "conf" if found.__file__ else None
+    _LOADED[module] = folder if folder is not None and folder.is_dir() else None
+    _BROKEN.pop(module, None)
+
+
+def _make_importable(module: str) -> None:
+    """Lets a module of the working directory be found, after everything that is installed."""
+    top, here = module.split(".")[0], Path.cwd()
+    if (here / top).is_dir() or (here / f"{top}.py").is_file():
+        known = top in sys.modules or (top.isidentifier() and importlib.util.find_spec(top))
+        if not known and str(here) not in sys.path:
+            sys.path.append(str(here))
+
+
+def _hint(module: str, error: BaseException) -> str:
+    """What to write instead of a path, or of a module that is not there."""
+    if not all(part.isidentifier() for part in module.split(".")) or module.endswith(".py"):
+        return "; name a module as Python imports it: my_pack for a file my_pack.py"
+    if isinstance(error, ModuleNotFoundError) and error.name == module.split(".")[0]:
+        return "; install it, or put its folder on PYTHONPATH"
+    return ""
+
+
+def _check(kind: str, name: str, thing: Any) -> None:
+    """Raises PluginError unless a thing has what its kind needs."""
+    members, base = _MEMBERS[kind], None
+    if kind in _BASES:
+        module, base_name = _BASES[kind]
+        base = getattr(importlib.import_module(module), base_name)
+        members = sorted(base.__abstractmethods__)
+    missing = [member for member in members if not _has(thing, member)]
+    if missing:
+        lacks = " and ".join([f"`{member}`" for member in missing])
+        raise PluginError(f"the {kind} {name!r} lacks {lacks}, which its contract needs")
+    if kind in _CLASSES and not inspect.isclass(thing):
+        raise PluginError(f"the {kind} {name!r} must be a class, got {type(thing).__name__}")
+    if base is not None and not issubclass(thing, base):
+        raise PluginError(f"the {kind} {name!r} must derive from {base.__module__}.{base.__name__}")
+    for parameter in inspect.signature(thing).parameters.values() if kind == "model" else ():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            raise SignatureError(
+                f"{thing.__module__}.{thing.__qualname__}.__init__ must take keyword-only "
+                f"hyperparameters, got {parameter.kind.description} parameter {parameter.name!r}"
+            )
+
+
+def _has(thing: Any, member: str) -> bool:
+    """Whether a thing, or an instance of it where it is a class, has a member that is no stub."""
+    holders = inspect.getmro(thing) if inspect.isclass(thing) else (thing, *type(thing).__mro__)
+    found = next((vars(h)[member] for h in holders if member in getattr(h, "__dict__", {})), None)
+    return found is not None and not getattr(found, "__isabstractmethod__", False)
+
+
+@cache
+def _import_built_in(kind: str) -> None:
+    """Imports this project's own modules of a kind once, so that a new thing is one new file."""
+    if kind in _BUILT_IN:
+        found = importlib.import_module(_BUILT_IN[kind])
+        for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
+            if not module.ispkg:
+                importlib.import_module(f"{found.__name__}.{module.name}")
+
+
+@cache
+def _installed() -> dict[str, str | None]:
+    """The modules that installed distributions name as plug-ins, and those distributions."""
+    points = entry_points(group=GROUP)
+    return {
+        point.value.partition(":")[0].strip(): point.dist.name if point.dist else None
+        for point in points
+    }
+
+
+_distributions = cache(packages_distributions)
