@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from armillary.errors import ArmillaryError
 from armillary.planners.checks import check
+from armillary.plugins import register
 from armillary.suggestions import suggest
 from armillary.world_models.assignment import least_total
 from armillary.world_models.simulator import Goal, Rollout
@@ -24,6 +25,7 @@ class Cost(Protocol):
         ...
 
 
+@register("cost", "slot_matching")
 @dataclass(frozen=True)
 class SlotMatching:
     """Mean squared distance of slots to the goal's, under the best one-to-one assignment.
@@ -47,6 +49,7 @@ class SlotMatching:
         return least_total(distance) / distance.shape[-1]
 
 
+@register("cost", "latent")
 @dataclass(frozen=True)
 class LatentDistance:
     """Mean squared distance of each slot to the goal's slot that shows the same thing."""
@@ -58,6 +61,7 @@ class LatentDistance:
         return (rollout.slots - _over_rollout(target)).square().mean((-1, -2))
 
 
+@register("cost", "pixel")
 @dataclass(frozen=True)
 class PixelDistance:
     """Mean squared error of the frames; decodes every imagined state."""
@@ -67,6 +71,7 @@ class PixelDistance:
         return (rollout.frames - _over_rollout(goal.view.frames)).square().mean((-1, -2, -3))
 
 
+@register("cost", "object_position")
 @dataclass(frozen=True)
 class ObjectPosition:
     """Squared distance of the objects to their goal positions, in squared image widths.
@@ -94,6 +99,7 @@ class ObjectPosition:
         )
 
 
+@register("cost", "approach")
 @dataclass(frozen=True)
 class Approach:
     """Squared distance of the effector to the object that is furthest from its goal.

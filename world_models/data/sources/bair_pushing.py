@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from armillary.errors import ArmillaryError
+from armillary.plugins import register
 from armillary.suggestions import holds, listed, suggest
 from armillary.world_models.data.schema import SPLITS, DataError
 from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
@@ -23,6 +24,7 @@ SECOND = "imgs_main"
 POSITION = "endeffector_pos"
 
 
+@register("source", "bair_pushing")
 @dataclass(frozen=True)
 class BairPushing(Source):
     """A folder of TFRecords as published with Ebert et al. 2017 (arXiv:1710.05268).

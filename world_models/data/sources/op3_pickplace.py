@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from armillary.plugins import register
 from armillary.suggestions import holds
 from armillary.world_models.data.schema import DataError
 from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
 
 
+@register("source", "op3_pickplace")
 @dataclass(frozen=True)
 class PickPlaceArchive(Source):
     """Episodes of OP3's block pick-and-place (Veerapaneni et al. 2019, arXiv:1910.12827).
