@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
+from armillary.errors import ArmillaryError, shortened
 from armillary.experiments.command.config import compose, require, verbs
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
@@ -24,9 +25,9 @@ MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code.
 
-    A user's mistake, which is a ``ValueError`` everywhere in this project, is told in one line with
-    exit code 2, unless ``--traceback`` asks for more. Anything else that is raised is a defect and
-    keeps its traceback.
+    A user's mistake, which is an ``ArmillaryError`` everywhere in this project, is told in a few
+    lines with exit code 2, and a run that cannot go on with exit code 1, unless ``--traceback``
+    asks for more. Anything else that is raised is a defect and keeps its traceback.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     traceback = "--traceback" in words
@@ -41,10 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say(f"{name}: interrupted")
         return INTERRUPTED
-    except (ValueError, RunError) as error:
+    except (ArmillaryError, RunError) as error:
         if traceback:
             raise
-        _say(f"{name}: error: {str(error).strip()}")
+        _say(f"{name}: error: {shortened(str(error).strip())}")
         return FAILURE if isinstance(error, RunError) else MISTAKE
     return 0
 
