@@ -13,8 +13,9 @@ model     a class derived from ``WorldModel``, all its hyperparameters keyword-o
 planner   a class with ``optimize`` (``ActionOptimizer``); settings are keywords with defaults
 cost      a function ``(rollout, goal) -> (B, S, P, T)``, or a class whose instances are one
 reduction a function ``(..., T) -> (...)``, or a class that a number makes into one (``NAME:0.2``)
-task      a ``gymnasium.Env`` class; ``settings``, a dictionary on it, replaces entries of the
-          task's configuration. What needs no class is a YAML in the plug-in's ``conf/task``
+task      a ``gymnasium.Env`` class with ``settings``, a dictionary: what a YAML in ``conf/task``
+          would say but for ``name`` and ``environment.id``. A YAML in the plug-in's own
+          ``conf/task``, for any environment that Gymnasium can make, does as well
 goal      a class that reads goals (``GoalReader``)
 source    a dataclass derived from ``Source``, all its settings but ``path`` with defaults
 metric    a function ``(pred, true) -> values``: imagined frames (N, R, T, 3, H, W) and true ones
@@ -43,6 +44,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, packages_dist
 from pathlib import Path
 from typing import Any, TypeVar
 
+from armillary.envs.registration import register_task
 from armillary.errors import ArmillaryError, shortened
 from armillary.suggestions import suggest
 
@@ -55,7 +57,7 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
     "planner": ("optimize",),
     "cost": ("__call__",),
     "reduction": ("__call__",),
-    "task": ("reset", "step"),
+    "task": ("reset", "step", "settings"),
     "goal": (),
     "source": (),
     "metric": ("label", "unit", "digits", "higher_is_better", "__call__"),
@@ -75,6 +77,15 @@ _BUILT_IN = {
 }
 """Where this project's own things of a kind are: a module, or a package whose modules all count."""
 
+GROUPS = {
+    "model": "model",
+    "planner": "planner",
+    "cost": "objective",
+    "task": "task",
+    "source": "source",
+}
+"""The configuration group whose choices the names of a kind are."""
+_CONF = Path(__file__).parent / "experiments" / "conf"
 _CLASSES = ("model", "planner", "task", "goal", "source")
 _LONGEST = 300
 """Characters of somebody else's message."""
@@ -139,6 +150,8 @@ def register(kind: str, name: str, *, by: str = "") -> Callable[[Thing], Thing]:
             raise PluginError(f"the {kind} name {name!r} is taken by {holder.path}")
         _check(kind, name, thing)
         _TABLES[kind][name] = Entry(thing, path, plugin)
+        if kind == "task":
+            register_task(plugin, name, thing)
         return thing
 
     return decorate
@@ -232,11 +245,17 @@ def _load(module: str) -> None:
     if module in _LOADED or module in _LOADING:
         return
     before = {(kind, name) for kind, table in _TABLES.items() for name in table}
+    known = set(sys.modules)
     _LOADING.append(module)
     try:
         _make_importable(module)
         found = importlib.import_module(module)
+        folder = Path(found.__file__).parent / "conf" if found.__file__ else None
+        _check_choices(module, folder)
     except (Exception, SystemExit) as error:
+        for name in set(sys.modules) - known:  # so that a second try starts anew
+            if name == module or name.startswith(f"{module}."):
+                del sys.modules[name]
         for kind, table in _TABLES.items():
             for name in [n for n, entry in table.items() if entry.plugin == module]:
                 if (kind, name) not in before:
@@ -248,9 +267,24 @@ def _load(module: str) -> None:
         ) from error
     finally:
         _LOADING.pop()
-    folder = Path(found.__file__).parent / "conf" if found.__file__ else None
     _LOADED[module] = folder if folder is not None and folder.is_dir() else None
     _BROKEN.pop(module, None)
+
+
+def _check_choices(module: str, folder: Path | None) -> None:
+    """Raises PluginError if a plug-in's YAML or name is a choice of its group already."""
+    files = [path.relative_to(folder) for path in folder.rglob("*.yaml")] if folder else []
+    names = [
+        Path(GROUPS[kind], f"{name}.yaml")
+        for kind in GROUPS
+        for name, entry in _TABLES[kind].items()
+        if entry.plugin == module
+    ]
+    for path in (*files, *names):
+        for root in (_CONF, *config_dirs()):
+            if (root / path).is_file():
+                choice = f"{path.parent.as_posix()}={path.stem}"
+                raise PluginError(f"the choice {choice} is taken by {root / path}")
 
 
 def _make_importable(module: str) -> None:

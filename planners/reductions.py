@@ -110,9 +110,9 @@ def named(spec: str | Reduction, table: Table) -> Reduction:
     Raises:
         ArmillaryError: there is no such name, or the number is missing, unwanted or out of range.
     """
-    if not isinstance(spec, str):
+    if callable(spec):
         return spec
-    name, _, number = spec.partition(":")
+    name, _, number = str(spec).partition(":")
     if name not in table.names():
         note = broken_note()
         raise ArmillaryError(f"unknown reduction {name!r}; {suggest(name, table.names())}{note}")

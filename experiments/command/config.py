@@ -15,7 +15,9 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from armillary import plugins
 from armillary.experiments import conf
+from armillary.experiments.command import plugin_groups
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.words import parsed
 from armillary.suggestions import suggest
@@ -45,9 +47,8 @@ def groups() -> tuple[str, ...]:
 def choices(group: str) -> tuple[str, ...]:
     """What a group can be set to, ``push_blocks/slot_dynamics`` for a file in a subfolder."""
     root = CONF / group
-    return tuple(
-        sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml"))
-    )
+    own = {p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml")}
+    return tuple(sorted(own | plugin_groups.choices(group)))
 
 
 def groups_of(verb: str) -> tuple[str, ...]:
@@ -78,12 +79,18 @@ def compose(verb: str, words: Sequence[str]) -> DictConfig:
         UsageError: a word is no ``key=value``, or a key, a choice or a value's type is wrong.
     """
     overrides = parsed(verb, positional_of(verb), words)
+    named = [override for override in overrides if override.key_or_group == "plugins"]
+    overrides = [override for override in overrides if override not in named]
+    plugin_groups.prepare(named[-1].value() if named else ())
     chosen = {o.key_or_group: str(o.value()) for o in overrides if o.key_or_group in groups()}
     for group, choice in chosen.items():
         if group not in groups_of(verb):
             raise UsageError(f"{verb} has no option {group!r}; {suggest(group, groups_of(verb))}")
         if choice not in choices(group):
-            raise UsageError(f"unknown {group} {choice!r}; {suggest(choice, choices(group))}")
+            raise UsageError(
+                f"unknown {group} {choice!r}; {suggest(choice, choices(group))}"
+                f"{plugins.broken_note()}"
+            )
     try:
         config, used = _compose(verb, chosen)
         recommended = OmegaConf.select(config, "task.recommended") or {}
@@ -174,6 +181,8 @@ def to_dict(config: DictConfig) -> dict[str, Any]:
 def _compose(verb: str, chosen: Mapping[str, str]) -> tuple[DictConfig, dict[str, str | None]]:
     """What the YAML files say, with all defaults of the classes that they name; and the choices."""
     words = [f"{group}={choice}" for group, choice in chosen.items()]
+    if plugins.config_dirs():
+        words.append(f"hydra.searchpath=[{','.join(f'file://{d}' for d in plugins.config_dirs())}]")
     with hydra.initialize_config_module("armillary.experiments.conf", version_base="1.3"):
         OmegaConf.register_new_resolver("now", time.strftime, use_cache=True, replace=True)
         config = hydra.compose(verb, words, return_hydra_config=True)
