@@ -103,10 +103,12 @@ class IterativeSlotModel(WorldModel):
         weight_gain: of the initial weights.
         initial_scale: raw scale of the first posterior (see ``to_std``), from where it is learned;
             the less it is, the sooner latents say something, and the less slots differ.
+        objective: what a training stage minimises that names none: ``U`` makes SDVAE the paper's
+            SDVAE-DaVOS.
         slot_ordered: as in the authors' code, see ``PairwiseDynamics``.
     """
 
-    objectives: ClassVar[tuple[str, ...]] = ("D", "U", "BMS", "I")
+    objectives = ("D", "U", "BMS", "I")
     memory: ClassVar[Memory] = "history"
     separate_variances: ClassVar[bool] = True
 
@@ -131,6 +133,7 @@ class IterativeSlotModel(WorldModel):
         geco_step_size: float = 1e-6,
         weight_gain: float = 0.02,
         initial_scale: float = 1.0,
+        objective: str = "D",
         slot_ordered: bool = False,
     ) -> None:
         super().__init__(
@@ -149,6 +152,7 @@ class IterativeSlotModel(WorldModel):
             raise ArmillaryError(f"iterations must be a list of numbers >= 1, got {iterations}")
         if rollouts < 1:
             raise ArmillaryError(f"rollouts must be at least 1, got {rollouts}")
+        self.prefer_objective(objective)
         self.latent_size = latent_size
         self.iterations = tuple(iterations)
         self.rollouts = rollouts

@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -81,11 +80,12 @@ class WorldModel(nn.Module, ABC):
         num_slots: K, 1 for a model that does not segment.
         slot_size: D, the width of what ``slots`` returns.
         noise_shape: shape of the standard-normal noise that one ``step`` of one state takes.
-        objectives: the names that ``loss`` accepts, the default one first.
+        objectives: the names that ``loss`` accepts, the default one first; a hyperparameter
+            ``objective`` may move another one to the front.
         pixel_std: standard deviation of the pixel likelihood, in units of the frames' range.
     """
 
-    objectives: ClassVar[tuple[str, ...]] = ("joint",)
+    objectives: tuple[str, ...] = ("joint",)
     pixel_std: float = 0.1
 
     def __init__(
@@ -263,6 +263,15 @@ class WorldModel(nn.Module, ABC):
     def normalise_action(self, action: Tensor) -> Tensor:
         """(..., A) in the environment's units -> zero mean and unit variance."""
         return (action - self.action_mean) / self.action_std
+
+    def prefer_objective(self, objective: str) -> None:
+        """Makes one of ``objectives`` the default of this model.
+
+        Raises:
+            ArmillaryError: the objective is not one of ``objectives``.
+        """
+        self.check_objective(objective)
+        self.objectives = (objective, *[name for name in self.objectives if name != objective])
 
     def check_objective(self, objective: str) -> None:
         """Raises ArmillaryError unless ``objective`` is one of ``objectives``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from armillary import plugins
@@ -14,6 +14,12 @@ from armillary.suggestions import listed, suggest
 from armillary.world_models.model import WorldModel
 
 Model = TypeVar("Model", bound=type[WorldModel])
+
+SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sdvae_davos": ("sdvae", {"objective": "U"}),
+    "vrnn_star": ("vrnn", {"objective": "open_loop"}),
+}
+"""Names in the literature, and in checkpoints, for settings of a model."""
 
 
 def register_model(name: str) -> Callable[[Model], Model]:
@@ -30,7 +36,7 @@ def register_model(name: str) -> Callable[[Model], Model]:
 
 def available_models() -> tuple[str, ...]:
     """The names that ``build_model`` knows, sorted."""
-    return tuple(sorted(plugins.registered("model")))
+    return tuple(sorted({*plugins.registered("model"), *SETTINGS}))
 
 
 def build_model(name: str, /, **hyperparameters: Any) -> WorldModel:
@@ -45,12 +51,28 @@ def build_model(name: str, /, **hyperparameters: Any) -> WorldModel:
         ArmillaryError: the name is unknown, or hyperparameters are unknown, missing or not
             JSON-able.
     """
-    model_class: type[WorldModel] = plugins.find("model", name).thing
-    resolved = _resolve(name, model_class, hyperparameters)
-    model = model_class(**resolved)
+    config = resolved_config(name, hyperparameters)
+    model = plugins.find("model", config["name"]).thing(**config["hyperparameters"])
     # Around nn.Module, which types attributes as tensors and modules only.
-    object.__setattr__(model, "config", {"name": name, "hyperparameters": resolved})
+    object.__setattr__(model, "config", config)
     return model
+
+
+def resolved_config(name: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``model_config`` would say of a model of these hyperparameters, which is not built.
+
+    Raises:
+        ArmillaryError: see ``build_model``.
+    """
+    name, hyperparameters = canonical(name, hyperparameters)
+    resolved = _resolve(name, plugins.find("model", name).thing, hyperparameters)
+    return {"name": name, "hyperparameters": resolved}
+
+
+def canonical(name: str, hyperparameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The model that a name stands for, and its hyperparameters: ``sdvae_davos`` is ``sdvae``."""
+    name, settings = SETTINGS.get(name, (name, {}))
+    return name, {**settings, **hyperparameters}
 
 
 def model_config(model: WorldModel) -> dict[str, Any]:

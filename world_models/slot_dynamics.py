@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -77,7 +76,7 @@ class SlotDynamics(WorldModel):
             1 rolls out the mean.
     """
 
-    objectives: ClassVar[tuple[str, ...]] = ("joint", "discovery", "dynamics")
+    objectives = ("joint", "discovery", "dynamics")
 
     def __init__(
         self,

@@ -1,9 +1,8 @@
-"""What plug-ins add to the configuration: choices of its groups, from their names and YAMLs."""
+"""Registered names as choices of configuration groups: what needs no YAML has none."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -11,39 +10,25 @@ from omegaconf import OmegaConf
 
 from armillary import plugins
 from armillary.envs.registration import task_id
+from armillary.experiments.command.verbs import CONF
 from armillary.plugins import GROUPS, Entry
 
 _OBJECTIVE = "armillary.planners.objective"
 
 
-def prepare(modules: Sequence[str] = ()) -> None:
-    """Loads plug-ins and offers every name that they register as a choice of its group.
-
-    A YAML of a plug-in wins over what its registered name would be. Settings that a class gives no
-    default stay to be given by the user.
-
-    Args:
-        modules: that the user names; the installed ones are loaded too.
-
-    Raises:
-        PluginError: one of the named cannot be used.
-    """
-    plugins.load(modules)
-    store = ConfigStore.instance()
-    for kind, group in GROUPS.items():
+def offer(group: str) -> None:
+    """Makes every registered name of a group a choice, ours and plug-ins', where no YAML is it."""
+    folders = (CONF, *plugins.config_dirs())
+    for kind, its_group in GROUPS.items():
+        if its_group != group:
+            continue
         for name, entry in plugins.registered(kind).items():
-            if entry.plugin:
-                store.store(name, _NODES[kind](name, entry), group, provider=entry.plugin)
-
-
-def choices(group: str) -> set[str]:
-    """What plug-ins add to a group, ``folder/name`` for a YAML in a subfolder."""
-    kinds = [kind for kind, its_group in GROUPS.items() if its_group == group]
-    names = {n for kind in kinds for n, e in plugins.registered(kind).items() if e.plugin}
-    for folder in plugins.config_dirs():
-        root = folder / group
-        names |= {p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml")}
-    return names
+            ours = kind == "cost" and not entry.plugin  # a cost of ours is a term of objectives
+            if not ours and not any(
+                (folder / group / f"{name}.yaml").is_file() for folder in folders
+            ):
+                content = _NODES[kind](name, entry)
+                ConfigStore.instance().store(name, content, group, provider=entry.plugin or "ours")
 
 
 def _model(name: str, entry: Entry) -> dict[str, Any]:

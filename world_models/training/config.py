@@ -63,7 +63,7 @@ class TrainerConfig:
     precision: str = "float32"
     optimizer: str = "adam"
     weight_decay: float = 0.0
-    gradient_clip: float = 0.5
+    gradient_clip: float = 1.0
     accumulate: int = 1
     workers: int = 0
     compile: bool = False

@@ -16,7 +16,7 @@ from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, read_i
 from armillary.world_models.checkpoints.locate import CheckpointError, settled
 from armillary.world_models.data import Split, WindowDataset
 from armillary.world_models.model import WorldModel
-from armillary.world_models.registry import model_config
+from armillary.world_models.registry import model_config, resolved_config
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.schedule import Stage
 
@@ -82,7 +82,8 @@ def earlier_run(
             "continue it"
         )
     info = read_info(last)
-    there = _identity(info.model, info.training)
+    known = resolved_config(info.model["name"], info.model["hyperparameters"])
+    there = _identity(known, info.training)
     here = _identity(model_config(model), asdict(config))
     for name in sorted({*there, *here}):
         if there.get(name) != here.get(name):
