@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from armillary.experiments.command.parameters import model_class, parameters_of
-from armillary.world_models.registry import canonical
+from armillary.world_models.registry import available_models, canonical
 
 GROUP, TRAIN = "experiment", "train"
 Choices = Callable[[str], Sequence[str]]
@@ -80,8 +80,8 @@ def node(verb: str, parts: Parts, dataset: dict[str, Any], choices: Choices) -> 
 
 def _models(choices: Choices) -> list[str]:
     """The models whose objective a curriculum can ask for."""
-    names = [name for name in choices("model") if "/" not in name]
-    return [name for name in names if "objective" in parameters_of(model_class(name))]
+    names = {*choices("model")} & {*available_models()}
+    return [name for name in sorted(names) if "objective" in parameters_of(model_class(name))]
 
 
 def _curriculum(name: str, model: str, choices: Choices) -> str:

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from hashlib import sha256
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobRuntime, setup_globals
-from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigSource
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from armillary import plugins
-from armillary.errors import shortened
-from armillary.experiments.command import experiments, plugin_groups
+from armillary.experiments.command import plugin_groups
+from armillary.experiments.command.choices import choices_of, chosen, reason, with_experiment
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.sections import assign, check_sections, fill
 from armillary.experiments.command.verbs import (
@@ -37,7 +37,6 @@ from armillary.experiments.command.verbs import (
     verbs,
 )
 from armillary.experiments.command.words import parsed
-from armillary.suggestions import suggest
 
 PLUGINS = "plugins"
 
@@ -53,6 +52,7 @@ class Loader(ConfigLoaderImpl):
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
+        version.setbase("1.3")
         setup_globals()
         path = create_config_search_path(f"pkg://{CONF_MODULE}")
         if folder is not None:
@@ -98,41 +98,55 @@ class Loader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
-        """For Hydra's sweepers and launchers: of a job, or of the sweep itself (``MULTIRUN``)."""
+        """For Hydra: see ``compose``; with Hydra's own section."""
         assert config_name is not None
-        if run_mode is RunMode.MULTIRUN:
-            return self._compose(config_name, _read(config_name, overrides))
+        return self._compose(config_name, _read(config_name, overrides))
+
+    def load_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
+        """For Hydra's sweepers and launchers: of one job, complete and checked."""
         try:
-            config = self._compose(config_name, _read(config_name, overrides))
+            config = super().load_sweep_config(master_config, sweep_overrides)
             require(config)
         except UsageError as error:
-            own = [line for line in overrides if not line.startswith(("hydra.", "hydra/"))]
-            raise UsageError(f"the job {' '.join(own)}: {error}") from error
+            raise UsageError(f"the job {' '.join(sweep_overrides)}: {error}") from error
         return config
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        """For Hydra's completion: choices in subfolders too."""
+        if results_filter is ObjectType.CONFIG and config_name in verbs():
+            return self.choices(config_name, group_name)
+        return super().get_group_options(group_name, results_filter, config_name, overrides)
 
     def _compose(self, verb: str, words: Sequence[Override]) -> DictConfig:
         repository, words = self._prepared(verb, words)
+        words = with_experiment(verb, words, repository)
         loaded = [
             w for w in words if w.is_hydra_override() or repository.group_exists(w.key_or_group)
         ]
         values = [word for word in words if word not in loaded]
-        lines = [_line(verb, word, repository) for word in loaded]
+        lines = [chosen(verb, word, repository) for word in loaded]
         try:
             config = self._load(verb, lines)
             recommended = OmegaConf.select(config, "task.recommended") or {}
-            chosen = {word.key_or_group for word in loaded}
-            more = {
-                g: c for g, c in recommended.items() if g in groups_of(verb) and g not in chosen
-            }
+            left = {*groups_of(verb)} - {word.key_or_group for word in loaded}
+            more = [f"{group}={recommended[group]}" for group in recommended if group in left]
             if more:
-                config = self._load(verb, [*lines, *(f"{g}={c}" for g, c in more.items())])
+                config = self._load(verb, [*lines, *more])
             _check_poses_problem(verb, config, bool(recommended))
             fill(config)
             check_sections(config, verb)
             for word in values:
                 assign(verb, config, word)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UsageError(_reason(error)) from error
+            raise UsageError(reason(error)) from error
         with open_dict(config):
             config["choices"] = _used(verb, config, loaded)
             config[PLUGINS] = sorted(plugins.loaded())
@@ -141,12 +155,8 @@ class Loader(ConfigLoaderImpl):
 
     def _load(self, verb: str, lines: Sequence[str]) -> DictConfig:
         """What the YAML files say."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
-            try:
-                config = super()._load_configuration_impl(verb, list(lines), RunMode.RUN)
-            except UserWarning as warning:  # a folder of the search path that is not there
-                raise UsageError(f"hydra.searchpath: {warning}") from warning
+        with _folders_there():
+            config = super()._load_configuration_impl(verb, list(lines), RunMode.RUN)
         OmegaConf.set_struct(config, False)
         config.pop(POSITIONAL, None)
         return config
@@ -167,7 +177,25 @@ class Loader(ConfigLoaderImpl):
             plugin_groups.offer(group)
         rest = [word for word in words if word.key_or_group != PLUGINS]
         hydra = [str(word.input_line) for word in rest if word.is_hydra_override()]
-        return self._parse_overrides_and_create_caching_repo(verb, hydra)[1], rest
+        with _folders_there():
+            repository = self._parse_overrides_and_create_caching_repo(verb, hydra)[1]
+        schema = repository.get_schema_source()
+        assert isinstance(schema, StructuredConfigSource)
+        schema.store = ConfigStore.instance()  # not a copy: choices are made on the way
+        return repository, rest
+
+
+@contextmanager
+def _folders_there() -> Iterator[None]:
+    """Makes an error of Hydra's warning that a folder of the search path is not there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            yield
+        except UserWarning as warning:
+            raise UsageError(f"hydra.searchpath: {warning}") from warning
+        except ConfigCompositionException as error:  # before there is a configuration
+            raise UsageError(reason(error)) from error
 
 
 def _read(verb: str, words: Sequence[str]) -> list[Override]:
@@ -176,99 +204,12 @@ def _read(verb: str, words: Sequence[str]) -> list[Override]:
 
 def require(config: DictConfig) -> None:
     """Raises UsageError if a value that has no default was not given, or the seed is negative."""
-    missing = sorted(key for key in OmegaConf.missing_keys(config) if not key.startswith("hydra"))
+    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    missing = sorted(OmegaConf.missing_keys(own))
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
     if config.seed < 0:
         raise UsageError(f"seed must be at least 0, got {config.seed}")
-
-
-def choices_of(repository: IConfigRepository, verb: str, group: str) -> list[str]:
-    """What a group of a verb can be set to, ``push_blocks/slot_dynamics`` in a subfolder."""
-
-    def every(name: str) -> list[str]:
-        plugin_groups.offer(name)
-        return _below(repository, name)
-
-    if group == experiments.GROUP:
-        return experiments.listed(verb, verbs(), every)
-    return every(group)
-
-
-def _below(repository: IConfigRepository, group: str) -> list[str]:
-    found = repository.get_group_options(group, ObjectType.CONFIG)
-    for folder in repository.get_group_options(group, ObjectType.GROUP):
-        found += [f"{folder}/{name}" for name in _below(repository, f"{group}/{folder}")]
-    return sorted(found)
-
-
-def _line(verb: str, word: Override, repository: IConfigRepository) -> str:
-    """What Hydra is told of a word that chooses: files and composed experiments as choices."""
-    group, choice = word.key_or_group, word.value()
-    if word.is_hydra_override() or word.is_delete() or not isinstance(choice, str | int | float):
-        return str(word.input_line)
-    plain = not (word.is_add() or word.is_force_add())
-    if plain and group not in groups_of(verb):
-        raise UsageError(f"{verb} has no option {group!r}; {suggest(group, groups_of(verb))}")
-    choice = str(choice)
-    if choice.endswith((".yaml", ".yml")):
-        resolved = _file(group, choice)
-    elif group == experiments.GROUP:
-        resolved = _experiment(verb, choice, repository)
-    else:
-        valid = choices_of(repository, verb, group)
-        if choice not in valid:
-            raise UsageError(
-                f"unknown {group} {choice!r}; {suggest(choice, valid)}{plugins.broken_note()}"
-            )
-        resolved = choice
-    return f"{str(word.input_line).partition('=')[0]}={resolved}"
-
-
-def _experiment(verb: str, name: str, repository: IConfigRepository) -> str:
-    """The choice that an experiment's name stands for; a composed one is made."""
-    for choice in (f"{verb}/{name}", name):
-        if repository.config_exists(f"{experiments.GROUP}/{choice}"):
-            return choice
-
-    def choices(group: str) -> list[str]:
-        return choices_of(repository, verb, group)
-
-    parts = experiments.parts_of(verb, name, choices)
-    if parts is None:
-        valid = choices(experiments.GROUP)
-        raise UsageError(f"unknown {experiments.GROUP} {name!r}; {suggest(name, valid)}")
-    loaded = repository.load_config(f"dataset/{parts.dataset}")
-    assert loaded is not None
-    dataset = OmegaConf.to_container(loaded.config)
-    assert isinstance(dataset, dict)
-    folder, _, leaf = f"{experiments.GROUP}/{verb}/{name}".rpartition("/")
-    content = experiments.node(verb, parts, {str(k): v for k, v in dataset.items()}, choices)
-    ConfigStore.instance().store(leaf, content, folder, "_global_", provider="composed")
-    return f"{verb}/{name}"
-
-
-def _file(group: str, path: str) -> str:
-    """A user's own YAML as a choice of a group.
-
-    Raises:
-        UsageError: it is missing, or no YAML of keys and values.
-    """
-    where = Path(path).expanduser()
-    try:
-        text = where.read_text(encoding="utf-8")
-        content = OmegaConf.create(text)
-    except OSError as error:
-        raise UsageError(f"{group}={path}: there is no such file ({error.strerror})") from error
-    except (UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
-        raise UsageError(f"{group}={path} is no YAML: {_reason(error)}") from error
-    if not isinstance(content, DictConfig):
-        raise UsageError(f"{group}={path} must hold keys and values")
-    whole = "_global_" if group in (experiments.GROUP, "curriculum", "protocol", "size") else None
-    package = ConfigSource._get_header_dict(text).get("package", whole)
-    name = f"{where.stem}-{sha256(str(where.absolute()).encode()).hexdigest()[:8]}"
-    ConfigStore.instance().store(name, content, group, package, provider="file")
-    return name
 
 
 def _check_poses_problem(verb: str, config: DictConfig, recommended: bool) -> None:
@@ -291,8 +232,3 @@ def _used(verb: str, config: DictConfig, loaded: Sequence[Override]) -> dict[str
         for group, choice in used.items()
         if not group.startswith("hydra")
     }
-
-
-def _reason(error: Exception) -> str:
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return shortened(" ".join(lines[:2]), 300) if lines else type(error).__name__

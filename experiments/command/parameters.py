@@ -10,7 +10,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import hydra
+from hydra._internal.utils import _locate
 from omegaconf import DictConfig
 
 from armillary import plugins
@@ -49,9 +49,15 @@ class Parameter:
 
 def configured(section: DictConfig) -> Any:
     """The class or function that a section configures, or None: ``_target_``, or a model's name."""
-    if target := section.get("_target_"):
-        return hydra.utils.get_object(target)
-    return None
+    target = section.get("_target_")
+    try:
+        return None if target is None else _locate(target)
+    except ImportError as error:
+        reason = shortened(" ".join(str(error).split()), 200)
+        raise UsageError(
+            f"_target_: {target} cannot be imported ({reason}); a module of yours is named with "
+            "plugins=[...]"
+        ) from error
 
 
 def parameters_of(thing: Any) -> dict[str, Parameter]:

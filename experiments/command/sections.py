@@ -63,10 +63,11 @@ def fill(config: DictConfig) -> None:
 
 def check_sections(config: DictConfig, verb: str) -> None:
     """Raises UsageError if a YAML sets a key that nobody takes."""
-    known = {*options_of(verb), *groups_of(verb), *_ADDED}
-    for key, node in _children(config):
-        if key not in known and not OmegaConf.is_dict(node):
-            raise UsageError(f"{verb} has no option {key!r}; {suggest(key, known - _ADDED)}")
+    known = {*options_of(verb), *groups_of(verb)}
+    chosen = {str(group).partition("@")[0] for group in config.hydra.runtime.choices}
+    for key in map(str, config):
+        if key not in known | chosen | _ADDED:
+            raise UsageError(f"{verb} has no option {key!r}; {suggest(key, known)}")
     for key in options_of(verb):
         section, own = config._get_node(key), declared(verb)._get_node(key)
         plain = isinstance(section, DictConfig) and "_target_" not in section and key not in verbs()

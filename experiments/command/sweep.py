@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import UsageError
@@ -23,7 +24,12 @@ from armillary.experiments.command.words import keyed, quoted
 
 Run = Callable[[str, DictConfig, Sequence[str]], int]
 """Runs a verb with a configuration that these words composed to; returns the exit code."""
-_QUIET = ("hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null")
+_QUIET = (
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+    "hydra.output_subdir=null",
+    "hydra.job.chdir=false",
+)
 _DIRECTORY = "hydra.sweep.dir"
 
 
@@ -69,6 +75,10 @@ def sweep(verb: str, words: Sequence[str], loader: Loader, run: Run) -> int:
         batches = sweeper.sweep(lines)
     except HydraException as error:
         raise UsageError(f"the sweep cannot run: {str(error).strip()}") from error
+    finally:
+        folder = Path(config.hydra.sweep.dir)
+        (folder / "multirun.yaml").unlink(missing_ok=True)
+        _remove_empty(folder)
     codes = [job.return_value for batch in batches for job in batch]
     failed = sum(code != 0 for code in codes)
     note = f"; {failed} did not finish" if failed else ""
@@ -79,11 +89,21 @@ def sweep(verb: str, words: Sequence[str], loader: Loader, run: Run) -> int:
 def _job(verb: str, run: Run, config: DictConfig) -> int:
     """A job of a sweep, in whichever process it was launched."""
     own = HydraConfig.get()
-    folder = Path(own.runtime.output_dir)
+    folder = Path(own.sweep.dir) / str(own.sweep.subdir)
     # A verb whose output is a file keeps its record beside it.
     output = folder / Path(config.output).name if "record" in config else folder
     with open_dict(config):
         config.output = str(output)
-    words = [*OmegaConf.to_container(own.overrides.task), f"output={quoted(str(output))}"]
-    messages.print(f"job {own.job.num}: {' '.join(map(str, words))}", highlight=False, markup=False)
-    return run(verb, config, words)
+    words = [word for word in map(str, own.overrides.task) if not word.startswith("hydra")]
+    words.append(f"output={output}")
+    messages.print(f"job {own.job.num}: {' '.join(words)}", highlight=False, markup=False)
+    try:
+        return run(verb, config, words)
+    finally:
+        _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Removes the directory of a job that never began."""
+    with suppress(OSError):
+        folder.rmdir()

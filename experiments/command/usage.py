@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from armillary.experiments.command.config import choices, compose
 from armillary.experiments.command.errors import UsageError
@@ -128,10 +129,17 @@ def shown(config: DictConfig, what: str, package: str) -> str:
         elif what == "hydra":
             config = OmegaConf.create({"hydra": config.hydra})
     if package:
-        config = OmegaConf.select(config, package)
-        if config is None:
+        parent, _, name = package.rpartition(".")
+        holder = OmegaConf.select(config, parent) if parent else config
+        if not isinstance(holder, DictConfig) or name not in holder:
             raise UsageError(f"--package {package}: the configuration has no such section")
-    return OmegaConf.to_yaml(config, resolve=what == "job")
+        if not isinstance(holder[name], DictConfig):
+            return f"{holder[name]}\n"
+        config = holder[name]
+    try:
+        return OmegaConf.to_yaml(config, resolve=what == "job")
+    except OmegaConfBaseException:  # a value that others are made of is still missing
+        return OmegaConf.to_yaml(config)
 
 
 def _settings(path: str, section: DictConfig) -> list[tuple[str, str]]:
@@ -162,14 +170,11 @@ def _written(value: Any) -> str:
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
-    """Two columns; a name that is too long has a line of its own."""
+    """Two columns; a long name pushes its text to the right."""
     width = min(_WIDEST, max((len(name) for name, _ in rows), default=0))
     lines = []
     for name, text in rows:
         first, *rest = textwrap.wrap(text.replace("``", ""), max(20, 110 - width)) or [""]
-        if len(name) > width:
-            lines.append(f"  {name}")
-            name = ""
         lines.append(f"  {name:<{width}}  {first}".rstrip())
         lines += [f"  {'':<{width}}  {line}" for line in rest]
     return lines
