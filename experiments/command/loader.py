@@ -11,7 +11,6 @@ from typing import Any
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
-from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
@@ -179,9 +178,8 @@ class Loader(ConfigLoaderImpl):
         hydra = [str(word.input_line) for word in rest if word.is_hydra_override()]
         with _folders_there():
             repository = self._parse_overrides_and_create_caching_repo(verb, hydra)[1]
-        schema = repository.get_schema_source()
-        assert isinstance(schema, StructuredConfigSource)
-        schema.store = ConfigStore.instance()  # not a copy: choices are made on the way
+        # The store itself instead of Hydra's copy of it, since choices are made on the way.
+        vars(repository.get_schema_source())["store"] = ConfigStore.instance()
         return repository, rest
 
 
