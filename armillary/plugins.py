@@ -38,7 +38,7 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
 from pathlib import Path
@@ -267,6 +267,10 @@ def _load(module: str) -> None:
         ) from error
     finally:
         _LOADING.pop()
+    for table in _TABLES.values():  # what was imported before, module by module
+        for name, entry in table.items():
+            if entry.plugin.startswith(f"{module}."):
+                table[name] = replace(entry, plugin=module)
     _LOADED[module] = folder if folder is not None and folder.is_dir() else None
     _BROKEN.pop(module, None)
 
