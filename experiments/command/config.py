@@ -13,7 +13,11 @@ from typing import Any, TypeVar
 import hydra
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigKeyError,
+    InterpolationToMissingValueError,
+    OmegaConfBaseException,
+)
 
 from armillary import plugins
 from armillary.experiments import conf
@@ -81,7 +85,8 @@ def compose(verb: str, words: Sequence[str]) -> DictConfig:
     overrides = parsed(verb, positional_of(verb), words)
     named = [override for override in overrides if override.key_or_group == "plugins"]
     overrides = [override for override in overrides if override not in named]
-    plugin_groups.prepare(named[-1].value() if named else ())
+    modules = (named[-1].value() if named else None) or []
+    plugin_groups.prepare(modules)
     chosen = {o.key_or_group: str(o.value()) for o in overrides if o.key_or_group in groups()}
     for group, choice in chosen.items():
         if group not in groups_of(verb):
@@ -109,12 +114,17 @@ def compose(verb: str, words: Sequence[str]) -> DictConfig:
         raise UsageError(str(error).strip().splitlines()[0]) from error
     with open_dict(config):
         config["choices"] = used
+        if modules:
+            config["plugins"] = modules
     return config
 
 
 def require(config: DictConfig) -> None:
     """Raises UsageError if a value that has no default was not given, or the seed is negative."""
-    missing = sorted(OmegaConf.missing_keys(config))
+    try:
+        missing = sorted(OmegaConf.missing_keys(config))
+    except InterpolationToMissingValueError as error:
+        missing = [str(error.msg).rpartition(": ")[2]]
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
     if config.seed < 0:

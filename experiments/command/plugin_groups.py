@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 
 from armillary import plugins
 from armillary.envs.registration import task_id
-from armillary.plugins import GROUPS, Entry
+from armillary.kinds import GROUPS
+from armillary.plugins import Entry
 
 _OBJECTIVE = "armillary.planners.objective"
 
