@@ -124,7 +124,7 @@ def require(config: DictConfig) -> None:
     try:
         missing = sorted(OmegaConf.missing_keys(config))
     except InterpolationToMissingValueError as error:
-        missing = [str(error.msg).rpartition(": ")[2]]
+        missing = [str(error).splitlines()[0].rpartition(": ")[2]]
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
     if config.seed < 0:
