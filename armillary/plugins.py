@@ -94,15 +94,16 @@ def register(kind: str, name: str, *, by: str = "") -> Callable[[Thing], Thing]:
     plugin = "" if module.split(".")[0] == "armillary" else [module, *_LOADING][-1]
 
     def decorate(thing: Thing) -> Thing:
+        its: Any = thing
         defined = inspect.isclass(thing) or inspect.isroutine(thing)
-        path = f"{thing.__module__}.{thing.__qualname__}" if defined else f"{module}:{name}"
+        path = f"{its.__module__}.{its.__qualname__}" if defined else f"{module}:{name}"
         holder = _TABLES[kind].get(name)
         if holder is not None and holder.path != path:
             raise PluginError(f"the {kind} name {name!r} is taken by {holder.path}")
         check(kind, name, thing)
         _TABLES[kind][name] = Entry(thing, path, plugin)
         if kind == "task":
-            register_task(plugin, name, thing)
+            register_task(plugin, name, its)
         return thing
 
     return decorate

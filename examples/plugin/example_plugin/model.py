@@ -83,5 +83,5 @@ class LinearModel(WorldModel):
         terms = {"seen": seen.detach(), "foreseen": foreseen.detach()}
         return Losses(seen + foreseen, terms)
 
-    def _error(self, states: LinearState, frames: Tensor) -> Tensor:
+    def _error(self, states: LatentState, frames: Tensor) -> Tensor:
         return functional.mse_loss(self.decode(states.flatten(2)).frames, frames.flatten(0, 1))

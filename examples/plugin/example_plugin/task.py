@@ -26,7 +26,7 @@ class Light(gym.Env):
         render_mode: None or ``rgb_array``.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (as Env has it)
     settings: ClassVar[dict[str, Any]] = {
         "environment": {"image_size": 16},
         "max_steps": 12,
