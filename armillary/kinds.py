@@ -49,6 +49,7 @@ GROUPS = {
     "planner": "planner",
     "cost": "objective",
     "task": "task",
+    "goal": "goal",
     "source": "source",
 }
 """The configuration group whose choices the names of a kind are."""

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from gymnasium.envs import registration
+from omegaconf import OmegaConf
 
 import armillary
-from armillary import ArmillaryError, PluginError, plugins, register
+from armillary import ArmillaryError, EpisodeFile, PluginError, plugins, register
+from armillary.experiments.cli import main
 from armillary.kinds import KINDS, SignatureError
 
 ROOT = Path(str(armillary.__file__)).parent.parent
@@ -37,6 +40,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv(plugins.VARIABLE, "")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registration, "registry", dict(registration.registry))
     before = set(sys.modules)
     plugins._installed.cache_clear()
     yield
@@ -306,3 +310,75 @@ def test_a_plugin_may_load_another(module: WriteModule) -> None:
     module("pack_two.py", REDUCTION.format("two"))
     plugins.load(["pack_one"])
     assert plugins.find("reduction", "two").plugin == "pack_two"
+
+
+# On the command line
+
+TASK = """
+name: pack_push
+environment:
+  id: pack/Push-v0
+  image_size: 32
+recording: {}
+length: 4
+policy: random
+policies:
+  random:
+    _target_: armillary.envs.push_blocks.policies.RandomPolicy
+action_meaning: push
+pose_meaning: places
+"""
+ENVIRONMENT = (
+    "import gymnasium\n"
+    "gymnasium.register('pack/Push-v0', 'armillary.envs.push_blocks.environment:PushBlocksEnv')\n"
+)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_yaml_and_an_environment_make_a_task(module: WriteModule, workers: int) -> None:
+    module("pack_env/__init__.py", ENVIRONMENT)
+    module("pack_env/conf/task/pack_push.yaml", TASK)
+    words = ["collect", "plugins=[pack_env]", "task=pack_push", "episodes=3", "output=run"]
+    assert main([*words, f"workers={workers}"]) == 0
+    assert EpisodeFile("run/episodes.h5").attributes["environment"] == "pack/Push-v0"
+
+
+def test_names_are_choices_beside_ours(
+    module: WriteModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module(
+        "pack_names.py",
+        "from armillary import CEM, register\n"
+        "@register('planner', 'pack_cem')\nclass Mine(CEM): pass\n"
+        "@register('cost', 'pack_cost')\ndef cost(rollout, goal): return 0 * rollout.slots\n",
+    )
+    words = ["planner=pack_cem", "planner.samples=77", "objective=pack_cost", "--cfg", "job"]
+    assert main(["plan", "plugins=pack_names", *words]) == 0
+    config = OmegaConf.create(capsys.readouterr().out)
+    assert config.planner == {**config.planner, "_target_": "pack_names.Mine", "samples": 77}
+    assert config.objective.terms.pack_cost.cost.path == "pack_names.cost"
+    assert main(["plan", "plugins=pack_names", "planner=pack_cme"]) == 2
+    assert "did you mean 'pack_cem'" in capsys.readouterr().err
+
+
+def test_a_broken_installed_plugin_breaks_no_command(
+    module: WriteModule, install: Callable[[str], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    module("pack_sick.py", "1 / 0")
+    install("pack_sick")
+    assert main(["collect", "episodes=3", "length=2", "workers=0", "output=run"]) == 0
+    assert main(["plan", "planner=sick_search"]) == 2
+    told = capfd.readouterr().err
+    assert "unknown planner 'sick_search'" in told
+    assert "the plug-in 'pack_sick' cannot be imported: ZeroDivisionError" in told
+
+
+@pytest.mark.parametrize("text", ["1 / 0", REDUCTION.format("mean")])
+def test_a_named_plugin_that_cannot_be_used_is_a_mistake(
+    module: WriteModule, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module("pack_bad.py", text)
+    assert main(["plan", "plugins=[pack_bad]", "output=run"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("armillary plan: error: the plug-in 'pack_bad' cannot be imported: ")
+    assert not (tmp_path / "run").exists()

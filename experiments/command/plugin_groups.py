@@ -72,4 +72,11 @@ def _task(name: str, entry: Entry) -> dict[str, Any]:
     return {str(key): value for key, value in merged.items()}
 
 
-_NODES = {"model": _model, "planner": _built, "cost": _objective, "task": _task, "source": _built}
+_NODES = {
+    "model": _model,
+    "planner": _built,
+    "cost": _objective,
+    "task": _task,
+    "goal": _built,
+    "source": _built,
+}
