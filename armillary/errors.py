@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-LONGEST = 1500
-"""Characters of a message that are shown, about a screen's dozen lines; ``args`` keep all."""
+LONGEST, MOST_LINES = 1500, 12
+"""Characters and lines of a message that are shown; ``args`` keep all."""
 
 
 class ArmillaryError(ValueError):
@@ -15,7 +15,12 @@ class ArmillaryError(ValueError):
     """
 
     def __str__(self) -> str:
-        return shortened(": ".join(map(str, self.args)))
+        first, *rest = shortened(": ".join(map(str, self.args))).split("\n", MOST_LINES - 1)
+        return "\n".join([first, *(line.partition("\n")[0] for line in rest)])
+
+
+class PluginError(ArmillaryError):
+    """A plug-in cannot be imported, takes a name that is taken, or lacks what its kind needs."""
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:

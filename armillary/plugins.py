@@ -1,31 +1,11 @@
 """What can be added from outside: a table of names for each kind of thing, and how it is filled.
 
-A plug-in is a module. Importing it registers what it adds with ``register``; a folder ``conf``
-beside it, if there is one, holds YAMLs by configuration group. It is loaded because it is installed
-(entry-point group ``armillary``, whose values name modules) or because a user names it
+A plug-in is a module. Importing it registers what it adds with ``register``; the folder ``conf`` of
+one that is a package, if it has one, holds YAMLs by configuration group. It is loaded because it is
+installed (entry-point group ``armillary``, whose values name modules) or because a user names it
 (``plugins=[my_pack]``, ``load(["my_pack"])``); nothing else is ever imported, least of all because
-a checkpoint asks for it. What this project brings itself is registered in the same way.
-
-What each kind must be:
-
-========= ====================================================================================
-model     a class derived from ``WorldModel``, all its hyperparameters keyword-only
-planner   a class with ``optimize`` (``ActionOptimizer``); settings are keywords with defaults
-cost      a function ``(rollout, goal) -> (B, S, P, T)``, or a class whose instances are one
-reduction a function ``(..., T) -> (...)``, or a class that a number makes into one (``NAME:0.2``)
-task      a ``gymnasium.Env`` class with ``settings``, a dictionary: what a YAML in ``conf/task``
-          would say but for ``name`` and ``environment.id``. A YAML in the plug-in's own
-          ``conf/task``, for any environment that Gymnasium can make, does as well
-goal      a class that reads goals (``GoalReader``)
-source    a dataclass derived from ``Source``, all its settings but ``path`` with defaults
-metric    a function ``(pred, true) -> values``: imagined frames (N, R, T, 3, H, W) and true ones
-          (N, 1, T, 3, H, W), float32 in [0, 1], to (N, R, T); an object with attributes
-          ``label``, ``unit``, ``digits`` and ``higher_is_better`` (``experiments.evaluation.metrics
-          .Metric`` is one)
-section   a function ``(directory, verb, results) -> str | None`` of a run's folder, its verb and
-          what its ``results.json`` holds: text, or HTML in a ``markupsafe.Markup``, for a section
-          of the report; None where it has nothing to say
-========= ====================================================================================
+a checkpoint asks for it. What this project brings itself is registered in the same way. ``kinds``
+says what each kind must be.
 """
 
 from __future__ import annotations
@@ -34,40 +14,27 @@ import importlib
 import importlib.util
 import inspect
 import logging
+import multiprocessing
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from armillary.envs.registration import register_task
-from armillary.errors import ArmillaryError, shortened
+from armillary.errors import ArmillaryError, PluginError, shortened
+from armillary.kinds import GROUPS, KINDS, check
 from armillary.suggestions import suggest
 
 GROUP = "armillary"
 VARIABLE = "ARMILLARY_PLUGINS"
 """Modules that were named, with commas between them: processes that are started load them too."""
 
-_MEMBERS: dict[str, tuple[str, ...]] = {
-    "model": (),
-    "planner": ("optimize",),
-    "cost": ("__call__",),
-    "reduction": ("__call__",),
-    "task": ("reset", "step", "settings"),
-    "goal": (),
-    "source": (),
-    "metric": ("label", "unit", "digits", "higher_is_better", "__call__"),
-    "section": ("__call__",),
-}
-"""What a thing of each kind must have; ``_BASES`` say it for those that derive from a class."""
-_BASES = {
-    "model": ("armillary.world_models.model", "WorldModel"),
-    "source": ("armillary.world_models.data.sources.source", "Source"),
-}
 _BUILT_IN = {
     "model": "armillary.world_models",
     "planner": "armillary.planners",
@@ -77,32 +44,13 @@ _BUILT_IN = {
 }
 """Where this project's own things of a kind are: a module, or a package whose modules all count."""
 
-GROUPS = {
-    "model": "model",
-    "planner": "planner",
-    "cost": "objective",
-    "task": "task",
-    "source": "source",
-}
-"""The configuration group whose choices the names of a kind are."""
 _CONF = Path(__file__).parent / "experiments" / "conf"
-_CLASSES = ("model", "planner", "task", "goal", "source")
 _LONGEST = 300
 """Characters of somebody else's message."""
-
-KINDS = tuple(_MEMBERS)
 
 Thing = TypeVar("Thing")
 
 log = logging.getLogger(__name__)
-
-
-class PluginError(ArmillaryError):
-    """A plug-in cannot be imported, takes a name that is taken, or lacks what its kind needs."""
-
-
-class SignatureError(PluginError, TypeError):
-    """A model's ``__init__`` has parameters that no checkpoint could name."""
 
 
 @dataclass(frozen=True)
@@ -130,28 +78,32 @@ def register(kind: str, name: str, *, by: str = "") -> Callable[[Thing], Thing]:
     """Decorator: makes a class, a function or an object available under a name.
 
     Args:
-        kind: one of ``KINDS``; the module's docstring says what each must be.
+        kind: one of ``kinds.KINDS``.
         name: as users write it.
         by: the module that registers; the caller's by default.
 
     Raises:
-        PluginError: there is no such kind, something else holds the name, or a member is missing.
+        PluginError: there is no such kind, the name is none or something else holds it, or a member
+            is missing.
     """
     if kind not in KINDS:
         raise PluginError(f"unknown kind of plug-in {kind!r}; {suggest(kind, KINDS)}")
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise PluginError(f"a {kind} is named with letters, digits and _ . -, got {name!r}")
     module = by or sys._getframe(1).f_globals["__name__"]
     plugin = "" if module.split(".")[0] == "armillary" else [module, *_LOADING][-1]
 
     def decorate(thing: Thing) -> Thing:
+        its: Any = thing
         defined = inspect.isclass(thing) or inspect.isroutine(thing)
-        path = f"{thing.__module__}.{thing.__qualname__}" if defined else f"{module}:{name}"
+        path = f"{its.__module__}.{its.__qualname__}" if defined else f"{module}:{name}"
         holder = _TABLES[kind].get(name)
         if holder is not None and holder.path != path:
             raise PluginError(f"the {kind} name {name!r} is taken by {holder.path}")
-        _check(kind, name, thing)
+        check(kind, name, thing)
         _TABLES[kind][name] = Entry(thing, path, plugin)
         if kind == "task":
-            register_task(plugin, name, thing)
+            register_task(plugin, name, its)
         return thing
 
     return decorate
@@ -176,7 +128,7 @@ def find(kind: str, name: str) -> Entry:
     if name not in _TABLES[kind]:
         raise ArmillaryError(
             f"unknown {kind} {name!r}; {suggest(name, _TABLES[kind])}{broken_note()}"
-        )
+        ) from next(iter(_BROKEN.values()), None)
     return _TABLES[kind][name]
 
 
@@ -192,7 +144,8 @@ def load(modules: Sequence[str] | str = ()) -> None:
     Raises:
         PluginError: a named one cannot be imported; the message says which and why.
     """
-    named = [modules] if isinstance(modules, str) else [str(module) for module in modules]
+    several = isinstance(modules, Sequence) and not isinstance(modules, str)
+    named = [str(module) for module in (modules if several else [modules])]
     inherited = [module for module in os.environ.get(VARIABLE, "").split(",") if module]
     for module in dict.fromkeys([*named, *inherited]):
         _load(module)
@@ -206,7 +159,8 @@ def load(modules: Sequence[str] | str = ()) -> None:
                 _load(module)
             except PluginError as error:
                 _BROKEN[module] = error
-                log.warning("%s; what it provides is missing", error)
+                if multiprocessing.parent_process() is None:
+                    log.warning("%s; what it provides is missing", error)
 
 
 def loaded() -> tuple[str, ...]:
@@ -223,6 +177,12 @@ def broken_note() -> str:
     """What to add to a message about an unknown name: the plug-ins that might have provided it."""
     notes = [f"; {error}" for error in list(_BROKEN.values())[:3]]
     return "".join(notes)
+
+
+def versions() -> dict[str, str]:
+    """The versions of the plug-ins that are loaded, by distribution or module."""
+    found = [origin(module) for module in _LOADED]
+    return {str(o["distribution"] or o["module"]): o["version"] or "unknown" for o in found}
 
 
 def origin(plugin: str) -> dict[str, str | None]:
@@ -250,7 +210,7 @@ def _load(module: str) -> None:
     try:
         _make_importable(module)
         found = importlib.import_module(module)
-        folder = Path(found.__file__).parent / "conf" if found.__file__ else None
+        folder = next((Path(p, "conf") for p in getattr(found, "__path__", ())), None)
         _check_choices(module, folder)
     except (Exception, SystemExit) as error:
         for name in set(sys.modules) - known:  # so that a second try starts anew
@@ -267,6 +227,10 @@ def _load(module: str) -> None:
         ) from error
     finally:
         _LOADING.pop()
+    for table in _TABLES.values():  # what was imported before, module by module
+        for name, entry in table.items():
+            if entry.plugin.startswith(f"{module}."):
+                table[name] = replace(entry, plugin=module)
     _LOADED[module] = folder if folder is not None and folder.is_dir() else None
     _BROKEN.pop(module, None)
 
@@ -303,36 +267,6 @@ def _hint(module: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == module.split(".")[0]:
         return "; install it, or put its folder on PYTHONPATH"
     return ""
-
-
-def _check(kind: str, name: str, thing: Any) -> None:
-    """Raises PluginError unless a thing has what its kind needs."""
-    members, base = _MEMBERS[kind], None
-    if kind in _BASES:
-        module, base_name = _BASES[kind]
-        base = getattr(importlib.import_module(module), base_name)
-        members = sorted(base.__abstractmethods__)
-    missing = [member for member in members if not _has(thing, member)]
-    if missing:
-        lacks = " and ".join([f"`{member}`" for member in missing])
-        raise PluginError(f"the {kind} {name!r} lacks {lacks}, which its contract needs")
-    if kind in _CLASSES and not inspect.isclass(thing):
-        raise PluginError(f"the {kind} {name!r} must be a class, got {type(thing).__name__}")
-    if base is not None and not issubclass(thing, base):
-        raise PluginError(f"the {kind} {name!r} must derive from {base.__module__}.{base.__name__}")
-    for parameter in inspect.signature(thing).parameters.values() if kind == "model" else ():
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            raise SignatureError(
-                f"{thing.__module__}.{thing.__qualname__}.__init__ must take keyword-only "
-                f"hyperparameters, got {parameter.kind.description} parameter {parameter.name!r}"
-            )
-
-
-def _has(thing: Any, member: str) -> bool:
-    """Whether a thing, or an instance of it where it is a class, has a member that is no stub."""
-    holders = inspect.getmro(thing) if inspect.isclass(thing) else (thing, *type(thing).__mro__)
-    found = next((vars(h)[member] for h in holders if member in getattr(h, "__dict__", {})), None)
-    return found is not None and not getattr(found, "__isabstractmethod__", False)
 
 
 @cache

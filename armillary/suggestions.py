@@ -29,7 +29,7 @@ def holds(name: str, there: Iterable[str]) -> str:
 
 def listed(names: Iterable[object], none: str = "(none)") -> str:
     """The names with commas between them, as many as a message has room for, and how many more."""
-    every = [shortened(str(name), _LONGEST) for name in names]
+    every = [_shown(name) for name in names]
     count, width = 0, 0
     while count < min(MOST, len(every)) and width <= WIDEST:
         width += len(every[count])
@@ -50,4 +50,9 @@ def _nearest_first(name: str, valid: Iterable[str]) -> tuple[str, list[str]]:
             return -matcher.ratio()
 
         choices.sort(key=unlikeness)
-    return shortened(nearest[0], _LONGEST) if nearest else "", choices
+    return _shown(nearest[0]) if nearest else "", choices
+
+
+def _shown(name: object) -> str:
+    """A name on one line."""
+    return shortened(" ".join(str(name).split()), _LONGEST)

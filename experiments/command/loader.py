@@ -20,7 +20,7 @@ from hydra.core.utils import JobRuntime, setup_globals
 from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
 from armillary import plugins
 from armillary.experiments.command import plugin_groups
@@ -125,6 +125,7 @@ class Loader(ConfigLoaderImpl):
         return super().get_group_options(group_name, results_filter, config_name, overrides)
 
     def _compose(self, verb: str, words: Sequence[Override]) -> DictConfig:
+        modules = _named_plugins(words)
         repository, words = self._prepared(verb, words)
         words = with_experiment(verb, words, repository)
         loaded = [
@@ -148,7 +149,7 @@ class Loader(ConfigLoaderImpl):
             raise UsageError(reason(error)) from error
         with open_dict(config):
             config["choices"] = _used(verb, config, loaded)
-            config[PLUGINS] = sorted(plugins.loaded())
+            config[PLUGINS] = modules
         config.hydra.overrides.task = [str(word.input_line) for word in words]
         return config
 
@@ -164,8 +165,7 @@ class Loader(ConfigLoaderImpl):
         self, verb: str, words: Sequence[Override]
     ) -> tuple[IConfigRepository, list[Override]]:
         """Loads plug-ins; returns where choices are looked up, and the words that are left."""
-        named = [word.value() for word in words if word.key_or_group == PLUGINS]
-        plugins.load(named[-1] if named else ())
+        plugins.load(_named_plugins(words))
         path = self.config_search_path
         known = {element.path for element in path.get_path()}
         for folder in plugins.config_dirs():
@@ -196,6 +196,15 @@ def _folders_there() -> Iterator[None]:
             raise UsageError(reason(error)) from error
 
 
+def _named_plugins(words: Sequence[Override]) -> list[str]:
+    """The modules that ``plugins=[...]`` names."""
+    named = [word.value() for word in words if word.key_or_group == PLUGINS]
+    if not named or named[-1] is None:
+        return []
+    given = named[-1]
+    return [str(module) for module in given] if isinstance(given, list) else [str(given)]
+
+
 def _read(verb: str, words: Sequence[str]) -> list[Override]:
     return parsed(verb, positional_of(verb), words)
 
@@ -203,7 +212,10 @@ def _read(verb: str, words: Sequence[str]) -> list[Override]:
 def require(config: DictConfig) -> None:
     """Raises UsageError if a value that has no default was not given, or the seed is negative."""
     own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
-    missing = sorted(OmegaConf.missing_keys(own))
+    try:
+        missing = sorted(OmegaConf.missing_keys(own))
+    except InterpolationToMissingValueError as error:
+        missing = [str(error).splitlines()[0].rpartition(": ")[2]]
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
     if config.seed < 0:

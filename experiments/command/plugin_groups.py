@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from armillary import plugins
 from armillary.envs.registration import task_id
 from armillary.experiments.command.verbs import CONF
-from armillary.plugins import GROUPS, Entry
+from armillary.kinds import GROUPS
+from armillary.plugins import Entry
 
 _OBJECTIVE = "armillary.planners.objective"
 
@@ -56,4 +57,11 @@ def _task(name: str, entry: Entry) -> dict[str, Any]:
     return {str(key): value for key, value in merged.items()}
 
 
-_NODES = {"model": _model, "planner": _built, "cost": _objective, "task": _task, "source": _built}
+_NODES = {
+    "model": _model,
+    "planner": _built,
+    "cost": _objective,
+    "task": _task,
+    "goal": _built,
+    "source": _built,
+}
