@@ -104,7 +104,7 @@ def assign(verb: str, config: DictConfig, word: Override) -> None:
         raise UsageError(f"+{key}: it is there already; write {key}=... to change it")
     adds = word.is_add() or word.is_force_add() or name in parameters or _FREE.fullmatch(parent)
     if not there and not adds:
-        names = [*_names(parent, section), *(_dotted(parent, one) for one in parameters)]
+        names = {*_names(parent, section), *(_dotted(parent, one) for one in parameters)}
         raise UsageError(f"{verb} has no option {key!r}; {suggest(key, names)}")
     value = word.value()
     text = str(word.input_line).partition("=")[2]
