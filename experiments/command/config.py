@@ -28,6 +28,8 @@ from armillary.suggestions import suggest
 
 CONF = Path(str(conf.__file__)).parent
 POSITIONAL = "positional"
+SEEDS = 2**32
+"""How many seeds there are to choose from; those above are the collected episodes' own."""
 
 Settings = TypeVar("Settings")
 
@@ -127,8 +129,8 @@ def require(config: DictConfig) -> None:
         missing = [str(error).splitlines()[0].rpartition(": ")[2]]
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
-    if config.seed < 0:
-        raise UsageError(f"seed must be at least 0, got {config.seed}")
+    if not 0 <= config.seed < SEEDS:
+        raise UsageError(f"seed must be at least 0 and below {SEEDS}, got {config.seed}")
 
 
 def build(section: DictConfig, **more: Any) -> Any:
