@@ -51,7 +51,8 @@ def split_names(episodes: int, val: float, test: float) -> list[str]:
     """The split of every episode: the first ones train, then val, then test, each at least one."""
     if not (0 <= val < 1 and 0 <= test < 1):
         raise UsageError(
-            f"every split needs one episode, and val and test are shares in [0, 1); got {val} and {test}"
+            "every split needs one episode, and val and test are shares in [0, 1); "
+            f"got val={val} and test={test}"
         )
     held_out = {"val": max(1, round(val * episodes)), "test": max(1, round(test * episodes))}
     train = episodes - sum(held_out.values())
