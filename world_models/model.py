@@ -99,6 +99,13 @@ class WorldModel(nn.Module, ABC):
         noise_shape: tuple[int, ...],
     ) -> None:
         super().__init__()
+        sizes = (image_size, action_size + 1, context_length, num_slots, slot_size)
+        if min(sizes) < 1:
+            raise ArmillaryError(
+                "image_size, context_length, num_slots and slot_size must be at least 1, and "
+                f"action_size at least 0; got {image_size}, {context_length}, {num_slots}, "
+                f"{slot_size} and {action_size}"
+            )
         self.image_size = image_size
         self.action_size = action_size
         self.context_length = context_length

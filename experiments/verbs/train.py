@@ -82,6 +82,9 @@ def trainer_settings(config: DictConfig) -> TrainerConfig:
     batch_size = values.pop("batch_size")
     stages: dict[str, dict[str, Any]] = values.pop("stages")
     common = {} if batch_size is None else {"batch_size": batch_size}
+    wrong = [name for name, stage in stages.items() if not isinstance(stage, dict)]
+    if wrong:
+        raise UsageError(f"trainer.stages.{wrong[0]} must be a dictionary {{objective: ...}}")
     values["stages"] = [{**stage, **common} for stage in stages.values()]
     return typed(TrainerConfig, values)
 

@@ -54,4 +54,4 @@ def settled(directory: Path) -> Path:
 
 def previous_of(directory: Path) -> Path:
     """Where a save keeps the former checkpoint until the new one is in place."""
-    return directory.with_name(f".{directory.name}.old")
+    return directory.parent / f".{directory.name}.old"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -95,8 +96,12 @@ class TrainerConfig:
         for name in (*counts, *more):
             if getattr(self, name) < 1:
                 raise ArmillaryError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.gradient_clip <= 0:
-            raise ArmillaryError(f"gradient_clip must be > 0, got {self.gradient_clip}")
+        if not 0 < self.gradient_clip < math.inf:
+            raise ArmillaryError(f"gradient_clip must be > 0 and finite, got {self.gradient_clip}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ArmillaryError(f"weight_decay must be >= 0 and finite, got {self.weight_decay}")
+        if self.workers < 0:
+            raise ArmillaryError(f"workers must be at least 0, got {self.workers}")
         parts = self.processes * self.accumulate
         for stage in self.stages:
             if stage.batch_size % parts:

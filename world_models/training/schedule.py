@@ -60,8 +60,10 @@ class Stage:
                 raise ArmillaryError(
                     f"a stage's {name} must be at least 1, got {getattr(self, name)}"
                 )
-        if self.learning_rate <= 0:
-            raise ArmillaryError(f"a stage's learning_rate must be > 0, got {self.learning_rate}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ArmillaryError(
+                f"a stage's learning_rate must be > 0 and finite, got {self.learning_rate}"
+            )
         if (self.fraction is None) == (self.steps is None):
             raise ArmillaryError(
                 "a stage needs either a fraction or steps, "
@@ -120,7 +122,7 @@ class Schedule:
             raise ArmillaryError("a run needs an end: set max_steps, max_minutes or both")
         for name in ("max_steps", "max_minutes"):
             bound = getattr(self, name)
-            if bound is not None and bound <= 0:
+            if bound is not None and not 0 < bound < math.inf:
                 raise ArmillaryError(f"{name} must be > 0 (or null for no bound), got {bound}")
         if not self._counted and not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
             raise ArmillaryError(f"the stages' fractions must sum to 1, got {fractions}")
