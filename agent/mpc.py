@@ -10,6 +10,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from armillary.errors import ArmillaryError
 from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
 from armillary.world_models.simulator import Observation, Simulator
@@ -43,12 +44,12 @@ class MPCAgent:
         replan_interval: int = 1,
     ) -> None:
         if replan_interval < 1 or horizon < replan_interval:
-            raise ValueError(
+            raise ArmillaryError(
                 "horizon must be at least replan_interval, which must be at least 1, "
                 f"got horizon={horizon} and replan_interval={replan_interval}"
             )
         if action_space.shape != (simulator.action_size,):
-            raise ValueError(
+            raise ArmillaryError(
                 f"the simulator takes actions of size {simulator.action_size}, "
                 f"the task's are {action_space.shape}"
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from armillary.errors import ArmillaryError
+
 _Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 
@@ -20,10 +22,10 @@ def wilson_interval(successes: int, episodes: int, z: float = _Z95) -> tuple[flo
         The low and high end, in [0, 1].
 
     Raises:
-        ValueError: the counts are out of range.
+        ArmillaryError: the counts are out of range.
     """
     if not 0 <= successes <= episodes or episodes < 1:
-        raise ValueError(
+        raise ArmillaryError(
             f"successes must be from 0 to episodes, which must be at least 1, "
             f"got {successes} of {episodes}"
         )

@@ -1,3 +1,4 @@
+from . import plugins as plugins
 from .agent.agent import Agent as Agent
 from .agent.agent import NoopAgent as NoopAgent
 from .agent.agent import RandomAgent as RandomAgent
@@ -10,6 +11,7 @@ from .envs.push_blocks.environment import PushBlocksEnv as PushBlocksEnv
 from .envs.push_blocks.oracle import PushOracle as PushOracle
 from .envs.wrappers import PrivilegedState as PrivilegedState
 from .errors import ArmillaryError as ArmillaryError
+from .errors import PluginError as PluginError
 from .planners.cem import CEM as CEM
 from .planners.costs import Approach as Approach
 from .planners.costs import Cost as Cost
@@ -27,6 +29,7 @@ from .planners.optimizer import Plan as Plan
 from .planners.random_shooting import RandomShooting as RandomShooting
 from .planners.reductions import CVaR as CVaR
 from .planners.reductions import Discounted as Discounted
+from .plugins import register as register
 from .world_models.assignment import assign as assign
 from .world_models.checkpoints.checkpoint import CheckpointInfo as CheckpointInfo
 from .world_models.checkpoints.checkpoint import load_model as load_model

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+LONGEST, MOST_LINES = 1500, 12
+"""Characters and lines of a message that are shown; ``args`` keep all."""
+
 
 class ArmillaryError(ValueError):
     """What was given cannot be used; the message says what was required, what came, what is valid.
 
-    The command line tells it in a line, with exit code 2. All checks of arguments, files and
-    settings in this project raise it or a subclass; it is a ``ValueError`` so that code that
-    expects one keeps working.
+    The command line tells it in a few lines, with exit code 2. All checks of arguments, files and
+    settings in this project raise it or a subclass, and plug-ins should too; it is a ``ValueError``
+    so that code that expects one keeps working. Several arguments are joined by a colon.
     """
+
+    def __str__(self) -> str:
+        first, *rest = shortened(": ".join(map(str, self.args))).split("\n", MOST_LINES - 1)
+        return "\n".join([first, *(line.partition("\n")[0] for line in rest)])
+
+
+class PluginError(ArmillaryError):
+    """A plug-in cannot be imported, takes a name that is taken, or lacks what its kind needs."""
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """The text; the middle of a long one is left out, which is where its lists are."""
+    if len(text) <= longest:
+        return text
+    head = 2 * longest // 3
+    return f"{text[:head]} [... {len(text) - longest} characters ...] {text[head - longest :]}"

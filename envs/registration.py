@@ -6,8 +6,9 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 
 def register_all() -> None:
@@ -30,6 +31,19 @@ def register_all() -> None:
         entry_point="armillary.envs.moving_sprites.environment:MovingSpritesEnv",
         max_episode_steps=10,
     )
+
+
+def task_id(plugin: str, name: str) -> str:
+    """Gymnasium's name of a task that a plug-in registers."""
+    return f"{plugin.partition('.')[0] or 'armillary'}/{name}-v0"
+
+
+def register_task(plugin: str, name: str, environment: Callable[..., Any]) -> None:
+    """Makes the environment of a task known to Gymnasium as ``task_id(plugin, name)``."""
+    from gymnasium.envs.registration import register, registry
+
+    registry.pop(task_id(plugin, name), None)
+    register(id=task_id(plugin, name), entry_point=environment)
 
 
 def register_with_gymnasium() -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 
-from armillary.experiments.command.config import compose, require, verbs
+from armillary.errors import ArmillaryError, shortened
+from armillary.experiments.command.completion import complete
+from armillary.experiments.command.config import loader_of, require
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
+from armillary.experiments.command.flags import Flags, read_flags
 from armillary.experiments.command.processes import is_follower
 from armillary.experiments.command.provenance import package_version
 from armillary.experiments.command.run_directory import recorded
-from armillary.experiments.command.usage import help_of, overview
+from armillary.experiments.command.sweep import sweep
+from armillary.experiments.command.usage import help_of, overview, shown
+from armillary.experiments.command.verbs import verbs
 from armillary.suggestions import suggest
 
 MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -24,16 +29,19 @@ MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code.
 
-    A user's mistake, which is a ``ValueError`` everywhere in this project, is told in one line with
-    exit code 2, unless ``--traceback`` asks for more. Anything else that is raised is a defect and
-    keeps its traceback.
+    A user's mistake, which is an ``ArmillaryError`` everywhere in this project, is told in a few
+    lines with exit code 2, and a run that cannot go on with exit code 1, unless ``--traceback``
+    asks for more. Anything else that is raised is a defect and keeps its traceback.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    traceback = "--traceback" in words
-    words = [word for word in words if word != "--traceback"]
-    name = " ".join(["armillary", *words[:1]]) if words[:1] and words[0] in verbs() else "armillary"
+    name = f"armillary {words[0]}" if words and words[0] in verbs() else "armillary"
+    return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
+
+
+def _guarded(name: str, traceback: bool, work: Callable[[], int]) -> int:
+    """The one place where errors become messages and exit codes."""
     try:
-        _dispatch(words)
+        code = work()
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output, head say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -41,44 +49,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say(f"{name}: interrupted")
         return INTERRUPTED
-    except (ValueError, RunError) as error:
+    except (ArmillaryError, RunError) as error:
         if traceback:
             raise
-        _say(f"{name}: error: {str(error).strip()}")
+        _say(f"{name}: error: {shortened(str(error).strip())}")
         return FAILURE if isinstance(error, RunError) else MISTAKE
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        print(f"armillary {package_version()}")
+        return 0
+    flags = read_flags(arguments)
+    verb, words = (flags.words[0], flags.words[1:]) if flags.words else ("help", [])
+    if flags.completion:
+        complete(flags.completion, loader_of(flags.config_dir))
+    elif verb == "help":
+        print(overview())
+    elif verb not in verbs():
+        raise UsageError(f"unknown verb {verb!r}; {suggest(verb, verbs())}")
+    elif flags.help:
+        print(help_of(verb, words, flags.config_dir))
+    elif flags.multirun:
+        return sweep(verb, words, loader_of(flags.config_dir), _job)
+    else:
+        return _one(verb, words, flags)
     return 0
 
 
-def _dispatch(words: list[str]) -> None:
-    if not words or words[0] in ("--help", "-h", "help"):
-        print(overview())
-    elif words[0] == "--version":
-        print(f"armillary {package_version()}")
-    elif words[0] not in verbs():
-        raise UsageError(f"unknown verb {words[0]!r}; {suggest(words[0], verbs())}")
-    else:
-        _run(words[0], words[1:])
-
-
-def _run(verb: str, words: list[str]) -> None:
-    """Helps, prints the configuration, or runs."""
-    if "--help" in words or "-h" in words:
-        print(help_of(verb))
-        return
-    show = "--cfg" in words
-    if show:
-        position = words.index("--cfg")
-        if words[position + 1 : position + 2] != ["job"]:
-            raise UsageError("--cfg takes one word: --cfg job")
-        del words[position : position + 2]
-    flags = [word for word in words if word.startswith("--")]
-    if flags:
-        raise UsageError(f"unknown flag {flags[0]!r}; choose from --cfg job, --help, --traceback")
-    config = compose(verb, words)
-    if show:
-        print(OmegaConf.to_yaml(config, resolve=True), end="")
-        return
+def _one(verb: str, words: Sequence[str], flags: Flags) -> int:
+    """Prints a configuration, or runs it."""
+    loader = loader_of(flags.config_dir)
+    if flags.cfg:
+        print(shown(loader.with_hydra(verb, words), flags.cfg, flags.package), end="")
+        return 0
+    config = loader.compose(verb, words)
     require(config)
+    _run(verb, config, words)
+    return 0
+
+
+def _job(verb: str, config: DictConfig, words: Sequence[str]) -> int:
+    """A job of a sweep: what goes wrong is told, and the others go on."""
+
+    def work() -> int:
+        _run(verb, config, words)
+        return 0
+
+    return _guarded(f"armillary {verb}", False, work)
+
+
+def _run(verb: str, config: DictConfig, words: Sequence[str]) -> None:
     module = importlib.import_module("armillary.experiments.verbs." + verb.replace("-", "_"))
     if is_follower(config):  # of several processes, the first one owns the run's directory
         module.run(config)

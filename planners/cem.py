@@ -11,8 +11,10 @@ from torch import Tensor
 from armillary.planners.checks import check, check_fitting, check_sampling
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.search import Search, refit
+from armillary.plugins import register
 
 
+@register("planner", "cem")
 @dataclass(frozen=True, kw_only=True)
 class CEM:
     """Cross-entropy method (Rubinstein 1999; for planning PETS, Chua et al. 2018).

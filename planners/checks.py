@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from armillary.errors import ArmillaryError
+
 
 def check(name: str, value: float, required: str, holds: bool) -> None:
-    """Raises ``ValueError("NAME must be REQUIRED, got VALUE")`` unless it holds."""
+    """Raises ``ArmillaryError("NAME must be REQUIRED, got VALUE")`` unless it holds."""
     if not holds:
-        raise ValueError(f"{name} must be {required}, got {value}")
+        raise ArmillaryError(f"{name} must be {required}, got {value}")
 
 
 def check_count(name: str, value: int, least: int) -> None:
-    """Raises ValueError unless ``value`` is a whole number of at least ``least``."""
+    """Raises ArmillaryError unless ``value`` is a whole number of at least ``least``."""
     holds = isinstance(value, int) and value >= least
     check(name, value, f"a whole number of at least {least}", holds)
 
 
 def check_sampling(samples: int, iterations: int, std: float, noise_exponent: float) -> None:
-    """Raises ValueError unless candidates can be drawn like this."""
+    """Raises ArmillaryError unless candidates can be drawn like this."""
     check_count("samples", samples, 2)
     check_count("iterations", iterations, 1)
     check("std", std, "positive and finite", 0 < std < float("inf"))
@@ -29,7 +31,7 @@ def check_sampling(samples: int, iterations: int, std: float, noise_exponent: fl
 
 
 def check_fitting(samples: int, elites: int, momentum: float) -> None:
-    """Raises ValueError unless a Gaussian can be fitted like this."""
+    """Raises ArmillaryError unless a Gaussian can be fitted like this."""
     check_count("elites", elites, 1)
     check("elites", elites, f"at most samples={samples}", elites <= samples)
     check("momentum", momentum, "in [0, 1)", 0 <= momentum < 1)

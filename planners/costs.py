@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from armillary.errors import ArmillaryError
 from armillary.planners.checks import check
+from armillary.plugins import register
 from armillary.suggestions import suggest
 from armillary.world_models.assignment import least_total
 from armillary.world_models.simulator import Goal, Rollout
@@ -23,6 +25,7 @@ class Cost(Protocol):
         ...
 
 
+@register("cost", "slot_matching")
 @dataclass(frozen=True)
 class SlotMatching:
     """Mean squared distance of slots to the goal's, under the best one-to-one assignment.
@@ -46,6 +49,7 @@ class SlotMatching:
         return least_total(distance) / distance.shape[-1]
 
 
+@register("cost", "latent")
 @dataclass(frozen=True)
 class LatentDistance:
     """Mean squared distance of each slot to the goal's slot that shows the same thing."""
@@ -57,6 +61,7 @@ class LatentDistance:
         return (rollout.slots - _over_rollout(target)).square().mean((-1, -2))
 
 
+@register("cost", "pixel")
 @dataclass(frozen=True)
 class PixelDistance:
     """Mean squared error of the frames; decodes every imagined state."""
@@ -66,6 +71,7 @@ class PixelDistance:
         return (rollout.frames - _over_rollout(goal.view.frames)).square().mean((-1, -2, -3))
 
 
+@register("cost", "object_position")
 @dataclass(frozen=True)
 class ObjectPosition:
     """Squared distance of the objects to their goal positions, in squared image widths.
@@ -78,12 +84,12 @@ class ObjectPosition:
 
     def __post_init__(self) -> None:
         if self.reduction not in ("mean", "max"):
-            raise ValueError(
+            raise ArmillaryError(
                 f"unknown reduction {self.reduction!r}; {suggest(self.reduction, ('mean', 'max'))}"
             )
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
-        """See ``Cost``. Raises ValueError for models that do not segment."""
+        """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = _over_rollout(_present(goal.objects, "object to place"))
         distance = _to_goal(rollout, goal).square().sum(-1) * objects
         return (
@@ -93,6 +99,7 @@ class ObjectPosition:
         )
 
 
+@register("cost", "approach")
 @dataclass(frozen=True)
 class Approach:
     """Squared distance of the effector to the object that is furthest from its goal.
@@ -114,7 +121,7 @@ class Approach:
         check("tolerance", self.tolerance, "at least 0", self.tolerance >= 0)
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
-        """See ``Cost``. Raises ValueError for models that do not segment."""
+        """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = _over_rollout(_present(goal.objects, "object to place"))
         hand = _over_rollout(_present(goal.effector, "effector")).unsqueeze(-1)
         offsets = _to_goal(rollout, goal)
@@ -151,7 +158,7 @@ def _present(slots: Tensor, what: str) -> Tensor:
     A problem in which none was found costs 0, so that one failed segmentation ends no benchmark.
     """
     if slots.shape[-1] == 1 and not slots.any():
-        raise ValueError(
+        raise ArmillaryError(
             f"a cost on positions needs an {what}, but this model sees every scene as one slot; "
             "take the latent or the pixel objective"
         )

@@ -12,8 +12,10 @@ from torch import Tensor
 from armillary.planners.checks import check, check_fitting, check_sampling
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.search import Search, refit
+from armillary.plugins import register
 
 
+@register("planner", "icem")
 @dataclass(frozen=True, kw_only=True)
 class ICEM:
     """Improved cross-entropy method (Pinneri et al. 2020, Algorithm 1).

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.planners.checks import check
 from armillary.planners.costs import Cost
 from armillary.planners.reductions import RISK, TIME, Reduction, named
@@ -55,7 +56,7 @@ class Objective:
     ) -> None:
         self._terms = {name: term for name, term in terms.items() if term.weight > 0}
         if not self._terms:
-            raise ValueError(
+            raise ArmillaryError(
                 f"an objective needs a term with a weight above 0, got {list(terms) or 'no term'}"
             )
         self._time = named(time, TIME)
@@ -65,13 +66,13 @@ class Objective:
         """A rollout of shape (B, S, P, T) and B goals -> scores (B, S).
 
         Raises:
-            ValueError: a cost returned another shape than the rollout's.
+            ArmillaryError: a cost returned another shape than the rollout's.
         """
         costs = {}
         for name, term in self._terms.items():
             cost = term.cost(rollout, goal)
             if cost.shape != rollout.shape:
-                raise ValueError(
+                raise ArmillaryError(
                     f"the cost {name!r} must be (B, S, P, T) = {rollout.shape}, "
                     f"got {tuple(cost.shape)}"
                 )

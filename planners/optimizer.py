@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
+
 Score = Callable[[Tensor], Tensor]
 """Maps candidates (B, S, T, A) to scores (B, S); lower is better."""
 
@@ -27,13 +29,13 @@ class Bounds:
 
     def __post_init__(self) -> None:
         if self.low.ndim != 1 or self.low.shape != self.high.shape:
-            raise ValueError(
+            raise ArmillaryError(
                 "low and high must be (A,) both, "
                 f"got {tuple(self.low.shape)} and {tuple(self.high.shape)}"
             )
         finite = torch.isfinite(self.high - self.low)
         if not (finite & (self.low <= self.high)).all():
-            raise ValueError(
+            raise ArmillaryError(
                 "bounds must be finite with low <= high, "
                 f"got low={self.low.tolist()} and high={self.high.tolist()}"
             )
@@ -79,6 +81,6 @@ class ActionOptimizer(Protocol):
             seeds: (B, E, T, A) further first candidates, such as the last plan's elites.
 
         Raises:
-            ValueError: shapes disagree, or every candidate of a problem scored NaN or inf.
+            ArmillaryError: shapes disagree, or every candidate of a problem scored NaN or inf.
         """
         ...

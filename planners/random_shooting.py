@@ -11,8 +11,10 @@ from torch import Tensor
 from armillary.planners.checks import check_sampling
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.search import Search
+from armillary.plugins import register
 
 
+@register("planner", "random_shooting")
 @dataclass(frozen=True, kw_only=True)
 class RandomShooting:
     """The floor of every planner comparison.

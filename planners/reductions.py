@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.planners.checks import check
+from armillary.plugins import broken_note, find, register, registered
 from armillary.suggestions import suggest
 
 Reduction = Callable[[Tensor], Tensor]
 """Removes the last dimension. A NaN among the costs that it looks at makes its result NaN."""
 
 
+@register("reduction", "last")
 def last(costs: Tensor) -> Tensor:
     """The cost of the last step."""
     return costs[..., -1]
 
 
+@register("reduction", "mean")
 def mean(costs: Tensor) -> Tensor:
     """The mean over time, or over particles: risk-neutral."""
     return costs.mean(-1)
 
 
+@register("reduction", "best")
+@register("reduction", "least")
 def least(costs: Tensor) -> Tensor:
     """The least cost: of any step, or of the luckiest particle."""
     return costs.amin(-1)
 
 
+@register("reduction", "worst")
+@register("reduction", "greatest")
 def greatest(costs: Tensor) -> Tensor:
     """The greatest cost: of any step, or of the unluckiest particle."""
     return costs.amax(-1)
 
 
+@register("reduction", "discounted")
 @dataclass(frozen=True)
 class Discounted:
     """The mean over time weighted by gamma^t.
@@ -54,6 +63,7 @@ class Discounted:
         return (costs * (weights / weights.sum())).sum(-1)
 
 
+@register("reduction", "cvar")
 @dataclass(frozen=True)
 class CVaR:
     """Conditional value at risk: the mean of the worst particles (Rockafellar & Uryasev 2000).
@@ -73,16 +83,23 @@ class CVaR:
         return costs.topk(count, dim=-1).values.mean(-1)
 
 
-Table = Mapping[str, Reduction | type[Discounted] | type[CVaR]]
+@dataclass(frozen=True)
+class Table:
+    """The strategies for one dimension: all that are registered but those for the other alone.
 
-TIME: Table = {
-    "last": last,
-    "mean": mean,
-    "least": least,
-    "greatest": greatest,
-    "discounted": Discounted,
-}
-RISK: Table = {"mean": mean, "best": least, "worst": greatest, "cvar": CVaR}
+    Attributes:
+        others: names of those.
+    """
+
+    others: tuple[str, ...]
+
+    def names(self) -> list[str]:
+        """The names to choose from."""
+        return [name for name in registered("reduction") if name not in self.others]
+
+
+TIME = Table(("best", "worst", "cvar"))
+RISK = Table(("last", "least", "greatest", "discounted"))
 
 
 def named(spec: str | Reduction, table: Table) -> Reduction:
@@ -91,21 +108,22 @@ def named(spec: str | Reduction, table: Table) -> Reduction:
     A strategy itself is returned as it is.
 
     Raises:
-        ValueError: the table has no such name, or the number is missing, unwanted or out of range.
+        ArmillaryError: there is no such name, or the number is missing, unwanted or out of range.
     """
-    if not isinstance(spec, str):
+    if callable(spec):
         return spec
-    name, _, number = spec.partition(":")
-    if name not in table:
-        raise ValueError(f"unknown reduction {name!r}; {suggest(name, table)}")
-    entry = table[name]
-    if not isinstance(entry, type):
+    name, _, number = str(spec).partition(":")
+    if name not in table.names():
+        note = broken_note()
+        raise ArmillaryError(f"unknown reduction {name!r}; {suggest(name, table.names())}{note}")
+    thing = find("reduction", name).thing
+    if not isinstance(thing, type):
         if number:
-            raise ValueError(f"the reduction {name!r} takes no number, got {spec!r}")
-        return entry
+            raise ArmillaryError(f"the reduction {name!r} takes no number, got {spec!r}")
+        return thing
     try:
         value = float(number)
     except ValueError:
         message = f"the reduction {name!r} is written '{name}:NUMBER', got {spec!r}"
-        raise ValueError(message) from None
-    return entry(value)
+        raise ArmillaryError(message) from None
+    return thing(value)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.sampling import populations
 
@@ -29,7 +30,7 @@ class Search:
         half_range: (T * A,), half the width of the bounds.
 
     Raises:
-        ValueError: shapes disagree.
+        ArmillaryError: shapes disagree.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Search:
         actions = candidates.view(len(candidates), -1, *self._shape)
         scores = self._score(actions)
         if scores.shape != actions.shape[:2]:
-            raise ValueError(
+            raise ArmillaryError(
                 f"score must map candidates (B, S, T, A) = {tuple(actions.shape)} "
                 f"to (B, S) = {tuple(actions.shape[:2])}, got {tuple(scores.shape)}"
             )
@@ -101,7 +102,7 @@ class Search:
             elites: (B, E, T * A), ``Plan.elites``; by default the best candidate.
 
         Raises:
-            ValueError: no candidate of a problem scored below +inf.
+            ArmillaryError: no candidate of a problem scored below +inf.
         """
         scores = torch.cat(self._scores, 1)
         least = torch.stack(self._least)[..., 0]
@@ -112,7 +113,7 @@ class Search:
         cost, iteration = least.min(0)
         failed = [b for b, value in enumerate(cost.tolist()) if value == math.inf]
         if failed:
-            raise ValueError(
+            raise ArmillaryError(
                 "every problem needs a candidate with a finite score, "
                 f"but all {scores.shape[1]} scored NaN or inf for problem {failed}"
             )
@@ -156,17 +157,17 @@ def _check_inputs(
 ) -> None:
     actions = len(bounds.low)
     if init.ndim != 3 or init.shape[2] != actions or init.numel() == 0:
-        raise ValueError(
+        raise ArmillaryError(
             f"init must be (B, T, A) with A = {actions} as in the bounds, got {tuple(init.shape)}"
         )
     problems, horizon, _ = init.shape
     if len(generators) != problems:
-        raise ValueError(
+        raise ArmillaryError(
             f"there must be one generator for each of the {problems} problems, "
             f"got {len(generators)}"
         )
     if seeds is not None and (*seeds.shape[:1], *seeds.shape[2:]) != tuple(init.shape):
-        raise ValueError(
+        raise ArmillaryError(
             f"seeds must be (B, E, T, A) = ({problems}, E, {horizon}, {actions}), "
             f"got {tuple(seeds.shape)}"
         )

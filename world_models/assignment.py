@@ -10,6 +10,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
+
 _LARGEST_DYNAMIC = 12
 _ENTRIES_AT_ONCE = 1 << 20
 
@@ -28,12 +30,12 @@ def assign(cost: Tensor) -> tuple[Tensor, Tensor]:
         The column of each row (..., K) int64 and the least total (...).
 
     Raises:
-        ValueError: the matrices are not square, or hold NaN or inf.
+        ArmillaryError: the matrices are not square, or hold NaN or inf.
     """
     size = _size(cost)
     broken = int((~cost.isfinite()).any(-1).any(-1).sum())
     if broken:
-        raise ValueError(
+        raise ArmillaryError(
             f"costs must be finite to be assigned, but {broken} of "
             f"{cost[..., 0, 0].numel()} matrices hold NaN or inf"
         )
@@ -55,7 +57,7 @@ def least_total(cost: Tensor) -> Tensor:
     that candidate.
 
     Raises:
-        ValueError: the matrices are not square.
+        ArmillaryError: the matrices are not square.
     """
     if _size(cost) <= _LARGEST_DYNAMIC:
         totals = [_subset_totals(part)[-1] for part in _parts(cost)]
@@ -69,7 +71,7 @@ def least_total(cost: Tensor) -> Tensor:
 
 def _size(cost: Tensor) -> int:
     if cost.ndim < 2 or cost.shape[-1] != cost.shape[-2] or cost.shape[-1] == 0:
-        raise ValueError(f"cost must be (..., K, K) with K >= 1, got {tuple(cost.shape)}")
+        raise ArmillaryError(f"cost must be (..., K, K) with K >= 1, got {tuple(cost.shape)}")
     return cost.shape[-1]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from armillary.errors import ArmillaryError
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -13,7 +15,7 @@ def resolve_device(name: str | torch.device) -> torch.device:
     ``auto`` takes the first of cuda, mps and cpu that this machine has.
 
     Raises:
-        ValueError: the name is no device, or this machine lacks it.
+        ArmillaryError: the name is no device, or this machine lacks it.
     """
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
@@ -21,8 +23,12 @@ def resolve_device(name: str | torch.device) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"unknown device {name!r}; choose from {', '.join(DEVICES)}") from error
+        raise ArmillaryError(
+            f"unknown device {name!r}; choose from {', '.join(DEVICES)}"
+        ) from error
     if not present.get(device.type, device.type == "cpu"):
         here = ", ".join([kind for kind in present if present[kind]] + ["cpu"])
-        raise ValueError(f"this machine has no device {str(device)!r}; it has {here} (or use auto)")
+        raise ArmillaryError(
+            f"this machine has no device {str(device)!r}; it has {here} (or use auto)"
+        )
     return device

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
 from armillary.world_models.blocks.discovery import Discovery, Start, discover
 from armillary.world_models.blocks.gaussian import mixture_nll, to_std
@@ -102,10 +103,12 @@ class IterativeSlotModel(WorldModel):
         weight_gain: of the initial weights.
         initial_scale: raw scale of the first posterior (see ``to_std``), from where it is learned;
             the less it is, the sooner latents say something, and the less slots differ.
+        objective: what a training stage minimises that names none: ``U`` makes SDVAE the paper's
+            SDVAE-DaVOS.
         slot_ordered: as in the authors' code, see ``PairwiseDynamics``.
     """
 
-    objectives: ClassVar[tuple[str, ...]] = ("D", "U", "BMS", "I")
+    objectives = ("D", "U", "BMS", "I")
     memory: ClassVar[Memory] = "history"
     separate_variances: ClassVar[bool] = True
 
@@ -130,6 +133,7 @@ class IterativeSlotModel(WorldModel):
         geco_step_size: float = 1e-6,
         weight_gain: float = 0.02,
         initial_scale: float = 1.0,
+        objective: str = "D",
         slot_ordered: bool = False,
     ) -> None:
         super().__init__(
@@ -141,13 +145,14 @@ class IterativeSlotModel(WorldModel):
             noise_shape=(action_size + num_slots * latent_size,),
         )
         if image_size % 4:
-            raise ValueError(f"image_size must be a multiple of 4, got {image_size}")
+            raise ArmillaryError(f"image_size must be a multiple of 4, got {image_size}")
         if num_slots < 2:
-            raise ValueError(f"num_slots must be at least 2, got {num_slots}")
+            raise ArmillaryError(f"num_slots must be at least 2, got {num_slots}")
         if not iterations or min(iterations) < 1:
-            raise ValueError(f"iterations must be a list of numbers >= 1, got {iterations}")
+            raise ArmillaryError(f"iterations must be a list of numbers >= 1, got {iterations}")
         if rollouts < 1:
-            raise ValueError(f"rollouts must be at least 1, got {rollouts}")
+            raise ArmillaryError(f"rollouts must be at least 1, got {rollouts}")
+        self.prefer_objective(objective)
         self.latent_size = latent_size
         self.iterations = tuple(iterations)
         self.rollouts = rollouts

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.assignment import assign
 from armillary.world_models.device import resolve_device
 from armillary.world_models.model import WorldModel
@@ -45,9 +46,9 @@ class LatentSimulator:
         compile: bool = False,
     ) -> None:
         if particles < 1 or chunk < 1:
-            raise ValueError(f"particles and chunk must be >= 1, got {particles} and {chunk}")
+            raise ArmillaryError(f"particles and chunk must be >= 1, got {particles} and {chunk}")
         if precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision must be 'float32' or 'bfloat16', got {precision!r}")
+            raise ArmillaryError(f"precision must be 'float32' or 'bfloat16', got {precision!r}")
         self.device = resolve_device(device)
         self.model = model.to(self.device).eval()
         self.context_length = model.context_length
@@ -62,7 +63,7 @@ class LatentSimulator:
     def encode(
         self, histories: Sequence[Sequence[Observation]], actions: np.ndarray
     ) -> LatentState:
-        """See ``Simulator``; reads ``image``. Raises ValueError for frames of another kind."""
+        """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
         frames = self._frames([[step["image"] for step in history] for history in histories])
         with torch.no_grad(), self._autocast:
             return self.model.encode(frames, torch.as_tensor(actions).float().to(self.device))
@@ -100,7 +101,7 @@ class LatentSimulator:
         actions: Tensor,
         generators: Sequence[torch.Generator] | None = None,
     ) -> Rollout:
-        """See ``Simulator``. Raises ValueError where particles lack their generators."""
+        """See ``Simulator``. Raises ArmillaryError where particles lack their generators."""
         problems, candidates, horizon, _ = actions.shape
         count = candidates * self.particles
         shape = (problems, candidates, self.particles, horizon)
@@ -109,7 +110,7 @@ class LatentSimulator:
         noise = None
         if self.particles > 1:
             if generators is None or len(generators) != problems:
-                raise ValueError(f"{self.particles} particles need one generator per problem")
+                raise ArmillaryError(f"{self.particles} particles need one generator per problem")
             size = (count, horizon, *self.model.noise_shape)
             drawn = [torch.randn(size, generator=g, device=g.device) for g in generators]
             noise = torch.cat(drawn).to(self.device)
@@ -139,7 +140,7 @@ class LatentSimulator:
         stacked = np.stack([np.stack(row) for row in images])
         size = self.model.image_size
         if stacked.dtype != np.uint8 or stacked.shape[2:] != (size, size, 3):
-            raise ValueError(
+            raise ArmillaryError(
                 f"the model was trained on uint8 images ({size}, {size}, 3), "
                 f"got {stacked.dtype} {stacked.shape[2:]}"
             )

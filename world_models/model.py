@@ -6,11 +6,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.state import LatentState, Scene, mask_centroids
 
 
@@ -80,11 +80,12 @@ class WorldModel(nn.Module, ABC):
         num_slots: K, 1 for a model that does not segment.
         slot_size: D, the width of what ``slots`` returns.
         noise_shape: shape of the standard-normal noise that one ``step`` of one state takes.
-        objectives: the names that ``loss`` accepts, the default one first.
+        objectives: the names that ``loss`` accepts, the default one first; a hyperparameter
+            ``objective`` may move another one to the front.
         pixel_std: standard deviation of the pixel likelihood, in units of the frames' range.
     """
 
-    objectives: ClassVar[tuple[str, ...]] = ("joint",)
+    objectives: tuple[str, ...] = ("joint",)
     pixel_std: float = 0.1
 
     def __init__(
@@ -98,6 +99,13 @@ class WorldModel(nn.Module, ABC):
         noise_shape: tuple[int, ...],
     ) -> None:
         super().__init__()
+        sizes = (image_size, action_size + 1, context_length, num_slots, slot_size)
+        if min(sizes) < 1:
+            raise ArmillaryError(
+                "image_size, context_length, num_slots and slot_size must be at least 1, and "
+                f"action_size at least 0; got {image_size}, {context_length}, {num_slots}, "
+                f"{slot_size} and {action_size}"
+            )
         self.image_size = image_size
         self.action_size = action_size
         self.context_length = context_length
@@ -132,7 +140,7 @@ class WorldModel(nn.Module, ABC):
             The state at the last frame, tensors shaped (N, ...).
 
         Raises:
-            ValueError: the shapes are not the model's.
+            ArmillaryError: the shapes are not the model's.
         """
         self.check_inputs(frames, actions)
         return self.filter(frames, actions).map(lambda tensor: tensor[:, -1])
@@ -168,7 +176,7 @@ class WorldModel(nn.Module, ABC):
             step: optimiser steps done so far (for warm-ups inside a loss).
 
         Raises:
-            ValueError: the objective is not one of ``objectives``.
+            ArmillaryError: the objective is not one of ``objectives``.
         """
 
     def rollout(
@@ -208,7 +216,7 @@ class WorldModel(nn.Module, ABC):
             objective: one of ``objectives``.
             step: optimiser steps done so far.
         """
-        raise ValueError(
+        raise ArmillaryError(
             f"{type(self).__name__} has no objective that is trained on encoded states; "
             f"got {objective!r}. Set encode_once=false in the training stage."
         )
@@ -237,9 +245,9 @@ class WorldModel(nn.Module, ABC):
             target: greatest negative log-likelihood of a frame, in the model's units.
 
         Raises:
-            ValueError: the model has no such target.
+            ArmillaryError: the model has no such target.
         """
-        raise ValueError(f"{type(self).__name__} has no reconstruction target, got {target}")
+        raise ArmillaryError(f"{type(self).__name__} has no reconstruction target, got {target}")
 
     def finish_step(self, terms: Mapping[str, float], step: int) -> None:
         """Told by the trainer after each optimiser step; models with moving averages update them.
@@ -263,24 +271,35 @@ class WorldModel(nn.Module, ABC):
         """(..., A) in the environment's units -> zero mean and unit variance."""
         return (action - self.action_mean) / self.action_std
 
+    def prefer_objective(self, objective: str) -> None:
+        """Makes one of ``objectives`` the default of this model.
+
+        Raises:
+            ArmillaryError: the objective is not one of ``objectives``.
+        """
+        self.check_objective(objective)
+        self.objectives = (objective, *[name for name in self.objectives if name != objective])
+
     def check_objective(self, objective: str) -> None:
-        """Raises ValueError unless ``objective`` is one of ``objectives``."""
+        """Raises ArmillaryError unless ``objective`` is one of ``objectives``."""
         if objective not in self.objectives:
-            raise ValueError(
+            raise ArmillaryError(
                 f"unknown objective {objective!r} for {type(self).__name__}; "
                 f"choose from {', '.join(self.objectives)}"
             )
 
     def check_inputs(self, frames: Tensor, actions: Tensor) -> None:
-        """Raises ValueError unless frames and actions are a context of this model."""
+        """Raises ArmillaryError unless frames and actions are a context of this model."""
         size, count = self.image_size, self.action_size
         if frames.ndim != 5 or frames.shape[2:] != (3, size, size):
-            raise ValueError(f"frames must be (N, T, 3, {size}, {size}), got {tuple(frames.shape)}")
+            raise ArmillaryError(
+                f"frames must be (N, T, 3, {size}, {size}), got {tuple(frames.shape)}"
+            )
         if not frames.is_floating_point():
-            raise ValueError(f"frames must be floating point in [0, 1], got {frames.dtype}")
+            raise ArmillaryError(f"frames must be floating point in [0, 1], got {frames.dtype}")
         wanted = (frames.shape[0], frames.shape[1] - 1, count)
         if tuple(actions.shape) != wanted:
-            raise ValueError(
+            raise ArmillaryError(
                 f"actions must be (N, T - 1, A) = {wanted} for frames {tuple(frames.shape)}, "
                 f"got {tuple(actions.shape)}"
             )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
-import pkgutil
-from collections.abc import Callable
-from functools import cache
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import armillary.world_models
-from armillary.suggestions import suggest
+from armillary import plugins
+from armillary.errors import ArmillaryError
+from armillary.suggestions import listed, suggest
 from armillary.world_models.model import WorldModel
 
 Model = TypeVar("Model", bound=type[WorldModel])
 
-_MODELS: dict[str, type[WorldModel]] = {}
+SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sdvae_davos": ("sdvae", {"objective": "U"}),
+    "vrnn_star": ("vrnn", {"objective": "open_loop"}),
+}
+"""Names in the literature, and in checkpoints, for settings of a model."""
 
 
 def register_model(name: str) -> Callable[[Model], Model]:
@@ -25,30 +28,15 @@ def register_model(name: str) -> Callable[[Model], Model]:
     The class takes all its hyperparameters as keywords, so that a checkpoint can name them.
 
     Raises:
-        ValueError: another class holds the name.
-        TypeError: ``__init__`` has positional or variadic parameters.
+        PluginError: another class holds the name, or a method of the contract is missing.
+        SignatureError: ``__init__`` has positional or variadic parameters.
     """
-
-    def decorate(model_class: Model) -> Model:
-        holder = _MODELS.get(name, model_class)
-        if _path(holder) != _path(model_class):
-            raise ValueError(f"the model name {name!r} is taken by {_path(holder)}")
-        for parameter in inspect.signature(model_class).parameters.values():
-            if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-                raise TypeError(
-                    f"{_path(model_class)}.__init__ must take keyword-only hyperparameters, "
-                    f"got {parameter.kind.description} parameter {parameter.name!r}"
-                )
-        _MODELS[name] = model_class
-        return model_class
-
-    return decorate
+    return plugins.register("model", name, by=sys._getframe(1).f_globals["__name__"])
 
 
 def available_models() -> tuple[str, ...]:
     """The names that ``build_model`` knows, sorted."""
-    _import_models()
-    return tuple(sorted(_MODELS))
+    return tuple(sorted({*plugins.registered("model"), *SETTINGS}))
 
 
 def build_model(name: str, /, **hyperparameters: Any) -> WorldModel:
@@ -60,43 +48,56 @@ def build_model(name: str, /, **hyperparameters: Any) -> WorldModel:
             anything that JSON can hold (tuples become lists).
 
     Raises:
-        ValueError: the name is unknown, or hyperparameters are unknown, missing or not JSON-able.
+        ArmillaryError: the name is unknown, or hyperparameters are unknown, missing or not
+            JSON-able.
     """
-    _import_models()
-    if name not in _MODELS:
-        raise ValueError(f"unknown world model {name!r}; {suggest(name, _MODELS)}")
-    resolved = _resolve(name, hyperparameters)
-    model = _MODELS[name](**resolved)
+    config = resolved_config(name, hyperparameters)
+    model = plugins.find("model", config["name"]).thing(**config["hyperparameters"])
     # Around nn.Module, which types attributes as tensors and modules only.
-    object.__setattr__(model, "config", {"name": name, "hyperparameters": resolved})
+    object.__setattr__(model, "config", config)
     return model
+
+
+def resolved_config(name: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``model_config`` would say of a model of these hyperparameters, which is not built.
+
+    Raises:
+        ArmillaryError: see ``build_model``.
+    """
+    name, hyperparameters = canonical(name, hyperparameters)
+    resolved = _resolve(name, plugins.find("model", name).thing, hyperparameters)
+    return {"name": name, "hyperparameters": resolved}
+
+
+def canonical(name: str, hyperparameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The model that a name stands for, and its hyperparameters: ``sdvae_davos`` is ``sdvae``."""
+    name, settings = SETTINGS.get(name, (name, {}))
+    return name, {**settings, **hyperparameters}
 
 
 def model_config(model: WorldModel) -> dict[str, Any]:
     """How to build a model again: ``{"name": ..., "hyperparameters": {...}}``, with all defaults.
 
     Raises:
-        ValueError: the model was not built by ``build_model``.
+        ArmillaryError: the model was not built by ``build_model``.
     """
     config = model.__dict__.get("config")
     if config is None:
-        raise ValueError(
+        raise ArmillaryError(
             f"this {type(model).__name__} was constructed directly, so how to rebuild it is not "
             "known; construct it with build_model(name, **hyperparameters)"
         )
     return config
 
 
-def _path(model_class: type[WorldModel]) -> str:
-    return f"{model_class.__module__}.{model_class.__qualname__}"
-
-
-def _resolve(name: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+def _resolve(
+    name: str, model_class: type[WorldModel], hyperparameters: dict[str, Any]
+) -> dict[str, Any]:
     """Checks hyperparameters against the class, fills in defaults, brings them to JSON's types."""
-    parameters = inspect.signature(_MODELS[name]).parameters
+    parameters = inspect.signature(model_class).parameters
     unknown = [key for key in hyperparameters if key not in parameters]
     if unknown:
-        raise ValueError(
+        raise ArmillaryError(
             f"unknown hyperparameter {unknown[0]!r} of world model {name!r}; "
             f"{suggest(unknown[0], parameters)}"
         )
@@ -107,22 +108,14 @@ def _resolve(name: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
     }
     missing = [key for key in parameters if key not in {**defaults, **hyperparameters}]
     if missing:
-        raise ValueError(
-            f"world model {name!r} needs {', '.join(missing)}; "
-            f"its hyperparameters are {', '.join(parameters)}"
+        raise ArmillaryError(
+            f"world model {name!r} needs {listed(missing)}; "
+            f"its hyperparameters are {listed(parameters)}"
         )
     try:
         return json.loads(json.dumps({**defaults, **hyperparameters}, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise ArmillaryError(
             f"hyperparameters of world model {name!r} must be JSON-able "
             f"(finite numbers, strings, booleans, lists, dictionaries): {error}"
         ) from error
-
-
-@cache
-def _import_models() -> None:
-    """Imports every module of the package once, so that a new model is one new file."""
-    for module in pkgutil.iter_modules(armillary.world_models.__path__):
-        if not module.ispkg:
-            importlib.import_module(f"{armillary.world_models.__name__}.{module.name}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.blocks.glimpse_decoder import GlimpseDecoder
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
 from armillary.world_models.blocks.relational_dynamics import RelationalDynamics
@@ -76,7 +76,7 @@ class SlotDynamics(WorldModel):
             1 rolls out the mean.
     """
 
-    objectives: ClassVar[tuple[str, ...]] = ("joint", "discovery", "dynamics")
+    objectives = ("joint", "discovery", "dynamics")
 
     def __init__(
         self,
@@ -109,11 +109,13 @@ class SlotDynamics(WorldModel):
             noise_shape=(num_slots - 1, content_size + 2),
         )
         if image_size % _TOKENS:
-            raise ValueError(f"image_size must be a multiple of {_TOKENS}, got {image_size}")
+            raise ArmillaryError(f"image_size must be a multiple of {_TOKENS}, got {image_size}")
         if num_slots < 2:
-            raise ValueError(f"num_slots must count the background and an object, got {num_slots}")
+            raise ArmillaryError(
+                f"num_slots must count the background and an object, got {num_slots}"
+            )
         if predictor not in ("copy", "dynamics"):
-            raise ValueError(f"predictor must be 'copy' or 'dynamics', got {predictor!r}")
+            raise ArmillaryError(f"predictor must be 'copy' or 'dynamics', got {predictor!r}")
         self.first_iterations = first_iterations
         self.next_iterations = next_iterations
         self.predictor = predictor

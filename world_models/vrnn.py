@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -95,9 +94,10 @@ class Vrnn(WorldModel):
         geco_warm_start: steps before the target counts.
         geco_step_size: of GECO's multiplier.
         weight_gain: of the initial weights.
+        objective: what a training stage minimises that names none: ``open_loop`` makes it VRNN*.
     """
 
-    objectives: ClassVar[tuple[str, ...]] = ("teacher_forced", "open_loop")
+    objectives = ("teacher_forced", "open_loop")
 
     def __init__(
         self,
@@ -115,6 +115,7 @@ class Vrnn(WorldModel):
         geco_warm_start: int = 1000,
         geco_step_size: float = 1e-6,
         weight_gain: float = 0.02,
+        objective: str = "teacher_forced",
     ) -> None:
         super().__init__(
             image_size=image_size,
@@ -124,6 +125,7 @@ class Vrnn(WorldModel):
             slot_size=latent_size + hidden,
             noise_shape=(action_size + latent_size,),
         )
+        self.prefer_objective(objective)
         self.latent_size = latent_size
         self.action_noise = action_noise
         self.pixel_std = pixel_std

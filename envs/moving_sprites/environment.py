@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from armillary.envs.drawing import Shape, draw_shapes, signed_distance
 from armillary.envs.push_blocks.physics import SHAPES
+from armillary.errors import ArmillaryError
 
 MAX_SPRITES = 3
 SCALE = 0.2
@@ -76,11 +77,11 @@ class MovingSpritesEnv(gym.Env[Observation, NDArray[np.float32]]):
         render_mode: str | None = None,
     ) -> None:
         if image_size not in IMAGE_SIZES:
-            raise ValueError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
+            raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
         if not 0.0 <= noise < math.inf:
-            raise ValueError(f"noise must be a standard deviation >= 0, got {noise}")
+            raise ArmillaryError(f"noise must be a standard deviation >= 0, got {noise}")
         if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
+            raise ArmillaryError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         self.image_size = image_size
         self.noise = noise
         self.action_conditional = action_conditional
@@ -101,21 +102,21 @@ class MovingSpritesEnv(gym.Env[Observation, NDArray[np.float32]]):
         """Draws a scene of two or three sprites that do not overlap. Takes no options."""
         super().reset(seed=seed)
         if options:
-            raise ValueError(f"MovingSprites has no reset options, got {sorted(options)}")
+            raise ArmillaryError(f"MovingSprites has no reset options, got {sorted(options)}")
         self._scene = sample_scene(self.np_random, moving=not self.action_conditional)
         return self._observe(), {}
 
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Moves the sprites. Raises ValueError unless the action lies in the action space."""
+        """Moves the sprites. Raises ArmillaryError unless the action lies in the action space."""
         values = np.asarray(action, np.float64)
         if values.shape != self.action_space.shape:
-            raise ValueError(
+            raise ArmillaryError(
                 f"action must have shape {self.action_space.shape}, got {values.shape}"
             )
         if not (np.abs(values) <= 1.0 + 1e-6).all():
-            raise ValueError(f"action must be finite and in [-1, 1], got {values.tolist()}")
+            raise ArmillaryError(f"action must be finite and in [-1, 1], got {values.tolist()}")
         sprites = sprites_of(self._scene)
         motion = sprites[:, 2:4] + self.np_random.normal(0.0, self.noise, (len(sprites), 2))
         if self.action_conditional:

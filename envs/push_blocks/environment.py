@@ -14,6 +14,7 @@ from armillary.envs.push_blocks.drawing import render_scene
 from armillary.envs.push_blocks.layout import Factors, sample_problem
 from armillary.envs.push_blocks.oracle import PushOracle
 from armillary.envs.push_blocks.physics import MAX_BLOCKS, SCENE_SIZE, Scene, blocks_of
+from armillary.errors import ArmillaryError
 
 SUCCESS_DISTANCE = 0.06
 IMAGE_SIZES = (32, 64)
@@ -61,15 +62,17 @@ class PushBlocksEnv(gym.Env[Observation, NDArray[np.float32]]):
         render_mode: str | None = None,
     ) -> None:
         if image_size not in IMAGE_SIZES:
-            raise ValueError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
+            raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
         if num_blocks not in range(1, MAX_BLOCKS + 1):
-            raise ValueError(f"num_blocks must be from 1 to {MAX_BLOCKS}, got {num_blocks}")
+            raise ArmillaryError(f"num_blocks must be from 1 to {MAX_BLOCKS}, got {num_blocks}")
         if not action_noise >= 0.0:
-            raise ValueError(f"action_noise must be a standard deviation >= 0, got {action_noise}")
+            raise ArmillaryError(
+                f"action_noise must be a standard deviation >= 0, got {action_noise}"
+            )
         if reward_type not in ("sparse", "dense"):
-            raise ValueError(f"reward_type must be 'sparse' or 'dense', got {reward_type!r}")
+            raise ArmillaryError(f"reward_type must be 'sparse' or 'dense', got {reward_type!r}")
         if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
+            raise ArmillaryError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         self.image_size = image_size
         self.num_blocks = num_blocks
         self.action_noise = action_noise
@@ -110,12 +113,14 @@ class PushBlocksEnv(gym.Env[Observation, NDArray[np.float32]]):
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Moves the pusher. Raises ValueError unless the action is (2,), finite and in [-1, 1]."""
+        """Moves the pusher. Raises ArmillaryError unless the action is (2,), finite, in [-1, 1]."""
         displacement = np.asarray(action, dtype=np.float64)
         if displacement.shape != (2,):
-            raise ValueError(f"action must have shape (2,), got {displacement.shape}")
+            raise ArmillaryError(f"action must have shape (2,), got {displacement.shape}")
         if not (np.abs(displacement) <= 1.0 + 1e-6).all():
-            raise ValueError(f"action must be finite and in [-1, 1], got {displacement.tolist()}")
+            raise ArmillaryError(
+                f"action must be finite and in [-1, 1], got {displacement.tolist()}"
+            )
         if self.action_noise > 0.0:
             displacement = displacement + self.np_random.normal(0.0, self.action_noise, 2)
         self._scene = physics.step(self._scene, displacement)
@@ -141,12 +146,14 @@ class PushBlocksEnv(gym.Env[Observation, NDArray[np.float32]]):
         return self._scene.copy()
 
     def restore(self, scene: Scene) -> None:
-        """Returns to a snapshot. Raises ValueError for a vector that is none."""
+        """Returns to a snapshot. Raises ArmillaryError for a vector that is none."""
         scene = np.asarray(scene, dtype=np.float64)
         if scene.shape != (SCENE_SIZE,) or not np.isfinite(scene).all():
-            raise ValueError(f"a snapshot is {SCENE_SIZE} finite numbers, got shape {scene.shape}")
+            raise ArmillaryError(
+                f"a snapshot is {SCENE_SIZE} finite numbers, got shape {scene.shape}"
+            )
         if scene[0] not in range(1, MAX_BLOCKS + 1):
-            raise ValueError(f"a snapshot starts with 1 to {MAX_BLOCKS} blocks, got {scene[0]}")
+            raise ArmillaryError(f"a snapshot starts with 1 to {MAX_BLOCKS} blocks, got {scene[0]}")
         self._scene = scene.copy()
 
     @property

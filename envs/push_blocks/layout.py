@@ -23,6 +23,7 @@ from armillary.envs.push_blocks.physics import (
     make_scene,
     step,
 )
+from armillary.errors import ArmillaryError
 
 PALETTE: dict[str, tuple[float, float, float]] = {
     "red": (0.86, 0.20, 0.18),
@@ -68,15 +69,17 @@ class Factors:
                 ``PALETTE``.
 
         Raises:
-            ValueError: an option is unknown or out of its range.
+            ArmillaryError: an option is unknown or out of its range.
         """
         valid = ["num_blocks", *(field.name for field in fields(cls))]
         unknown = sorted(set(options) - set(valid))
         if unknown:
-            raise ValueError(f"unknown reset options {unknown}; choose from {valid}")
+            raise ArmillaryError(f"unknown reset options {unknown}; choose from {valid}")
         count = options.get("num_blocks", num_blocks)
         if count not in range(1, MAX_BLOCKS + 1):
-            raise ValueError(f"num_blocks must be an integer from 1 to {MAX_BLOCKS}, got {count!r}")
+            raise ArmillaryError(
+                f"num_blocks must be an integer from 1 to {MAX_BLOCKS}, got {count!r}"
+            )
         drawn_colors = rng.permutation(list(PALETTE))[:count].tolist()
         drawn_shapes = rng.choice(SHAPES, count).tolist()
         drawn_sizes = rng.uniform(*_DEFAULT_SIZES, count).round(4).tolist()
@@ -90,30 +93,32 @@ class Factors:
 def _listed(options: Mapping[str, Any], name: str, drawn: list[Any]) -> Sequence[Any]:
     values = options.get(name, drawn)
     if isinstance(values, str) or len(values) != len(drawn):
-        raise ValueError(f"{name} must list {len(drawn)} values, one per block, got {values!r}")
+        raise ArmillaryError(f"{name} must list {len(drawn)} values, one per block, got {values!r}")
     return values
 
 
 def _shape(value: Any) -> str:
     if value not in SHAPES:
-        raise ValueError(f"unknown shape {value!r}; choose from {list(SHAPES)}")
+        raise ArmillaryError(f"unknown shape {value!r}; choose from {list(SHAPES)}")
     return value
 
 
 def _size(value: Any) -> float:
     if not SIZE_RANGE[0] <= value <= SIZE_RANGE[1]:
-        raise ValueError(f"a block's size must lie in {SIZE_RANGE} arena widths, got {value!r}")
+        raise ArmillaryError(f"a block's size must lie in {SIZE_RANGE} arena widths, got {value!r}")
     return float(value)
 
 
 def _color(value: Any) -> tuple[float, float, float]:
     if isinstance(value, str):
         if value not in PALETTE:
-            raise ValueError(f"unknown color {value!r}; choose from {list(PALETTE)} or give RGB")
+            raise ArmillaryError(
+                f"unknown color {value!r}; choose from {list(PALETTE)} or give RGB"
+            )
         return PALETTE[value]
     rgb = np.asarray(value, dtype=float)
     if rgb.shape != (3,) or not ((rgb >= 0) & (rgb <= 1)).all():
-        raise ValueError(f"a color must be a name or three numbers in [0, 1], got {value!r}")
+        raise ArmillaryError(f"a color must be a name or three numbers in [0, 1], got {value!r}")
     return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
 
 

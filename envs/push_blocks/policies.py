@@ -16,6 +16,7 @@ from armillary.envs.push_blocks.physics import (
     blocks_of,
     circumradius,
 )
+from armillary.errors import ArmillaryError
 
 Action = NDArray[np.float32]
 
@@ -114,7 +115,7 @@ class MixedPolicy:
 
     def __init__(self, scripted: float = 0.8) -> None:
         if not 0.0 <= scripted <= 1.0:
-            raise ValueError(f"scripted must be a probability, got {scripted}")
+            raise ArmillaryError(f"scripted must be a probability, got {scripted}")
         self.scripted = scripted
         self._policies: tuple[Policy, Policy] = (PushPolicy(), RandomPolicy())
         self._current: Policy = self._policies[0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from armillary.errors import ArmillaryError
 
-class UsageError(ValueError):
+
+class UsageError(ArmillaryError):
     """A mistake on the command line; the message says what to write instead."""
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import armillary
+from armillary import plugins
 
 _LIBRARIES = ("torch", "gymnasium", "numpy", "pymunk", "h5py", "hydra-core", "safetensors")
 
@@ -36,9 +37,10 @@ def commit() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Armillary, Python and the libraries that results depend on."""
+    """Versions of Armillary, Python and the libraries and plug-ins that results depend on."""
     found = {name: version(name) for name in _LIBRARIES}
-    return {"armillary": package_version(), "python": platform.python_version(), **found}
+    ours = {"armillary": package_version(), "python": platform.python_version()}
+    return {**ours, **found, **plugins.versions()}
 
 
 def _git(root: Path, *words: str) -> str:

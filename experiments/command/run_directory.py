@@ -7,13 +7,14 @@ import logging
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten, to_dict
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
@@ -30,7 +31,8 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
 
     A verb whose ``output`` is a file has a key ``record`` that names the directory instead.
     Writes ``config.yaml`` (resolved), ``run.json`` (command, commit, versions, seed, times, status)
-    and ``run.log``. A user's mistake that left nothing else there leaves no trace.
+    and ``run.log``. A user's mistake, an ``ArmillaryError``, leaves no trace if no other file is
+    there; a run that ends with any other error keeps its directory.
 
     Args:
         verb: what runs.
@@ -66,17 +68,14 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
     except KeyboardInterrupt:
         status = "interrupted"
         raise
-    except ValueError:
+    except ArmillaryError:
         status = "refused"
         raise
     finally:
         _write_record(directory, {**record, "ended": _now(), "status": status})
-        others = {path.name for path in directory.iterdir()} - set(before)
-        if status == "refused" and (not others or before[RECORD] is not None):
+        if status == "refused" and (before[RECORD] is not None or not _work(directory)):
             _put_back(directory, before)
-            for folder in missing:
-                if not any(folder.iterdir()):
-                    folder.rmdir()
+            _remove_empty(missing)
 
 
 def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
@@ -131,6 +130,20 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
+def _work(directory: Path) -> bool:
+    """Whether a directory holds a file that is not of the record."""
+    ours = {directory / name for name in (CONFIG, RECORD, LOG)}
+    return any(path not in ours and not path.is_dir() for path in directory.rglob("*"))
+
+
+def _remove_empty(made: Sequence[Path]) -> None:
+    """Removes the folders that a run made, its own first with those in it, as far as empty."""
+    inside = sorted(made[0].rglob("*"), reverse=True) if made else []
+    for folder in (*inside, *made):
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def _put_back(directory: Path, before: Mapping[str, bytes | None]) -> None:
     for name, content in before.items():
         if content is None:
@@ -171,7 +184,7 @@ def _logging(path: Path) -> Iterator[None]:
     logging.captureWarnings(True)
     try:
         yield
-    except (KeyboardInterrupt, RunError, ValueError) as error:
+    except (KeyboardInterrupt, RunError, ArmillaryError) as error:
         logging.getLogger(__name__).debug("%s", error)
         raise
     except BaseException:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from armillary.experiments.command.errors import UsageError
@@ -24,9 +24,31 @@ def parsed(verb: str, positional: Sequence[str], words: Sequence[str]) -> list[O
         words: after the verb.
 
     Raises:
+        UsageError: a word cannot be read, is one too many, gives several values, or sets what
+            another one sets.
+    """
+    overrides = [_parse(word) for word in keyed(verb, positional, words)]
+    for override in overrides:
+        if override.is_sweep_override():
+            raise UsageError(
+                f"{override.input_line!r} gives several values; add -m to run once for each, or "
+                "quote the value if it is one"
+            )
+    return overrides
+
+
+def keyed(verb: str, positional: Sequence[str], words: Sequence[str]) -> list[str]:
+    """The words as Hydra reads them: all with their keys, paths quoted where they must be.
+
+    Args:
+        verb: see ``parsed``, as the others.
+        positional: keys.
+        words: after the verb.
+
+    Raises:
         UsageError: a word cannot be read, is one too many, or sets what another one sets.
     """
-    return [_parse(word) for word in _with_keys(verb, positional, words)]
+    return [str(_parse(word).input_line) for word in _with_keys(verb, positional, words)]
 
 
 def quoted(text: str) -> str:
@@ -58,26 +80,21 @@ def _with_keys(verb: str, positional: Sequence[str], words: Sequence[str]) -> li
 
 
 def _has_key(word: str) -> bool:
-    """Whether a word is ``key=value``; a path may have an equals sign, after a slash."""
+    """Whether a word is ``key=value`` or ``~key``; paths have equals signs after slashes only."""
     key, equals, _ = word.partition("=")
-    return bool(equals) and "/" not in key
+    return (bool(equals) and "/" not in key.removeprefix("hydra/")) or word.startswith("~")
 
 
 def _parse(word: str) -> Override:
     """Parses a word; a value that Hydra's grammar cannot read, such as a path, is quoted first."""
     key, equals, value = word.partition("=")
-    if not (key and equals):
+    if not key or not (equals or word.startswith("~")):
         raise UsageError(f"{word!r} is no key=value")
     parser = OverridesParser.create()
     try:
-        override = parser.parse_override(word)
+        return parser.parse_override(word)
     except HydraException:  # of the parser or of its lexer
         try:
-            override = parser.parse_override(f"{key}={quoted(value)}")
+            return parser.parse_override(f"{key}={quoted(value)}")
         except HydraException as error:
             raise UsageError(f"cannot read {word!r}: {str(error).splitlines()[0]}") from error
-    if override.is_sweep_override():
-        raise UsageError(f"{word!r} gives several values; run the command once for each")
-    if override.type is not OverrideType.CHANGE:
-        raise UsageError(f"{word!r} starts with a sign; write key=value")
-    return override

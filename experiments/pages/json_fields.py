@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from armillary.experiments.command.errors import UsageError
+from armillary.suggestions import listed
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Fields:
         """The value of a key, which must exist."""
         content = self.table()
         if name not in content:
-            valid = ", ".join(content) or "nothing"
-            raise UsageError(f"{self.place} has no {name!r}; it has {valid}")
+            raise UsageError(f"{self.place} has no {name!r}; it has {listed(content, 'nothing')}")
         return content[name]
 
     @property

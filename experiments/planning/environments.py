@@ -7,6 +7,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from armillary import plugins
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
 
 
@@ -20,7 +22,10 @@ def make_environment(environment: Mapping[str, Any], max_steps: int) -> gym.Env:
     Raises:
         UsageError: there is no such environment, or it does not take the arguments.
     """
+    plugins.load()  # a worker process has not yet
     try:
         return gym.make(**environment, max_episode_steps=max_steps, disable_env_checker=True)
-    except (gym.error.Error, TypeError) as error:
+    except ArmillaryError:
+        raise
+    except (gym.error.Error, ImportError, TypeError, ValueError) as error:
         raise UsageError(f"cannot make the environment {dict(environment)}: {error}") from error

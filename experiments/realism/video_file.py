@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.realism.video_writer import FORMAT, VIDEOS, Attribute, plain
+from armillary.suggestions import listed
 
 _CHECKED_AT_A_TIME = 64
 
@@ -40,9 +41,9 @@ class VideoFile:
             raise UsageError(f"{path}: this is no HDF5 file, or it is damaged ({error})") from error
         found = self._file.get(VIDEOS)
         if not isinstance(found, h5py.Dataset):
-            names = ", ".join(self._file) or "nothing"
             raise UsageError(
-                f"{path}: there is no array {VIDEOS!r} [N, T, H, W, 3], the file holds {names}; "
+                f"{path}: there is no array {VIDEOS!r} [N, T, H, W, 3], the file holds "
+                f"{listed(self._file, 'nothing')}; "
                 "armillary generate writes such files"
             )
         if found.ndim != 5 or found.shape[-1] != 3:

@@ -49,9 +49,14 @@ def run(config: DictConfig) -> Path:
 
 def split_names(episodes: int, val: float, test: float) -> list[str]:
     """The split of every episode: the first ones train, then val, then test, each at least one."""
+    if not (0 <= val < 1 and 0 <= test < 1):
+        raise UsageError(
+            "every split needs one episode, and val and test are shares in [0, 1); "
+            f"got val={val} and test={test}"
+        )
     held_out = {"val": max(1, round(val * episodes)), "test": max(1, round(test * episodes))}
     train = episodes - sum(held_out.values())
-    if not (val >= 0 and test >= 0 and train >= 1):
+    if train < 1:
         raise UsageError(
             f"episodes={episodes}, val={val} and test={test} leave {max(train, 0)} episodes to "
             "train on; every split needs one, so give at least 3 episodes and smaller shares"

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.run_directory import write_json
 from armillary.world_models.checkpoints.authors import import_model
@@ -44,7 +45,7 @@ def run(config: DictConfig) -> Path:
     content = read(source)
     try:
         model = import_model(content, name=config.name, num_slots=config.num_slots)
-    except ValueError as error:
+    except ArmillaryError as error:
         raise UsageError(f"{source}: {error}") from error
     step = int(model.get_buffer("geco.steps"))
     data = {"file": None, "imported_from": source.name}

@@ -78,11 +78,15 @@ def run(config: DictConfig) -> Outcome:
 def trainer_settings(config: DictConfig) -> TrainerConfig:
     """The trainer's settings; ``trainer.batch_size``, if given, replaces that of every stage."""
     values = to_dict(config.trainer)
+    del values["_target_"]
     batch_size = values.pop("batch_size")
     stages: dict[str, dict[str, Any]] = values.pop("stages")
     common = {} if batch_size is None else {"batch_size": batch_size}
+    wrong = [name for name, stage in stages.items() if not isinstance(stage, dict)]
+    if wrong:
+        raise UsageError(f"trainer.stages.{wrong[0]} must be a dictionary {{objective: ...}}")
     values["stages"] = [{**stage, **common} for stage in stages.values()]
-    return typed(TrainerConfig, {**values, "seed": config.seed})
+    return typed(TrainerConfig, values)
 
 
 def new_model(config: DictConfig, episodes: EpisodeFile) -> WorldModel:
@@ -90,11 +94,9 @@ def new_model(config: DictConfig, episodes: EpisodeFile) -> WorldModel:
 
     Image size and action size are the data's unless the configuration names others.
     """
-    hyperparameters = {
-        "image_size": episodes.image_size,
-        "action_size": episodes.action_size,
-        **to_dict(config.model),
-    }
+    of_data = {"image_size": episodes.image_size, "action_size": episodes.action_size}
+    given = {name: value for name, value in to_dict(config.model).items() if value is not None}
+    hyperparameters = {**of_data, **given}
     torch.manual_seed(config.seed)
     try:
         return build_model(hyperparameters.pop("name"), **hyperparameters)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from armillary.contracts.imagined import SHAPE, goal, rollout
 from armillary.planners.costs import Cost
 from armillary.world_models.simulator import Goal, Rollout
-from tests.planners.imagined import SHAPE, goal, rollout
 
 ASSIGNMENT = [2, 0, 3, 1]
 OBJECTS, EFFECTOR = [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from armillary import ArmillaryError, DataError
+from armillary.errors import MOST_LINES
 from armillary.experiments import cli
 from armillary.experiments.command.config import verbs
+from armillary.experiments.command.errors import RunError
 from armillary.experiments.verbs import collect
 from tests.experiments.conftest import Command
 
@@ -31,7 +34,8 @@ def test_help_explains_every_option(armillary: Command, verb: str) -> None:
     assert shown.code == 0
     options = shown.out.split("options:\n")[1].split("\n\n")[0].splitlines()
     assert any("output=" in line for line in options)
-    unexplained = [line for line in options if len(line.split(maxsplit=1)) < 2]
+    named = [line for line in options if line[:2] == "  " and line[2] != " "]
+    unexplained = [line for line in named if len(line.split(maxsplit=1)) < 2]
     assert not unexplained
 
 
@@ -39,7 +43,7 @@ def test_help_shows_defaults_and_choices(armillary: Command) -> None:
     shown = armillary("train", "--help").out
     assert "trainer.checkpoint_every=500" in shown
     assert "data.path=???" in shown
-    assert "push_blocks/slot_dynamics | push_blocks/slot_dynamics_joint" in shown
+    assert "push_blocks/{slot_dynamics,slot_dynamics_joint,slot_dynamics_quick}" in shown
 
 
 def test_cfg_job_prints_what_would_run(armillary: Command, tmp_path: Path) -> None:
@@ -68,7 +72,10 @@ def test_version(armillary: Command) -> None:
         (["train", "data.path=x", "trainer.max_steps=abc"], ["max_steps must be a whole number"]),
         (["train", "data.path=x", "trainer.max_steps=1.5"], ["max_steps must be a whole number"]),
         (["train", "data.path=x", "trainer.max_minutes=abc"], ["max_minutes", "abc"]),
-        (["train", "data.path=x", "trainer.stages.discovery.warmpu=0"], ["mean 'warmup'"]),
+        (
+            ["train", "data.path=x", "trainer.stages.discovery.warmpu=0"],
+            ["stages.discovery.warmup'"],
+        ),
         (["train"], ["data.path is required"]),
         (["train", "data.path=missing.h5"], ["missing.h5", "no such file"]),
         (["collect", "task=pushblocks"], ["unknown task", "did you mean 'push_blocks'"]),
@@ -82,7 +89,8 @@ def test_version(armillary: Command) -> None:
         (["collect", "episodes=null"], ["episodes must be a whole number", "got null"]),
         (["collect", "choices.task=x"], ["no option 'choices.task'"]),
         (["collect", "episodes"], ["'episodes' is no key=value"]),
-        (["collect", "+foo=1"], ["+foo=1"]),
+        (["collect", "+episodes=1"], ["+episodes", "it is there already"]),
+        (["collect", "~episods"], ["did you mean 'episodes'"]),
         (["plan", "planner=cemm"], ["unknown planner 'cemm'", "did you mean 'cem'", "icem"]),
         (["plan", "planner.sample=3"], ["did you mean 'planner.samples'"]),
         (["plan", "planner.samples=many"], ["planner.samples must be a whole number"]),
@@ -119,17 +127,67 @@ def test_traceback_on_demand(armillary: Command) -> None:
         armillary("train", "data.path=missing.h5", "--traceback")
 
 
+@pytest.mark.parametrize("kind", [KeyError, ValueError, TypeError, IndexError, AssertionError])
 def test_defect_keeps_its_traceback_and_its_record(
-    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     def fail(config: object) -> None:
-        raise KeyError("a defect")
+        raise kind("a defect")
 
     monkeypatch.setattr(collect, "run", fail)
-    with pytest.raises(KeyError, match="a defect"):
+    with pytest.raises(kind, match="a defect"):
         armillary("collect", "output=run")
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
-    assert "KeyError: 'a defect'" in (tmp_path / "run" / "run.log").read_text()
+    log = (tmp_path / "run" / "run.log").read_text()
+    assert "Traceback" in log
+    assert kind.__name__ in log
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "left"),
+    [
+        (ArmillaryError("x" * 10**5), cli.MISTAKE, []),
+        (DataError("a.h5", "x\n" * 10**4), cli.MISTAKE, []),
+        (RunError("x" * 10**5), cli.FAILURE, ["run"]),
+    ],
+)
+def test_what_ends_a_run_is_told_in_a_few_lines(
+    armillary: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    left: list[str],
+) -> None:
+    def fail(config: object) -> None:
+        raise error
+
+    monkeypatch.setattr(collect, "run", fail)
+    told = armillary("collect", "output=run")
+    assert told.code == code
+    assert len(told.err) < 2000
+    assert told.err.count("\n") <= MOST_LINES + 1  # the command stands above
+    assert [path.name for path in tmp_path.iterdir()] == left
+
+
+def test_a_defect_ends_the_process_with_1(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom armillary.experiments import cli\n"
+        "from armillary.experiments.verbs import collect\n"
+        "collect.run = lambda config: int('a defect')\n"
+        "sys.exit(cli.main(['collect', 'output=run']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(cli.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == cli.FAILURE == 1
+    assert "Traceback" in done.stderr
+    assert "ValueError: invalid literal" in done.stderr
+    assert (tmp_path / "run" / "run.log").is_file()
 
 
 def test_interruption_exits_130(

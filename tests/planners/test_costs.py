@@ -15,6 +15,7 @@ from armillary.contracts.cost import (
     CostContract,
     some_goal,
 )
+from armillary.contracts.imagined import SHAPE, SIZE, SLOTS, GivenReader, goal, rollout
 from armillary.planners.costs import (
     Approach,
     Cost,
@@ -24,7 +25,6 @@ from armillary.planners.costs import (
     SlotMatching,
 )
 from armillary.world_models.simulator import Goal, Rollout
-from tests.planners.imagined import SHAPE, SIZE, SLOTS, GivenReader, goal, rollout
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from armillary.contracts.imagined import SHAPE, GivenReader, goal, rollout
 from armillary.planners.costs import LatentDistance, PixelDistance
 from armillary.planners.objective import Objective, Term
 from armillary.world_models.simulator import Goal, Rollout
-from tests.planners.imagined import SHAPE, GivenReader, goal, rollout
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import armillary.world_models
-from armillary.world_models import registry
+from armillary import plugins
+from armillary.suggestions import suggest
 from armillary.world_models.registry import (
     available_models,
     build_model,
     model_config,
     register_model,
-    suggest,
 )
 from tests.world_models import toy
 
@@ -23,7 +23,7 @@ from tests.world_models import toy
 def restored_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names registered in a test are gone after it."""
     available_models()
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setitem(plugins._TABLES, "model", dict(plugins._TABLES["model"]))
 
 
 def test_config_records_defaults_and_rebuilds_the_model() -> None:
@@ -96,7 +96,7 @@ def test_a_new_model_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         armillary.world_models, "__path__", [*armillary.world_models.__path__, str(tmp_path)]
     )
-    registry._import_models.cache_clear()
+    plugins._import_built_in.cache_clear()
     try:
         assert "brand_new" in available_models()
         assert build_model("brand_new", slot_size=2).slot_size == 2

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from armillary.errors import ArmillaryError
+
 _KERNEL = 5
 _MARGIN = 8
 # Values of the widest activation that a CPU makes at a time: 16 images of 64 px with 32 channels.
@@ -43,7 +45,7 @@ class SpatialBroadcastDecoder(nn.Module):
     ) -> None:
         super().__init__()
         if image_size < 8:
-            raise ValueError(f"image_size must be at least 8, got {image_size}")
+            raise ArmillaryError(f"image_size must be at least 8, got {image_size}")
         self.input_size = input_size
         self.image_size = image_size
         layers: list[nn.Module] = []
@@ -55,10 +57,10 @@ class SpatialBroadcastDecoder(nn.Module):
         """z (N, Z) -> (N, outputs, H, W), without a sigmoid.
 
         Raises:
-            ValueError: if z has another shape.
+            ArmillaryError: if z has another shape.
         """
         if z.ndim != 2 or z.shape[1] != self.input_size:
-            raise ValueError(f"z must be (N, {self.input_size}), got {tuple(z.shape)}")
+            raise ArmillaryError(f"z must be (N, {self.input_size}), got {tuple(z.shape)}")
         device = z.device.type
         with torch.autocast(device, enabled=False):
             latent, position = self._first_convolution(z)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from armillary.errors import ArmillaryError
+
 SYMBOLS = ("I", "D", "BMS", "U")
 _SCHEDULE = re.compile("(?:BMS|[IDU])+")
 
@@ -20,11 +22,11 @@ def expand(objective: str, context_length: int, length: int) -> tuple[str, ...]:
         length: T, frames of the clip.
 
     Raises:
-        ValueError: the objective is no schedule, is longer than the clip, or does something else
-            after rollouts (``U``) have begun.
+        ArmillaryError: the objective is no schedule, is longer than the clip, or does something
+            else after rollouts (``U``) have begun.
     """
     if not _SCHEDULE.fullmatch(objective):
-        raise ValueError(
+        raise ArmillaryError(
             f"unknown objective {objective!r}: it must be a schedule of the symbols "
             f"{', '.join(SYMBOLS)}, for example D, U or IIBMSD"
         )
@@ -32,11 +34,13 @@ def expand(objective: str, context_length: int, length: int) -> tuple[str, ...]:
     if symbols[0] != "I":
         symbols = ["I"] * context_length + symbols
     if len(symbols) > length:
-        raise ValueError(
+        raise ArmillaryError(
             f"the schedule {objective!r} is for clips of at least {len(symbols)} frames (with a "
             f"context of {context_length}), got {length}"
         )
     symbols += symbols[-1:] * (length - len(symbols))
     if "U" in symbols and set(symbols[symbols.index("U") :]) != {"U"}:
-        raise ValueError(f"after U every frame is imagined by whole rollouts; got {objective!r}")
+        raise ArmillaryError(
+            f"after U every frame is imagined by whole rollouts; got {objective!r}"
+        )
     return tuple(symbols)

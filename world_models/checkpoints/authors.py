@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from armillary.suggestions import suggest
+from armillary.suggestions import listed, suggest
+from armillary.world_models.checkpoints.locate import CheckpointError
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model, model_config
 
@@ -75,13 +76,13 @@ def our_name(name: str) -> str:
     """Our name of one of the authors' parameters or buffers, without ``module.``.
 
     Raises:
-        ValueError: the authors' models have no such parameter.
+        CheckpointError: the authors' models have no such parameter.
     """
     recurrent = name.startswith(("phi_", "encoder.", "q_", "p_", "prior.", "dec.", "lstm."))
     for theirs, ours in _VRNN if recurrent else _SLOT_MODELS:
         if name.startswith(theirs):
             return ours + name[len(theirs) :]
-    raise ValueError(f"no published model has a parameter {name!r}")
+    raise CheckpointError(f"no published model has a parameter {name!r}")
 
 
 def our_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -106,23 +107,23 @@ def import_model(
         num_slots: K.
 
     Raises:
-        ValueError: this is no such checkpoint, or it is of another model than ``name``; the first
-            names that differ are told.
+        CheckpointError: this is no such checkpoint, or it is of another model than ``name``; the
+            first names that differ are told.
     """
     weights = checkpoint.get("model", checkpoint)
     if not isinstance(weights, Mapping) or not all(
         isinstance(tensor, Tensor) for tensor in weights.values()
     ):
-        raise ValueError(
+        raise CheckpointError(
             "a checkpoint of the authors' code holds 'model', a dictionary of tensors; got the "
-            f"keys {', '.join(map(str, list(checkpoint)[:5])) or 'none'}"
+            f"keys {listed(checkpoint, 'none')}"
         )
     state = {re.sub(r"^module\.", "", key): tensor for key, tensor in weights.items()}
     family = _family(state)
     if name == "auto":
         name = family
     elif name not in MODELS:
-        raise ValueError(f"unknown published model {name!r}; {suggest(name, MODELS)}")
+        raise CheckpointError(f"unknown published model {name!r}; {suggest(name, MODELS)}")
     ours = our_state(state)
     model = build_model(name, **_hyperparameters(ours, family, num_slots))
     _load(model, ours, f"{name!r} (the weights look like {family!r})")
@@ -137,9 +138,9 @@ def _family(state: Mapping[str, Tensor]) -> str:
     if "phi_x.6.weight" in state:
         return "vrnn"
     if "lamda_0" not in state:
-        raise ValueError(
+        raise CheckpointError(
             "the weights are of none of the published models: neither 'lamda_0' nor "
-            f"'phi_x.6.weight' is among {', '.join(list(state)[:5]) or 'no names'}"
+            f"'phi_x.6.weight' is among {listed(state, 'no names')}"
         )
     if "relational_dynamics.h.weight" in state:
         return "op3"
@@ -177,7 +178,7 @@ def _hyperparameters(state: Mapping[str, Tensor], family: str, num_slots: int) -
             "slot_ordered": True,
         }
     except KeyError as error:
-        raise ValueError(f"the weights lack {error.args[0]!r} (our name)") from error
+        raise CheckpointError(f"the weights lack {error.args[0]!r} (our name)") from error
 
 
 def _load(model: WorldModel, state: Mapping[str, Tensor], what: str) -> None:
@@ -197,7 +198,7 @@ def _load(model: WorldModel, state: Mapping[str, Tensor], what: str) -> None:
         if names
     ]
     if problems:
-        raise ValueError(
+        raise CheckpointError(
             f"the checkpoint does not fit {what} with {model_config(model)['hyperparameters']}: "
             + "; ".join(problems)
         )

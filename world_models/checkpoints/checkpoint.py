@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from armillary.suggestions import listed
 from armillary.world_models.checkpoints.locate import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -29,6 +30,7 @@ from armillary.world_models.checkpoints.locate import (
     previous_of,
     settled,
 )
+from armillary.world_models.checkpoints.origin import check_origin, origin_of
 from armillary.world_models.device import resolve_device
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model, model_config
@@ -51,6 +53,7 @@ class CheckpointInfo:
         data: description of the training data.
         versions: of Python and the libraries that wrote it.
         digests: SHA-256 of each other file, by file name.
+        plugin: what the model's class comes from, as ``plugins.origin`` says it; None if from here.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class CheckpointInfo:
     data: dict[str, Any]
     versions: dict[str, str]
     digests: dict[str, str]
+    plugin: dict[str, str | None] | None = None
 
 
 def save_checkpoint(
@@ -90,10 +94,12 @@ def save_checkpoint(
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
         files[STATE_FILE] = buffer.getvalue()
+    described = model_config(model)
     config = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "model": model_config(model),
+        "model": described,
+        **origin_of(described["name"]),
         "step": step,
         "metrics": {k: v for k, v in (metrics or {}).items() if math.isfinite(v)},
         "training": dict(training or {}),
@@ -114,11 +120,12 @@ def load_model(source: str | Path, device: str | torch.device = "cpu") -> WorldM
 
     Raises:
         CheckpointError: there is none, or it is damaged, of another format version, of a model that
-            is not registered, or its weights do not fit the model.
+            is not registered or needs a plug-in that is not loaded, or its weights do not fit.
         ValueError: this machine lacks the device.
     """
     target = resolve_device(device)
     info = read_info(source)
+    check_origin(info.plugin, info.model["name"], info.path)
     try:
         with torch.random.fork_rng(devices=[]):
             model = build_model(info.model["name"], **info.model["hyperparameters"])
@@ -188,8 +195,11 @@ def read_info(source: str | Path) -> CheckpointInfo:
     names = ("model", "step", "metrics", "training", "data", "versions", "digests")
     missing = [name for name in names if name not in config]
     if missing:
-        raise CheckpointError(f"{config_path} is damaged: it lacks {', '.join(missing)}")
-    return CheckpointInfo(path=path, **{name: config[name] for name in names})
+        raise CheckpointError(f"{config_path} is damaged: it lacks {listed(missing)}")
+    plugin = config.get("plugin")
+    if plugin is not None and not (isinstance(plugin, dict) and "module" in plugin):
+        raise CheckpointError(f"{config_path} is damaged: its plugin is {plugin!r}")
+    return CheckpointInfo(path=path, **{name: config[name] for name in names}, plugin=plugin)
 
 
 def _verified(info: CheckpointInfo, name: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 
 CONFIG_FILE = "config.json"
@@ -11,7 +12,7 @@ WEIGHTS_FILE = "model.safetensors"
 BUNDLED_ROOT = Path(__file__).parent.parent / "pretrained"
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ArmillaryError):
     """A checkpoint is missing, damaged, or not what this version can use."""
 
 
@@ -53,4 +54,4 @@ def settled(directory: Path) -> Path:
 
 def previous_of(directory: Path) -> Path:
     """Where a save keeps the former checkpoint until the new one is in place."""
-    return directory.with_name(f".{directory.name}.old")
+    return directory.parent / f".{directory.name}.old"

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.data.reader import EpisodeFile
 from armillary.world_models.data.schema import SPLITS, DataError, Provenance
 from armillary.world_models.data.sources.source import Episode, Part, Source, read_episode
@@ -81,7 +82,7 @@ def assign_splits(
         shares: of the train episodes, for val and test; a share above 0 takes at least one episode.
 
     Raises:
-        ValueError: nothing would be left to train on.
+        ArmillaryError: nothing would be left to train on.
     """
     own = {part.split for part in parts}
     train = sum(count for part, count in zip(parts, counts, strict=True) if part.split == "train")
@@ -93,7 +94,9 @@ def assign_splits(
     left = train - sum(taken.values())
     if taken and left < 1:
         cut = " and ".join(f"{count} for {name}" for name, count in taken.items())
-        raise ValueError(f"of {train} train episodes, {cut} leave none to train on; cut off fewer")
+        raise ArmillaryError(
+            f"of {train} train episodes, {cut} leave none to train on; cut off fewer"
+        )
     of_train = iter(["train"] * left + [n for n in SPLITS for _ in range(taken.get(n, 0))])
     return [
         next(of_train) if part.split == "train" else part.split

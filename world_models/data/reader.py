@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from armillary.suggestions import holds
 from armillary.world_models.data.handle import Handle
 from armillary.world_models.data.schema import (
     FRAME_MAXIMUM,
@@ -17,7 +18,6 @@ from armillary.world_models.data.schema import (
     DataError,
     inspect_split,
     read_layout,
-    suggest,
 )
 from armillary.world_models.data.split import Split
 
@@ -63,7 +63,7 @@ class EpisodeFile:
         }
         if not self.splits:
             raise DataError(
-                self.path, f"there is no group {', '.join(SPLITS)}; {suggest('train', file)}"
+                self.path, f"there is no group {', '.join(SPLITS)}; {holds('train', file)}"
             )
         infos = list(self.splits.values())
         if len({(info.image_size, info.action_size) for info in infos}) > 1:
@@ -83,7 +83,7 @@ class EpisodeFile:
             DataError: there is no such split, or it is empty.
         """
         if name not in self.splits:
-            raise DataError(self.path, f"there is no split {name!r}; {suggest(name, self.splits)}")
+            raise DataError(self.path, f"there is no split {name!r}; {holds(name, self.splits)}")
         if not self.splits[name].episodes:
             raise DataError(self.path, f"split {name!r} is empty")
         return Split(self._handle, name, self.layout, self.splits[name], self._scale)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.data.windows import RawWindow, WindowDataset
 
 
@@ -23,7 +24,7 @@ def step_indices(seed: int, step: int, batch_size: int, count: int) -> list[int]
         count: how many windows there are to choose from.
     """
     if seed < 0 or step < 0 or batch_size < 1:
-        raise ValueError(
+        raise ArmillaryError(
             "seed and step must be at least 0 and batch_size at least 1, "
             f"got {seed}, {step} and {batch_size}"
         )
@@ -93,7 +94,9 @@ def ordered_batches(
     The last batch may be smaller.
     """
     if batch_size < 1 or (limit is not None and limit < 1):
-        raise ValueError(f"batch_size and limit must be at least 1, got {batch_size} and {limit}")
+        raise ArmillaryError(
+            f"batch_size and limit must be at least 1, got {batch_size} and {limit}"
+        )
     count = len(dataset)
     chosen = min(count, limit or count)
     indices = [position * count // chosen for position in range(chosen)]

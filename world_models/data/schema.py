@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,9 @@ from typing import TypeVar
 
 import h5py
 import numpy as np
+
+from armillary.errors import ArmillaryError
+from armillary.suggestions import holds
 
 FORMAT = "armillary-episodes"
 FORMAT_VERSION = 1
@@ -23,15 +25,12 @@ Attribute = str | int | float
 Axis = TypeVar("Axis")
 
 
-class DataError(ValueError):
+class DataError(ArmillaryError):
     """A data file that cannot be used; the message starts with its path."""
 
     def __init__(self, path: Path | str, message: str) -> None:
         super().__init__(str(path), message)
         self.path = Path(path)
-
-    def __str__(self) -> str:
-        return f"{self.args[0]}: {self.args[1]}"
 
 
 class Layout(StrEnum):
@@ -98,14 +97,6 @@ class SplitInfo:
     frame_type: np.dtype
     has_masks: bool
     extras: Mapping[str, tuple[tuple[int, ...], np.dtype]]
-
-
-def suggest(name: str, choices: Iterable[str]) -> str:
-    """What a message says after an unknown name: the valid ones and the nearest of them."""
-    known = sorted(choices)
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return f"it holds {', '.join(known) or 'nothing'}{hint}"
 
 
 def read_layout(path: Path, file: h5py.File) -> Layout:
@@ -184,7 +175,7 @@ def dataset(path: Path, group: h5py.Group, name: str) -> h5py.Dataset:
     """
     found = group.get(name)
     if not isinstance(found, h5py.Dataset):
-        raise DataError(path, f"group {group.name} has no array {name!r}; {suggest(name, group)}")
+        raise DataError(path, f"group {group.name} has no array {name!r}; {holds(name, group)}")
     return found
 
 
@@ -193,7 +184,7 @@ def _action_size(path: Path, group: h5py.Group, layout: Layout, imgs: h5py.Datas
     if ACTIONS not in group:
         raise DataError(
             path,
-            f"group {group.name} has no array {ACTIONS!r}; {suggest(ACTIONS, group)}. To read the "
+            f"group {group.name} has no array {ACTIONS!r}; {holds(ACTIONS, group)}. To read the "
             "frames alone, open the file without actions (data.actions=false)",
         )
     actions = dataset(path, group, ACTIONS)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from armillary.suggestions import holds
 from armillary.world_models.data.handle import Handle
 from armillary.world_models.data.schema import (
     ACTIONS,
@@ -18,7 +19,6 @@ from armillary.world_models.data.schema import (
     DataError,
     Layout,
     SplitInfo,
-    suggest,
 )
 
 
@@ -155,7 +155,7 @@ class Split:
             raise DataError(
                 self.path,
                 f"split {self.name!r} has no further array {name!r}; "
-                f"{suggest(name, self.info.extras)}",
+                f"{holds(name, self.info.extras)}",
             )
         return self._read(name, episode, start, stop)
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.data.split import Split
 
 
@@ -28,11 +29,11 @@ def action_statistics(split: Split, stride: int = 1) -> ActionStatistics:
     """The moments of the actions that windows of a stride hold (sums of ``stride`` actions).
 
     Raises:
-        ValueError: the stride is below 1 or no episode has that many actions.
+        ArmillaryError: the stride is below 1 or no episode has that many actions.
     """
     steps = split.length - 1
     if not 1 <= stride <= steps:
-        raise ValueError(
+        raise ArmillaryError(
             f"stride must be in 1..{steps}, the actions of an episode of split {split.name!r} "
             f"({split.path}); got {stride}"
         )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.data.schema import DataError
 from armillary.world_models.data.split import Episodes, Split
 from armillary.world_models.model import Window
@@ -73,7 +74,7 @@ class WindowDataset(Dataset[RawWindow]):
         memory_limit: in bytes.
 
     Raises:
-        ValueError: length or stride is below 1.
+        ArmillaryError: length or stride is below 1.
         DataError: the windows are longer than the episodes.
     """
 
@@ -88,7 +89,7 @@ class WindowDataset(Dataset[RawWindow]):
         memory_limit: int = GIBIBYTE,
     ) -> None:
         if length < 1 or stride < 1:
-            raise ValueError(
+            raise ArmillaryError(
                 f"length and stride of windows must be at least 1, got {length} and {stride}"
             )
         self.split = split

@@ -60,6 +60,8 @@ class EpisodeWriter:
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
+        if not self.path.name:
+            raise DataError(self.path, "this is no name of a file")
         self.counts = dict.fromkeys(SPLITS, 0)
         self._provenance = provenance
         self._layout = layout

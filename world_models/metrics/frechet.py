@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.metrics.precision import double
 
 LEAST_SAMPLES = 16
@@ -30,11 +31,11 @@ class FeatureStatistics:
             features: (N, F), N and F at least 1, finite.
 
         Raises:
-            ValueError: the batch is shaped differently or is not finite.
+            ArmillaryError: the batch is shaped differently or is not finite.
         """
         _check_features(features)
         if self.count and features.shape[1] != self.feature_size:
-            raise ValueError(
+            raise ArmillaryError(
                 f"all batches must have {self.feature_size} features, got {features.shape[1]}"
             )
         batch, values = len(features), double(features)
@@ -59,19 +60,19 @@ class FeatureStatistics:
 
     @property
     def mean(self) -> Tensor:
-        """(F,) float64. Raises ValueError before the first batch."""
+        """(F,) float64. Raises ArmillaryError before the first batch."""
         self._require(1)
         return self._mean
 
     @property
     def covariance(self) -> Tensor:
-        """(F, F) float64, divided by N - 1. Raises ValueError for fewer than two samples."""
+        """(F, F) float64, divided by N - 1. Raises ArmillaryError for fewer than two samples."""
         self._require(2)
         return self._scatter / (self.count - 1)
 
     def _require(self, count: int) -> None:
         if self.count < count:
-            raise ValueError(f"at least {count} samples are needed, got {self.count}")
+            raise ArmillaryError(f"at least {count} samples are needed, got {self.count}")
 
 
 def least_samples(feature_size: int) -> int:
@@ -87,10 +88,10 @@ def least_samples(feature_size: int) -> int:
 
 
 def check_sample_count(count: int, feature_size: int) -> None:
-    """Raises ValueError if ``count`` is below ``least_samples(feature_size)``; says why."""
+    """Raises ArmillaryError if ``count`` is below ``least_samples(feature_size)``; says why."""
     least = least_samples(feature_size)
     if count < least:
-        raise ValueError(
+        raise ArmillaryError(
             f"a Frechet distance of {feature_size} features needs at least {least} samples in "
             f"each set (a quarter of the features, and {LEAST_SAMPLES}), got {count}: a covariance "
             f"of {count} samples has at most rank {max(count - 1, 0)} of {feature_size}"
@@ -117,19 +118,19 @@ def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
         the CPU where the device has no float64, else on the arguments' device.
 
     Raises:
-        ValueError: the shapes do not belong together, a value is NaN or infinite, or a covariance
-            is not symmetric or has a negative eigenvalue.
+        ArmillaryError: the shapes do not belong together, a value is NaN or infinite, or a
+            covariance is not symmetric or has a negative eigenvalue.
     """
     for name, mean, cov in (("1", mean1, cov1), ("2", mean2, cov2)):
         size = mean.shape[-1] if mean.ndim else 0
         if not size or mean.shape != mean1.shape or cov.shape != (*mean.shape, size):
-            raise ValueError(
+            raise ArmillaryError(
                 "means must be (..., F) and covariances (..., F, F), all of the same sizes; got "
                 f"{tuple(mean1.shape)}, {tuple(cov1.shape)}, {tuple(mean2.shape)} and "
                 f"{tuple(cov2.shape)}"
             )
         if not (mean.isfinite().all() and cov.isfinite().all()):
-            raise ValueError(f"mean{name} and cov{name} must be finite, got NaN or infinity")
+            raise ArmillaryError(f"mean{name} and cov{name} must be finite, got NaN or infinity")
     mean1, cov1, mean2, cov2 = (double(tensor) for tensor in (mean1, cov1, mean2, cov2))
     roots = _root(cov1, "cov1") @ _root(cov2, "cov2")
     overlap = torch.linalg.svdvals(roots).sum(-1)
@@ -149,7 +150,7 @@ def frechet_distance_of_features(a: Tensor, b: Tensor) -> Tensor:
         () float64, at least 0.
 
     Raises:
-        ValueError: the shapes disagree, a value is NaN or infinite, or there are too few samples.
+        ArmillaryError: the shapes disagree, a value is not finite, or there are too few samples.
     """
     both = []
     for features in (a, b):
@@ -160,7 +161,7 @@ def frechet_distance_of_features(a: Tensor, b: Tensor) -> Tensor:
         both.append(statistics)
     one, other = both
     if one.feature_size != other.feature_size:
-        raise ValueError(
+        raise ArmillaryError(
             "both sets must have the same number of features, "
             f"got {one.feature_size} and {other.feature_size}"
         )
@@ -172,10 +173,10 @@ def _root(covariance: Tensor, name: str) -> Tensor:
     scale = covariance.abs().amax((-1, -2))
     skew = (covariance - covariance.mT).abs().amax((-1, -2))
     if (skew > 1e-6 * scale).any():
-        raise ValueError(f"{name} must be symmetric, got a difference of {float(skew.max()):g}")
+        raise ArmillaryError(f"{name} must be symmetric, got a difference of {float(skew.max()):g}")
     values, vectors = torch.linalg.eigh((covariance + covariance.mT) / 2)
     if (values[..., 0] < -1e-5 * values.abs().amax(-1)).any():
-        raise ValueError(
+        raise ArmillaryError(
             f"{name} must be positive semi-definite, got the eigenvalue {float(values.min()):g}"
         )
     rounding = values[..., -1:] * covariance.shape[-1] * torch.finfo(values.dtype).eps
@@ -185,10 +186,10 @@ def _root(covariance: Tensor, name: str) -> Tensor:
 
 def _check_features(features: Tensor) -> None:
     if features.ndim != 2 or not features.numel() or not features.is_floating_point():
-        raise ValueError(
+        raise ArmillaryError(
             "features must be floating point (N, F) with N and F at least 1, "
             f"got {features.dtype} {tuple(features.shape)}"
         )
     if not features.isfinite().all():
         row = int((~features.isfinite()).any(1).nonzero()[0])
-        raise ValueError(f"features must be finite, got NaN or infinity in sample {row}")
+        raise ArmillaryError(f"features must be finite, got NaN or infinity in sample {row}")

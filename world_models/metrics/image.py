@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.metrics.pairs import check_images, compare
 from armillary.world_models.metrics.similarity import WINDOW, Similarity
 
@@ -25,7 +26,7 @@ def psnr(pred: Tensor, target: Tensor) -> Tensor:
         (...) in dB, higher is better; inf for identical images, NaN where a value is NaN.
 
     Raises:
-        ValueError: the shapes do not fit, or the images are not floating point in [0, 1].
+        ArmillaryError: the shapes do not fit, or the images are not floating point in [0, 1].
     """
     check_images(pred, target, data_range=1.0)
     return compare(pred, target, _signal_to_noise)[0]
@@ -48,8 +49,8 @@ def ssim(pred: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
         (...) in [-1, 1], higher is better; NaN where a value is NaN.
 
     Raises:
-        ValueError: the shapes do not fit, the images are smaller than the window, or they are not
-            floating point within the range.
+        ArmillaryError: the shapes do not fit, the images are smaller than the window, or they are
+            not floating point within the range.
     """
     return similarities(pred, target, (data_range,))[0]
 
@@ -65,10 +66,10 @@ def ssim_ref(pred: Tensor, target: Tensor) -> Tensor:
 def similarities(pred: Tensor, target: Tensor, data_ranges: Sequence[float]) -> Tensor:
     """``ssim`` for R data ranges at little more than the cost of one: (R, ...)."""
     if not data_ranges or min(data_ranges) <= 0:
-        raise ValueError(f"data ranges must be positive, got {list(data_ranges)}")
+        raise ArmillaryError(f"data ranges must be positive, got {list(data_ranges)}")
     check_images(pred, target, data_range=min(data_ranges))
     if min(pred.shape[-2:]) < WINDOW:
-        raise ValueError(
+        raise ArmillaryError(
             f"images must be at least {WINDOW} pixels wide and high, got {tuple(pred.shape)}"
         )
     return compare(pred, target, Similarity(data_ranges), values=1 << 21, threaded=True)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.metrics.threads import spread
 
 _VALUES_AT_ONCE = 1 << 19
@@ -73,7 +74,7 @@ def compare(
 
 
 def check_images(pred: Tensor, target: Tensor, data_range: float) -> None:
-    """Raises ValueError unless the images can be compared.
+    """Raises ArmillaryError unless the images can be compared.
 
     Args:
         pred: should be (..., C, H, W) floating point, about as wide as ``data_range``.
@@ -84,18 +85,18 @@ def check_images(pred: Tensor, target: Tensor, data_range: float) -> None:
     sizes = zip(reversed(pred.shape), reversed(target.shape), strict=False)
     fits = all(have == want or (i > 2 and want == 1) for i, (have, want) in enumerate(sizes))
     if pred.ndim < 3 or not 3 <= target.ndim <= pred.ndim or not fits:
-        raise ValueError(
+        raise ArmillaryError(
             "pred and target must both be (..., C, H, W), or target 1 in the dimensions over which "
             f"it is shared, got {tuple(pred.shape)} and {tuple(target.shape)}"
         )
     if not (pred.is_floating_point() and target.is_floating_point()):
-        raise ValueError(f"images must be floating point, got {pred.dtype} and {target.dtype}")
+        raise ArmillaryError(f"images must be floating point, got {pred.dtype} and {target.dtype}")
     if pred.numel() == 0:
-        raise ValueError(f"there must be at least one image and pixel, got {tuple(pred.shape)}")
+        raise ArmillaryError(f"there must be at least one image and pixel, got {tuple(pred.shape)}")
     for name, images, widest in (("target", target, 1.0), ("pred", pred, 2.0)):
         low, high = (float(value) for value in torch.aminmax(images))
         if high - low > (widest + _TOLERANCE) * data_range:
-            raise ValueError(
+            raise ArmillaryError(
                 f"images must lie within a range of {data_range:g}, such as 0..{data_range:g}, but "
                 f"{name} holds {low:g} to {high:g}; scale it, or say the range if the metric "
                 "takes one"

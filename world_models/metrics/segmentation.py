@@ -9,6 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.metrics.precision import double
 
 RECALL_THRESHOLDS = tuple(i / 10 for i in range(1, 11))
@@ -32,7 +33,7 @@ def adjusted_rand_index(true: Tensor, pred: Tensor, foreground: bool = True) -> 
         (...) float32, at most 1; 1 where both have a single segment; NaN where no pixel counts.
 
     Raises:
-        ValueError: the shapes disagree, or a label is negative.
+        ArmillaryError: the shapes disagree, or a label is negative.
     """
     counts = _contingency(true, pred)
     if foreground:
@@ -62,7 +63,7 @@ def object_ious(true: Tensor, pred: Tensor) -> tuple[Tensor, Tensor]:
         (..., M) bool, whether the object is seen; the row of an object that is not is 0.
 
     Raises:
-        ValueError: the shapes disagree, or a label is negative.
+        ArmillaryError: the shapes disagree, or a label is negative.
     """
     counts = _contingency(true, pred)
     union = counts.sum(-1, keepdim=True) + counts.sum(-2, keepdim=True) - counts
@@ -85,7 +86,7 @@ def mean_iou(true: Tensor, pred: Tensor) -> Tensor:
         (...) float32 in [0, 1]; NaN without objects.
 
     Raises:
-        ValueError: the shapes disagree, or a label is negative.
+        ArmillaryError: the shapes disagree, or a label is negative.
     """
     ious, seen = object_ious(true, pred)
     items = ious.flatten(0, -3) if ious.ndim > 2 else ious.unsqueeze(0)
@@ -110,10 +111,10 @@ def recall(true: Tensor, pred: Tensor, thresholds: Sequence[float] = RECALL_THRE
         (..., R) float32 in [0, 1]; NaN without objects.
 
     Raises:
-        ValueError: the shapes disagree, a label is negative, or a threshold is not in (0, 1].
+        ArmillaryError: the shapes disagree, a label is negative, or a threshold is not in (0, 1].
     """
     if not thresholds or not all(0 < threshold <= 1 for threshold in thresholds):
-        raise ValueError(f"thresholds must lie in (0, 1], got {list(thresholds)}")
+        raise ArmillaryError(f"thresholds must lie in (0, 1], got {list(thresholds)}")
     ious, seen = object_ious(true, pred)
     limits = torch.tensor(thresholds, dtype=ious.dtype, device=ious.device)
     found = ious.amax(-1, keepdim=True) >= limits
@@ -131,16 +132,16 @@ def _contingency(true: Tensor, pred: Tensor) -> Tensor:
     """(..., M + 1, L) float64: how many pixels have true label i and predicted label j."""
     true, pred = _labels(true), _labels(pred)
     if true.shape != pred.shape or true.ndim < 2:
-        raise ValueError(
+        raise ArmillaryError(
             "true and pred must be label maps (..., H, W) or soft masks (..., K, H, W) of the same "
             f"images, got labels shaped {tuple(true.shape)} and {tuple(pred.shape)}"
         )
     *leading, height, width = true.shape
     true, pred = (labels.reshape(-1, height * width) for labels in (true, pred))
     if true.numel() == 0:
-        raise ValueError(f"there must be at least one image and pixel, got {tuple(true.shape)}")
+        raise ArmillaryError(f"there must be at least one image and pixel, got {tuple(true.shape)}")
     if min(true.min(), pred.min()) < 0:
-        raise ValueError("labels must not be negative")
+        raise ArmillaryError("labels must not be negative")
     # At least one row beside the background's, so that object-free batches need no branch.
     rows, columns = max(int(true.max()), 1) + 1, int(pred.max()) + 1
     images = torch.arange(len(true), device=true.device).unsqueeze(1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
+from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 from armillary.world_models.training.engine import STRATEGIES
 from armillary.world_models.training.schedule import Schedule, Stage
@@ -62,7 +64,7 @@ class TrainerConfig:
     precision: str = "float32"
     optimizer: str = "adam"
     weight_decay: float = 0.0
-    gradient_clip: float = 0.5
+    gradient_clip: float = 1.0
     accumulate: int = 1
     workers: int = 0
     compile: bool = False
@@ -88,21 +90,25 @@ class TrainerConfig:
         for name, valid in choices.items():
             if getattr(self, name) not in valid:
                 value = getattr(self, name)
-                raise ValueError(f"unknown {name} {value!r}; {suggest(str(value), valid)}")
+                raise ArmillaryError(f"unknown {name} {value!r}; {suggest(str(value), valid)}")
         counts = ("accumulate", "checkpoint_every", "validate_every", "validation_clips")
         more = ("validation_horizon", "validation_rollouts", "devices", "nodes")
         for name in (*counts, *more):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.gradient_clip <= 0:
-            raise ValueError(f"gradient_clip must be > 0, got {self.gradient_clip}")
+                raise ArmillaryError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 < self.gradient_clip < math.inf:
+            raise ArmillaryError(f"gradient_clip must be > 0 and finite, got {self.gradient_clip}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ArmillaryError(f"weight_decay must be >= 0 and finite, got {self.weight_decay}")
+        if self.workers < 0:
+            raise ArmillaryError(f"workers must be at least 0, got {self.workers}")
         parts = self.processes * self.accumulate
         for stage in self.stages:
             if stage.batch_size % parts:
                 split = f"accumulate={self.accumulate}"
                 if self.processes > 1:
                     split = f"devices x nodes x accumulate = {parts}"
-                raise ValueError(
+                raise ArmillaryError(
                     f"{split} must divide every stage's batch_size, got {stage.batch_size}"
                 )
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.device import resolve_device
 from armillary.world_models.training.randomness import seed_everything
 
@@ -104,21 +105,21 @@ class FabricEngine(Engine):
         strategy: one of ``STRATEGIES``.
 
     Raises:
-        ValueError: Fabric is not installed, or this machine has too few such devices.
+        ArmillaryError: Fabric is not installed, or this machine has too few such devices.
     """
 
     def __init__(self, device: str, *, devices: int, nodes: int, strategy: str) -> None:
         super().__init__(device)
         kind = resolve_device(device).type
         if kind not in ("cpu", "cuda"):
-            raise ValueError(f"several processes train on cpu or cuda, got device={kind}")
+            raise ArmillaryError(f"several processes train on cpu or cuda, got device={kind}")
         if kind == "cuda" and devices > torch.cuda.device_count():
-            raise ValueError(
+            raise ArmillaryError(
                 f"devices={devices} needs as many cuda devices on each machine; this one has "
                 f"{torch.cuda.device_count()}"
             )
         if find_spec("lightning_fabric") is None:
-            raise ValueError(
+            raise ArmillaryError(
                 f"training in {devices * nodes} processes needs lightning-fabric: "
                 "pip install 'armillary[distributed]'"
             )

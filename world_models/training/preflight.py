@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import torch
 
+from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, read_info
 from armillary.world_models.checkpoints.locate import CheckpointError, settled
 from armillary.world_models.data import Split, WindowDataset
 from armillary.world_models.model import WorldModel
-from armillary.world_models.registry import model_config
+from armillary.world_models.registry import model_config, resolved_config
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.schedule import Stage
 
@@ -26,13 +27,13 @@ DECISIVE = ("seed", "stages", "precision", "optimizer", "weight_decay", "gradien
 
 
 def check_fit(config: TrainerConfig, model: WorldModel, train: Split, validation: Split) -> None:
-    """Raises ValueError unless the model can be saved, and trained on the data in every stage."""
+    """Raises ArmillaryError unless the model can be saved and be trained on the data."""
     model_config(model)
     for split in (train, validation):
         found = (split.info.image_size, split.info.action_size)
         wanted = (model.image_size, model.action_size)
         if found != wanted:
-            raise ValueError(
+            raise ArmillaryError(
                 f"{type(model).__name__} wants frames of {wanted[0]} px and actions of size "
                 f"{wanted[1]}; split {split.name!r} of {split.path} has {found[0]} px and size "
                 f"{found[1]}"
@@ -44,7 +45,7 @@ def check_fit(config: TrainerConfig, model: WorldModel, train: Split, validation
         if stage.keep_optimizer:
             _check_same_parameters(model, config.stages, index)
         if stage.encode_once and stage.length < 2:
-            raise ValueError(
+            raise ArmillaryError(
                 f"stage {index} trains on encoded states and needs length >= 2, got {stage.length}"
             )
         for split in (train, validation):
@@ -66,11 +67,11 @@ def earlier_run(
 
     Raises:
         CheckpointError: it is damaged, of another run, or against ``resume``.
-        ValueError: ``resume`` is none of the three.
+        ArmillaryError: ``resume`` is none of the three.
     """
     choices = ("auto", "never", "required")
     if resume not in choices:
-        raise ValueError(f"unknown resume {resume!r}; {suggest(str(resume), choices)}")
+        raise ArmillaryError(f"unknown resume {resume!r}; {suggest(str(resume), choices)}")
     if not settled(last).exists():
         if resume == "required":
             raise CheckpointError(f"there is no {last} to resume from")
@@ -81,7 +82,8 @@ def earlier_run(
             "continue it"
         )
     info = read_info(last)
-    there = _identity(info.model, info.training)
+    known = resolved_config(info.model["name"], info.model["hyperparameters"])
+    there = _identity(known, info.training)
     here = _identity(model_config(model), asdict(config))
     for name in sorted({*there, *here}):
         if there.get(name) != here.get(name):
@@ -93,7 +95,7 @@ def earlier_run(
 
 
 def _check_encoder_is_frozen(model: WorldModel, split: Split, stage: Stage) -> None:
-    """Raises ValueError if states encoded once would go stale: if ``filter`` itself is trained."""
+    """Raises ArmillaryError if states encoded once would go stale: if ``filter`` is trained."""
     clip = WindowDataset(split, stage.length, labels=False).batch([0])
     window = clip.to_window(model.action_mean.device)
     names = {parameter: name for name, parameter in model.named_parameters()}
@@ -106,7 +108,7 @@ def _check_encoder_is_frozen(model: WorldModel, split: Split, stage: Stage) -> N
     gradients = torch.autograd.grad(total, trained, allow_unused=True)
     reached = [names[p] for p, g in zip(trained, gradients, strict=True) if g is not None]
     if reached:
-        raise ValueError(
+        raise ArmillaryError(
             f"objective {stage.objective!r} trains {reached[0]!r}, which the encoding of "
             f"{type(model).__name__} depends on, so the data cannot be encoded once; set "
             "encode_once=false, or choose hyperparameters that keep the two apart"
@@ -114,13 +116,13 @@ def _check_encoder_is_frozen(model: WorldModel, split: Split, stage: Stage) -> N
 
 
 def _check_same_parameters(model: WorldModel, stages: Sequence[Stage], index: int) -> None:
-    """Raises ValueError unless the stage before ``index`` trains the same parameters."""
+    """Raises ArmillaryError unless the stage before ``index`` trains the same parameters."""
     if index == 0:
-        raise ValueError("stage 0 has no stage before it and cannot have keep_optimizer=true")
+        raise ArmillaryError("stage 0 has no stage before it and cannot have keep_optimizer=true")
     before, here = stages[index - 1].objective, stages[index].objective
     trained = [[id(p) for p in model.trainable(name)] for name in (before, here)]
     if trained[0] != trained[1]:
-        raise ValueError(
+        raise ArmillaryError(
             f"stage {index} has keep_optimizer=true but its objective {here!r} does not train the "
             f"parameters of {before!r}, the objective before it; set keep_optimizer=false"
         )

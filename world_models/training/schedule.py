@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
+from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 
 ROUNDING = 1e-9
@@ -56,25 +57,31 @@ class Stage:
     def __post_init__(self) -> None:
         for name in ("batch_size", "length", "stride"):
             if getattr(self, name) < 1:
-                raise ValueError(f"a stage's {name} must be at least 1, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"a stage's learning_rate must be > 0, got {self.learning_rate}")
+                raise ArmillaryError(
+                    f"a stage's {name} must be at least 1, got {getattr(self, name)}"
+                )
+        if not 0 < self.learning_rate < math.inf:
+            raise ArmillaryError(
+                f"a stage's learning_rate must be > 0 and finite, got {self.learning_rate}"
+            )
         if (self.fraction is None) == (self.steps is None):
-            raise ValueError(
+            raise ArmillaryError(
                 "a stage needs either a fraction or steps, "
                 f"got fraction={self.fraction} and steps={self.steps}"
             )
         if self.fraction is not None and not 0 < self.fraction <= 1:
-            raise ValueError(f"a stage's fraction must be in (0, 1], got {self.fraction}")
+            raise ArmillaryError(f"a stage's fraction must be in (0, 1], got {self.fraction}")
         if self.steps is not None and self.steps < 1:
-            raise ValueError(f"a stage's steps must be at least 1, got {self.steps}")
+            raise ArmillaryError(f"a stage's steps must be at least 1, got {self.steps}")
         for name in ("warmup", "floor"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"a stage's {name} must be in [0, 1), got {getattr(self, name)}")
+                raise ArmillaryError(
+                    f"a stage's {name} must be in [0, 1), got {getattr(self, name)}"
+                )
         if self.decay not in DECAYS:
-            raise ValueError(f"unknown decay {self.decay!r}; {suggest(self.decay, DECAYS)}")
+            raise ArmillaryError(f"unknown decay {self.decay!r}; {suggest(self.decay, DECAYS)}")
         if self.encode_once and self.stride != 1:
-            raise ValueError(
+            raise ArmillaryError(
                 "a stage with encode_once=true trains on the states of consecutive frames and "
                 f"needs stride=1, got {self.stride}"
             )
@@ -106,19 +113,19 @@ class Schedule:
     def __post_init__(self) -> None:
         fractions = [stage.fraction for stage in self.stages if stage.fraction is not None]
         if fractions and len(fractions) < len(self.stages):
-            raise ValueError(
+            raise ArmillaryError(
                 "the stages of a run all have fractions or all have steps, got "
                 f"{len(fractions)} with a fraction and {len(self.stages) - len(fractions)} with "
                 "steps"
             )
         if not self._counted and self.max_steps is None and self.max_minutes is None:
-            raise ValueError("a run needs an end: set max_steps, max_minutes or both")
+            raise ArmillaryError("a run needs an end: set max_steps, max_minutes or both")
         for name in ("max_steps", "max_minutes"):
             bound = getattr(self, name)
-            if bound is not None and bound <= 0:
-                raise ValueError(f"{name} must be > 0 (or null for no bound), got {bound}")
+            if bound is not None and not 0 < bound < math.inf:
+                raise ArmillaryError(f"{name} must be > 0 (or null for no bound), got {bound}")
         if not self._counted and not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
-            raise ValueError(f"the stages' fractions must sum to 1, got {fractions}")
+            raise ArmillaryError(f"the stages' fractions must sum to 1, got {fractions}")
 
     def progress(self, step: int, seconds: float) -> float:
         """The share of the run that is done, in [0, 1], after ``step`` steps and ``seconds``."""

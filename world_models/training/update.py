@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.model import Losses, WorldModel
 from armillary.world_models.training.batches import Batch
 from armillary.world_models.training.config import OPTIMIZERS, PRECISIONS, TrainerConfig
@@ -42,7 +43,7 @@ class Update:
         self._engine = engine
         self._device = model.action_mean.device
         if config.precision == "fp16" and self._device.type != "cuda":
-            raise ValueError(
+            raise ArmillaryError(
                 f"precision=fp16 needs a cuda device, got {self._device.type}; "
                 "choose float32 or bf16"
             )

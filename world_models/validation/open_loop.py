@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.metrics import adjusted_rand_index, psnr
 from armillary.world_models.model import Window, WorldModel
 from armillary.world_models.state import LatentState, Scene
@@ -77,10 +78,10 @@ def predict(model: WorldModel, window: Window, context_length: int) -> Scene:
         Scenes of all frames, leading dimensions (N, T).
 
     Raises:
-        ValueError: nothing is left to imagine.
+        ArmillaryError: nothing is left to imagine.
     """
     if not 1 <= context_length < window.length:
-        raise ValueError(
+        raise ArmillaryError(
             f"context_length must be in 1..{window.length - 1} for clips of {window.length} "
             f"frames, got {context_length}"
         )
@@ -140,7 +141,7 @@ def evaluate_open_loop(
         batch_size: clips in memory at a time.
 
     Raises:
-        ValueError: nothing is left to imagine.
+        ArmillaryError: nothing is left to imagine.
     """
     device, training = model.action_mean.device, model.training
     model.eval()

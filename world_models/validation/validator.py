@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.data import Split, WindowDataset, ordered_batches
 from armillary.world_models.model import WorldModel
 from armillary.world_models.training.batches import Batch, stage_batches
@@ -29,7 +30,7 @@ class Validator:
         config: how many clips, how far to imagine, which metric is the best's.
 
     Raises:
-        ValueError: the episodes are too short to imagine anything, or the best metric needs
+        ArmillaryError: the episodes are too short to imagine anything, or the best metric needs
             labels that they lack.
     """
 
@@ -42,13 +43,13 @@ class Validator:
         frames = (split.length - 1) // stride + 1
         horizon = min(config.validation_horizon, frames - model.context_length)
         if horizon < 1:
-            raise ValueError(
+            raise ArmillaryError(
                 f"validation needs clips of more than {model.context_length} frames (the model's "
                 f"context) at stride {stride}; the episodes of {split.path}, split "
                 f"{split.name!r}, have {split.length}"
             )
         if config.best_metric.endswith("ari") and not split.has_masks:
-            raise ValueError(
+            raise ArmillaryError(
                 f"best_metric={config.best_metric} needs ground-truth masks, and split "
                 f"{split.name!r} of {split.path} has none; choose open_loop_psnr or context_psnr"
             )

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from armillary.experiments.command.config import (
-    CONF,
-    build,
-    choices,
-    compose,
-    groups,
-    to_dict,
-    verbs,
-)
+from armillary.experiments.command.config import CONF, build, choices, compose, to_dict, verbs
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.entries import privileged_env
 from armillary.experiments.planning.recording import record
@@ -44,21 +36,16 @@ def check_task(choice: str) -> None:
 
 def check_model(choice: str) -> None:
     values = to_dict(compose("train", [f"model={choice}"]).model)
-    assert build_model(values.pop("name"), image_size=32, action_size=2, **values)
+    values |= {"image_size": 32, "action_size": 2}
+    assert build_model(values.pop("name"), **values)
 
 
-EVALUATIONS = {"accuracy": "evaluate", "diversity": "evaluate", "realism": "generate"}
-
-
-def check_experiment(choice: str) -> None:
-    kind = choice.split("/")[-2]
-    if kind in EVALUATIONS:
-        check_evaluation(EVALUATIONS[kind], choice)
-        return
+def check_training(choice: str) -> None:
     config = compose("train", [f"experiment={choice}"])
     settings = trainer_settings(config)
     values = to_dict(config.model)
-    model = build_model(values.pop("name"), image_size=32, action_size=2, **values)
+    values |= {"image_size": 32, "action_size": 2}
+    model = build_model(values.pop("name"), **values)
     for stage in settings.stages:
         model.check_objective(stage.objective)
 
@@ -69,7 +56,8 @@ def check_evaluation(verb: str, choice: str) -> None:
     assert set(config) == set(plain)
     assert OmegaConf.missing_keys(config) == {"checkpoint", "data.path"}
     assert config.rollouts * (config.videos or 1) >= 100
-    assert choices("experiment").count(choice.replace(f"/{choice.split('/')[-2]}", "")) == 1
+    dataset, _, model = choice.split("/")
+    assert f"{dataset}/{model}" in choices("train", "experiment")
 
 
 def check_planner(choice: str) -> None:
@@ -110,30 +98,37 @@ def check_source(choice: str) -> None:
         source.parts()
 
 
-def check_part(group: str, choice: str) -> None:
-    line = f"- /{group}@_global_: {choice}\n"
-    users = [path for path in CONF.glob("experiment/**/*.yaml") if line in path.read_text()]
-    assert users, "what experiments are made of is tried through them"
-
-
 CHECKS: dict[str, Callable[[str], None]] = {
     "task": check_task,
     "model": check_model,
-    "experiment": check_experiment,
     "planner": check_planner,
     "objective": check_objective,
     "simulator": check_simulator,
     "size": check_size,
     "source": check_source,
-    "curriculum": partial(check_part, "curriculum"),
-    "protocol": partial(check_part, "protocol"),
 }
-GROUPED = [(group, choice) for group in groups() for choice in choices(group)]
+VERBS = {"task": "collect", "model": "train", "size": "demo", "source": "convert"}
+GROUPED = [
+    (group, choice) for group in CHECKS for choice in choices(VERBS.get(group, "plan"), group)
+]
+EXPERIMENTS = [
+    (verb, choice)
+    for verb in ("train", "evaluate", "generate")
+    for choice in choices(verb, "experiment")
+]
 
 
 @pytest.mark.parametrize(("group", "choice"), GROUPED, ids="/".join)
 def test_every_choice_of_every_group_is_usable(group: str, choice: str) -> None:
     CHECKS[group](choice)
+
+
+@pytest.mark.parametrize(("verb", "choice"), EXPERIMENTS, ids=" ".join)
+def test_every_experiment_is_usable(verb: str, choice: str) -> None:
+    if verb == "train":
+        check_training(choice)
+    else:
+        check_evaluation(verb, choice)
 
 
 @pytest.mark.parametrize("verb", verbs())
@@ -143,7 +138,7 @@ def test_every_verb_composes(verb: str) -> None:
     assert "output" in config
 
 
-SMALL = [choice for choice in choices("model") if choice.startswith("small/")]
+SMALL = [choice for choice in choices("train", "model") if choice.startswith("small/")]
 
 
 @pytest.mark.parametrize("choice", SMALL)
@@ -151,22 +146,73 @@ def test_small_models_are_small(choice: str) -> None:
     sizes = {}
     for size in (choice, choice.removeprefix("small/")):
         values = to_dict(compose("train", [f"model={size}"]).model)
-        model = build_model(values.pop("name"), image_size=32, action_size=2, **values)
+        values |= {"image_size": 32, "action_size": 2}
+        model = build_model(values.pop("name"), **values)
         sizes[size] = sum(parameter.numel() for parameter in model.parameters())
     small, published = sizes.values()
     assert small < published / 2
 
 
-def test_all_yamls_are_covered() -> None:
-    found = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
-    assert found == {*verbs(), *("/".join(pair) for pair in GROUPED)}
+def test_all_yamls_are_tried_and_few() -> None:
+    """Those of a group as its choices, parts of experiments through an experiment."""
+    files = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
+    direct = {*verbs(), *("/".join(pair) for pair in GROUPED)}
+    parts = {name for name in files - direct}
+    assert {name.split("/")[0] for name in parts} == {
+        "curriculum",
+        "dataset",
+        "experiment",
+        "protocol",
+    }
+    assert len(files) <= 60
+
+
+def test_every_published_experiment_is_there() -> None:
+    models = ("op3", "sdvae", "sdvae_davos", "ssm", "vrnn", "vrnn_star")
+    data = ("bair_action_free", "bair_actions", "moving_sprites", "planning")
+    assert {f"{d}/{m}" for d in data for m in models} <= {*choices("train", "experiment")}
+    protocols = {"accuracy": "evaluate", "diversity": "evaluate", "realism": "generate"}
+    for protocol, verb in protocols.items():
+        wanted = {f"{d}/{protocol}/{m}" for d in data for m in models}
+        assert wanted <= {*choices(verb, "experiment")}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "settings"),
+    [
+        ("bair_actions/sdvae", {"trainer.stages.frames_10.batch_size": 8, "schedule": "D"}),
+        ("bair_actions/sdvae_davos", {"schedule": "U", "model.name": "sdvae"}),
+        ("bair_actions/op3", {"trainer.stages.frames_10.batch_size": 10, "schedule": "D"}),
+        (
+            "bair_actions/vrnn_star",
+            {"trainer.stages.frames_3.target": -14500, "schedule": "open_loop"},
+        ),
+        ("bair_action_free/vrnn", {"data.actions": False, "schedule": "teacher_forced"}),
+        ("planning/ssm", {"trainer.stages.frames_10.length": 5, "trainer.validation_horizon": 3}),
+        ("push_blocks_noisy/op3", {"model.latent_size": 16, "trainer.stages.discover.steps": 4500}),
+        ("push_blocks_noisy/vrnn_star", {"model.hidden": 128, "trainer.precision": "bf16"}),
+    ],
+)
+def test_composed_experiments_say_what_was_published(
+    experiment: str, settings: dict[str, Any]
+) -> None:
+    config = compose("train", [f"experiment={experiment}"])
+    assert config.name == experiment.replace("/", "_")
+    assert {key: OmegaConf.select(config, key) for key in settings} == settings
 
 
 def test_trainer_options_are_the_trainers() -> None:
-    own = {"batch_size"}
-    from_elsewhere = {"seed"}
+    own = {"batch_size", "_target_"}
     names = {field.name for field in fields(TrainerConfig)}
-    assert set(compose("train", []).trainer) - own == names - from_elsewhere
+    assert set(compose("train", []).trainer) - own == names
+
+
+def test_defaults_are_written_once() -> None:
+    """What the command line takes where no experiment says anything is what Python takes."""
+    trainer = compose("train", ["experiment=push_blocks/slot_dynamics_joint"]).trainer
+    for field in fields(TrainerConfig):
+        if field.name not in ("stages", "max_steps", "seed"):
+            assert trainer[field.name] == field.default, field.name
 
 
 def test_batch_size_replaces_that_of_every_stage() -> None:

@@ -113,8 +113,34 @@ def test_a_verb_that_writes_a_file_is_recorded_beside_it(tmp_path: Path) -> None
 
 def test_mistake_before_any_work_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such"), recorded("plan", config(tmp_path / "a/b"), []):
-        raise ValueError("no such checkpoint")
+        raise UsageError("no such checkpoint")
     assert not any(tmp_path.iterdir())
+
+
+def test_empty_folders_of_a_mistake_are_nothing_of_worth(tmp_path: Path) -> None:
+    with pytest.raises(UsageError), recorded("plan", config(tmp_path / "a/b"), []) as directory:
+        (directory / "checkpoints" / "new").mkdir(parents=True)
+        raise UsageError("no such checkpoint")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_directory_that_was_there_stays_after_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UsageError), recorded("plan", config(tmp_path), []):
+        raise UsageError("no such checkpoint")
+    assert tmp_path.is_dir()
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("defect", [ValueError, TypeError, KeyError, IndexError, OSError])
+def test_a_defect_keeps_the_directory_and_its_traceback(
+    tmp_path: Path, defect: type[Exception]
+) -> None:
+    with pytest.raises(defect), recorded("plan", config(tmp_path / "run"), []):
+        raise defect("three")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+    log = (tmp_path / "run" / "run.log").read_text()
+    assert "Traceback" in log
+    assert defect.__name__ in log
 
 
 def test_mistake_in_a_run_that_resumes_puts_the_record_back(tmp_path: Path) -> None:
@@ -125,14 +151,14 @@ def test_mistake_in_a_run_that_resumes_puts_the_record_back(tmp_path: Path) -> N
         pytest.raises(ValueError, match="another seed"),
         recorded("train", config(tmp_path / "run", resume="auto", seed=4), ["seed=4"]),
     ):
-        raise ValueError("another seed")
+        raise UsageError("another seed")
     assert snapshot(tmp_path) == before
 
 
 def test_mistake_after_work_keeps_the_work_and_its_record(tmp_path: Path) -> None:
     def work(directory: Path) -> None:
         (directory / "result").write_text("half")
-        raise ValueError("too late")
+        raise UsageError("too late")
 
     with pytest.raises(ValueError, match="late"), recorded("plan", config(tmp_path), []) as path:
         work(path)

@@ -106,8 +106,8 @@ def test_run_of_other_settings_is_left_alone(
     [
         (["model.image_size=64"], "wants frames of 64 px"),
         (["model.action_size=3"], "actions of size 3"),
-        (["model.content_size=wide"], "cannot be built with"),
-        (["model.predictr=copy"], "did you mean 'predictor'"),
+        (["model.content_size=wide"], "content_size must be a whole number"),
+        (["model.predictr=copy"], "did you mean 'model.predictor'"),
         (["trainer.stages.discovery.length=30"], "the episodes of split 'train' have 14"),
         (["trainer.stages.discovery.objective=discover"], "unknown objective 'discover'"),
         (["trainer.stages.discovery.fraction=0.5"], "fractions must sum to 1"),

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from armillary.suggestions import suggest as choose
-from armillary.world_models.data.schema import SPLITS, DataError, suggest
+from armillary.errors import ArmillaryError
+from armillary.plugins import register
+from armillary.suggestions import holds, listed, suggest
+from armillary.world_models.data.schema import SPLITS, DataError
 from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
 from armillary.world_models.data.sources.tfrecords import Feature, read_examples
 
@@ -22,6 +24,7 @@ SECOND = "imgs_main"
 POSITION = "endeffector_pos"
 
 
+@register("source", "bair_pushing")
 @dataclass(frozen=True)
 class BairPushing(Source):
     """A folder of TFRecords as published with Ebert et al. 2017 (arXiv:1710.05268).
@@ -43,8 +46,8 @@ class BairPushing(Source):
 
     def __post_init__(self) -> None:
         if self.camera not in (*CAMERAS, "both"):
-            raise ValueError(
-                f"unknown camera {self.camera!r}; {choose(self.camera, [*CAMERAS, 'both'])}"
+            raise ArmillaryError(
+                f"unknown camera {self.camera!r}; {suggest(self.camera, [*CAMERAS, 'both'])}"
             )
 
     def parts(self) -> list[Part]:
@@ -62,7 +65,7 @@ class BairPushing(Source):
         ]
         missing = {"train", "test"} - {part.split for part in parts}
         if missing:
-            held = suggest(min(missing), [path.name for path in root.iterdir()])
+            held = holds(min(missing), [path.name for path in root.iterdir()])
             raise DataError(
                 root,
                 f"BAIR robot pushing has folders train and test with files *.tfrecords; there are "
@@ -76,7 +79,7 @@ class BairPushing(Source):
         for number, features in enumerate(read_examples(part.path)):
             try:
                 yield self._episode(features)
-            except ValueError as error:
+            except ArmillaryError as error:
                 raise DataError(part.path, f"record {number}: {error}") from error
         if number < 0:
             raise DataError(part.path, "the file holds no record")
@@ -97,7 +100,7 @@ def _images(features: Mapping[str, Feature], camera: str) -> np.ndarray:
         name = f"{t}/{camera}/encoded"
         values = _feature(features, name).bytes_list.value
         if len(values) != 1 or len(values[0]) != wanted:
-            raise ValueError(
+            raise ArmillaryError(
                 f"feature {name!r} must be one image of {wanted} bytes ({SIZE} x {SIZE} x 3, not "
                 f"compressed), got {[len(value) for value in values]} bytes"
             )
@@ -111,7 +114,7 @@ def _vectors(features: Mapping[str, Feature], quantity: str, size: int) -> np.nd
     for t in range(LENGTH):
         values = _feature(features, f"{t}/{quantity}").float_list.value
         if len(values) != size:
-            raise ValueError(
+            raise ArmillaryError(
                 f"feature '{t}/{quantity}' must be {size} floating-point numbers, got {len(values)}"
             )
         rows.append(values)
@@ -120,10 +123,8 @@ def _vectors(features: Mapping[str, Feature], quantity: str, size: int) -> np.nd
 
 def _feature(features: Mapping[str, Feature], name: str) -> Feature:
     if name not in features:  # asking for it would make an empty one
-        first = sorted(features, key=_words)[:6]
-        raise ValueError(
-            f"there is no feature {name!r} among {len(features)}: {', '.join(first)}, ..."
-        )
+        first = listed(sorted(features, key=_words))
+        raise ArmillaryError(f"there is no feature {name!r} among {len(features)}: {first}")
     return features[name]
 
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from armillary.world_models.data.schema import DataError, suggest
+from armillary.plugins import register
+from armillary.suggestions import holds
+from armillary.world_models.data.schema import DataError
 from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
 
 
+@register("source", "op3_pickplace")
 @dataclass(frozen=True)
 class PickPlaceArchive(Source):
     """Episodes of OP3's block pick-and-place (Veerapaneni et al. 2019, arXiv:1910.12827).
@@ -45,7 +48,7 @@ class PickPlaceArchive(Source):
             missing = {"frames", "actions"} - {*archive}
             if missing:
                 name = min(missing)
-                raise DataError(self.path, f"there is no array {name!r}; {suggest(name, archive)}")
+                raise DataError(self.path, f"there is no array {name!r}; {holds(name, archive)}")
             try:
                 return archive["frames"], archive["actions"]
             except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:

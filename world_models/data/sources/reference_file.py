@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from armillary.plugins import register
 from armillary.world_models.data.reader import EpisodeFile
 from armillary.world_models.data.sources.source import Episode, Part, Source, read_episode, stamp
 
@@ -14,6 +15,7 @@ BLOCK = 256
 """Episodes per part."""
 
 
+@register("source", "towel_pick")
 @dataclass(frozen=True)
 class ReferenceFile(Source):
     """A file that ``EpisodeFile`` reads; its splits, masks and further arrays are kept.

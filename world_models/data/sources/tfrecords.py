@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.data.schema import DataError
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
@@ -29,7 +30,7 @@ def read_examples(path: Path) -> Iterator[Mapping[str, Feature]]:
 
     Raises:
         DataError: a record is cut off or damaged; the message has its number, counted from 0.
-        ValueError: the package ``tfrecord`` is not installed.
+        ArmillaryError: the package ``tfrecord`` is not installed.
     """
     example_pb2, decode_error, _ = _packages()
     for number, content in enumerate(read_records(path)):
@@ -84,7 +85,7 @@ def _packages() -> tuple[Any, type[Exception], Any]:
         from google.protobuf.message import DecodeError
         from tfrecord import example_pb2
     except ImportError as error:
-        raise ValueError(
+        raise ArmillaryError(
             f"reading TFRecord files needs the package tfrecord ({error}): "
             "pip install 'armillary[bair]'"
         ) from error

@@ -1,0 +1,199 @@
+"""Sections that configure classes: their defaults written out, their keys and values checked."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.parameters import (
+    OF_THE_DATA,
+    Parameter,
+    checked,
+    configured,
+    model_class,
+    parameters_of,
+)
+from armillary.experiments.command.verbs import declared, groups_of, options_of, verbs
+from armillary.suggestions import suggest
+from armillary.world_models.training.schedule import Stage
+
+MODEL = "model"
+_STAGE = re.compile(r"trainer\.stages\.\w+")
+_FREE = re.compile(r"task\.environment|trainer\.stages|.*\.terms")
+"""Sections whose keys only those who read them know."""
+_OF_HYDRA = {"_target_", "_convert_", "_partial_", "_args_", "_recursive_"}
+_ADDED = {"hydra", "choices", "plugins"}
+_SEVERAL = ("runs", "real", "generated")
+"""Options without a default that may be lists; all others are texts."""
+_NULLABLE: dict[str, Any] = {
+    "videos": int | None,
+    "context": int | None,
+    "horizon": int | None,
+    "threads": int | None,
+    "populations": int | None,
+    "frames": int | None,
+    "batch_size": int | None,
+    "lpips": str | None,
+    "weights": str | None,
+    "checkpoint": str | None,
+    "title": str | None,
+}
+"""The kinds of options whose default is null."""
+
+
+def fill(config: DictConfig) -> None:
+    """Writes out the defaults of every class that a section configures, and of the model."""
+    with open_dict(config):
+        _fill(config)
+        model = config.get(MODEL)
+        if isinstance(model, DictConfig) and "name" in model:
+            for name, parameter in parameters_of(model_class(model.name)).items():
+                if name in OF_THE_DATA:
+                    model.setdefault(name, None)
+                elif not _there(model, name):
+                    _default(model, name, parameter)
+
+
+def check_sections(config: DictConfig, verb: str) -> None:
+    """Raises UsageError if a YAML sets a key that nobody takes."""
+    known = {*options_of(verb), *groups_of(verb)}
+    chosen = {str(group).partition("@")[0] for group in config.hydra.runtime.choices}
+    for key in map(str, config):
+        if key not in known | chosen | _ADDED:
+            raise UsageError(f"{verb} has no option {key!r}; {suggest(key, known)}")
+    for key in options_of(verb):
+        section, own = config._get_node(key), declared(verb)._get_node(key)
+        plain = isinstance(section, DictConfig) and "_target_" not in section and key not in verbs()
+        if plain and OmegaConf.is_dict(own):
+            _check_keys(key, section, set(map(str, own)))
+    _check_targets(config, verb, "")
+    model = config.get(MODEL)
+    if isinstance(model, DictConfig) and "name" in model:
+        _check_keys(MODEL, model, {"name", *parameters_of(model_class(model.name))})
+
+
+def assign(verb: str, config: DictConfig, word: Override) -> None:
+    """Sets, adds (``+key``, ``++key``) or removes (``~key``) what a word names.
+
+    Raises:
+        UsageError: the key is not there, or the value is not of its kind.
+    """
+    key = word.key_or_group
+    parent, _, name = key.rpartition(".")
+    section = OmegaConf.select(config, parent) if parent else config
+    if not isinstance(section, DictConfig) or key.split(".")[0] in _ADDED:
+        raise UsageError(f"{verb} has no option {key!r}; {suggest(key, _options(config))}")
+    if word.is_delete():
+        if name not in section:
+            raise UsageError(
+                f"there is no {key!r} to remove; {suggest(key, _names(parent, section))}"
+            )
+        with open_dict(section):
+            del section[name]
+        return
+    parameters = _parameters(config, parent, section)
+    there = _there(section, name)
+    if word.is_add() and there and section._get_node(name)._value() not in (None, "???"):
+        raise UsageError(f"+{key}: it is there already; write {key}=... to change it")
+    adds = word.is_add() or word.is_force_add() or name in parameters or _FREE.fullmatch(parent)
+    if not there and not adds:
+        names = {*_names(parent, section), *(_dotted(parent, one) for one in parameters)}
+        raise UsageError(f"{verb} has no option {key!r}; {suggest(key, names)}")
+    value = word.value()
+    text = str(word.input_line).partition("=")[2]
+    annotation, example = _kind(section, name, parameters)
+    OmegaConf.update(config, key, checked(key, value, annotation, text, example), force_add=True)
+
+
+def _fill(section: DictConfig) -> None:
+    for name, parameter in parameters_of(configured(section)).items():
+        if not _there(section, name):
+            _default(section, name, parameter)
+    for _, child in _children(section):
+        if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
+            _fill(child)
+
+
+def _default(section: DictConfig, name: str, parameter: Parameter) -> None:
+    default = parameter.default
+    if isinstance(default, tuple):
+        default = list(default)
+    if isinstance(default, bool | int | float | str | NoneType | list) and name != "_":
+        section[name] = default
+
+
+def _check_targets(section: DictConfig, verb: str, path: str) -> None:
+    if "_target_" in section:
+        thing = configured(section)
+        kinds = {one.kind for one in inspect.signature(thing).parameters.values()}
+        own = OmegaConf.select(declared(verb), path) if path else None
+        extra = set(map(str, own)) if OmegaConf.is_dict(own) else set()
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            _check_keys(path, section, {*parameters_of(thing), *_OF_HYDRA, *extra})
+    for key, child in _children(section):
+        if key not in _ADDED and isinstance(child, DictConfig) and not child._is_none():
+            _check_targets(child, verb, _dotted(path, key))
+
+
+def _check_keys(path: str, section: DictConfig, known: set[str]) -> None:
+    for key in map(str, section):
+        if key not in known:
+            choices = [_dotted(path, name) for name in known - _OF_HYDRA]
+            raise UsageError(
+                f"unknown setting {_dotted(path, key)!r}; {suggest(_dotted(path, key), choices)}"
+            )
+
+
+def _parameters(config: DictConfig, parent: str, section: DictConfig) -> Mapping[str, Parameter]:
+    """What the class behind a section takes."""
+    if parent == MODEL and "name" in section:
+        return parameters_of(model_class(section["name"]))
+    if _STAGE.fullmatch(parent):
+        return parameters_of(Stage)
+    return parameters_of(configured(section))
+
+
+def _kind(section: DictConfig, name: str, parameters: Mapping[str, Parameter]) -> tuple[Any, Any]:
+    """The annotation of an option, and a value that it may have."""
+    missing = OmegaConf.is_missing(section, name)
+    example = section[name] if _there(section, name) and not missing else None
+    if OmegaConf.is_config(example):
+        example = OmegaConf.to_container(example)
+    if name in parameters:
+        annotation = parameters[name].annotation
+        return (annotation | None if name in OF_THE_DATA else annotation), example
+    if missing:
+        return (Any if name in _SEVERAL else str), None
+    if example is None:
+        return _NULLABLE.get(name, Any), None
+    return type(example), example
+
+
+def _there(section: DictConfig, name: str) -> bool:
+    """Whether a section has a key, be its value missing."""
+    return section._get_node(name) is not None
+
+
+def _children(section: DictConfig) -> list[tuple[str, Any]]:
+    return [(str(key), section._get_node(key)) for key in section]
+
+
+def _names(parent: str, section: DictConfig) -> list[str]:
+    return [_dotted(parent, option) for option in _options(section)]
+
+
+def _options(section: DictConfig) -> list[str]:
+    """The keys of a section, subsections as ``name.*``."""
+    keys = [f"{key}.*" if OmegaConf.is_dict(node) else key for key, node in _children(section)]
+    return [key for key in keys if not key.startswith("_") and key.split(".")[0] not in _ADDED]
+
+
+def _dotted(parent: str, name: str) -> str:
+    return f"{parent}.{name}" if parent else name

@@ -1,0 +1,109 @@
+"""Runs a verb once for each combination of several values: Hydra's sweepers and launchers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from hydra._internal.callbacks import Callbacks
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, open_dict
+
+from armillary.experiments.command.console import messages
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.loader import Loader
+from armillary.experiments.command.verbs import positional_of
+from armillary.experiments.command.words import keyed, quoted
+
+Run = Callable[[str, DictConfig, Sequence[str]], int]
+"""Runs a verb with a configuration that these words composed to; returns the exit code."""
+_QUIET = (
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+    "hydra.output_subdir=null",
+    "hydra.job.chdir=false",
+)
+_DIRECTORY = "hydra.sweep.dir"
+
+
+def sweep(verb: str, words: Sequence[str], loader: Loader, run: Run) -> int:
+    """Runs all jobs, each in a directory of its own below ``output``; all are composed first.
+
+    Args:
+        verb: of all jobs.
+        words: of the command line; values with commas, ranges or globs make the jobs.
+        loader: composes them.
+        run: runs one.
+
+    Returns:
+        0 if all jobs ended well, else the greatest of their exit codes.
+
+    Raises:
+        UsageError: a job cannot be composed; none has run then.
+    """
+    own, lines = {}, []
+    for line in keyed(verb, positional_of(verb), words):
+        key, _, value = line.partition("=")
+        if key.startswith(("hydra.", "hydra/")):
+            own[key] = line
+        elif key == "output":
+            own[_DIRECTORY] = f"{_DIRECTORY}={value}"
+        else:
+            lines.append(line)
+    default = f"runs/{verb}/sweep-{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    own.setdefault(_DIRECTORY, f"{_DIRECTORY}={quoted(default)}")
+    for line in _QUIET:
+        own.setdefault(line.partition("=")[0], line)
+    JobRuntime.instance().set("name", verb)
+    config = loader.load_configuration(verb, list(own.values()), RunMode.MULTIRUN)
+    with open_dict(config):
+        config.hydra.overrides.hydra = list(own.values())
+        config.hydra.job.config_name = verb
+    try:
+        sweeper = Plugins.instance().instantiate_sweeper(
+            config=config,
+            hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
+            task_function=partial(_job, verb, run),
+        )
+        batches = sweeper.sweep(lines)
+    except HydraException as error:
+        raise UsageError(f"the sweep cannot run: {str(error).strip()}") from error
+    finally:
+        folder = Path(config.hydra.sweep.dir)
+        (folder / "multirun.yaml").unlink(missing_ok=True)
+        _remove_empty(folder)
+    codes = [job.return_value for batch in batches for job in batch]
+    failed = sum(code != 0 for code in codes)
+    note = f"; {failed} did not finish" if failed else ""
+    messages.print(f"{len(codes)} jobs in {config.hydra.sweep.dir}{note}", highlight=False)
+    return max(codes, default=0)
+
+
+def _job(verb: str, run: Run, config: DictConfig) -> int:
+    """A job of a sweep, in whichever process it was launched."""
+    own = HydraConfig.get()
+    folder = Path(own.sweep.dir) / str(own.sweep.subdir)
+    # A verb whose output is a file keeps its record beside it.
+    output = folder / Path(config.output).name if "record" in config else folder
+    with open_dict(config):
+        config.output = str(output)
+    words = [word for word in map(str, own.overrides.task) if not word.startswith("hydra")]
+    words.append(f"output={output}")
+    messages.print(f"job {own.job.num}: {' '.join(words)}", highlight=False, markup=False)
+    try:
+        return run(verb, config, words)
+    finally:
+        _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Removes the directory of a job that never began."""
+    with suppress(OSError):
+        folder.rmdir()
