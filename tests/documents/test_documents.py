@@ -22,7 +22,7 @@ PAGES = [
 ]
 LANGUAGES = {"python", "sh", "yaml", "toml", "text", "json"}
 
-SEARCH = ("planner.samples=8", "planner.iterations=2")
+SEARCH = ("planner.samples=32", "planner.iterations=2")
 TOY = {
     "collect": ("episodes=12", "length=14", "val=0.25", "test=0.25", "workers=0"),
     "train": (
@@ -41,7 +41,7 @@ TOY = {
 }
 """Words that are added to a verb's, so that it ends within seconds."""
 SMALLER = (
-    (r"samples=\d+", "samples=8"),
+    (r"samples=\d+", "samples=32"),
     (r"iterations=\d+", "iterations=2"),
     (r"range\(\d+\)", "range(2)"),
     (r"batch=\d+", "batch=2"),
