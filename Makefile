@@ -1,11 +1,11 @@
-# make install | make demo | make test | make lint | make types
+# make install | make demo | make test | make lint | make types | make docs
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c '$(RECENT)' 2>/dev/null && { echo "$$p"; break; }; done)
 BIN := .venv/bin
 
-.PHONY: install demo test lint types
+.PHONY: install demo test lint types docs
 
 install: .venv/developer
 
@@ -21,6 +21,9 @@ lint: .venv/developer
 
 types: .venv/developer
 	$(BIN)/pyright
+
+docs: .venv/developer
+	$(BIN)/mkdocs build --strict --site-dir build/site
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Armillary needs Python 3.11 or newer; none was found." \
