@@ -68,7 +68,7 @@ class Pass:
     frames: Sequence[Frame]
 
 
-class IterativeSlotModel(WorldModel):
+class IterativeSlotModel(WorldModel[SlotBelief]):
     """A stochastic object-centric model: refinement finds slots, pairwise dynamics move them.
 
     A clip is gone through under a schedule of one symbol per frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Generic
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from armillary.world_models.assignment import assign
 from armillary.world_models.device import resolve_device
 from armillary.world_models.model import WorldModel
 from armillary.world_models.simulator import Goal, Observation, Rollout
-from armillary.world_models.state import LatentState, Scene
+from armillary.world_models.state import Scene, State
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ _PROBE_STEPS = 2
 _PRESENT = 0.5
 
 
-class LatentSimulator:
+class LatentSimulator(Generic[State]):
     """Imagines with a world model; chunks, particles and precision are decided here alone.
 
     Everything from the observation to the scores stays on the device.
@@ -38,7 +39,7 @@ class LatentSimulator:
 
     def __init__(
         self,
-        model: WorldModel,
+        model: WorldModel[State],
         device: str = "auto",
         particles: int = 1,
         chunk: int = 4096,
@@ -60,15 +61,13 @@ class LatentSimulator:
         )
         self._imagine = torch.compile(model.rollout) if compile else model.rollout
 
-    def encode(
-        self, histories: Sequence[Sequence[Observation]], actions: np.ndarray
-    ) -> LatentState:
+    def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
         frames = self._frames([[step["image"] for step in history] for history in histories])
         with torch.no_grad(), self._autocast:
             return self.model.encode(frames, torch.as_tensor(actions).float().to(self.device))
 
-    def goal(self, state: LatentState, observations: Sequence[Observation]) -> Goal:
+    def goal(self, state: State, observations: Sequence[Observation]) -> Goal[State]:
         """See ``Simulator``; reads ``goal_image``.
 
         The start's slots are matched to the goal's by how they look, with an exact assignment.
@@ -97,10 +96,10 @@ class LatentSimulator:
 
     def rollout(
         self,
-        state: LatentState,
+        state: State,
         actions: Tensor,
         generators: Sequence[torch.Generator] | None = None,
-    ) -> Rollout:
+    ) -> Rollout[State]:
         """See ``Simulator``. Raises ArmillaryError where particles lack their generators."""
         problems, candidates, horizon, _ = actions.shape
         count = candidates * self.particles
@@ -123,7 +122,7 @@ class LatentSimulator:
         states = type(start).cat(parts).flatten(2)
         return Rollout(states, shape, self.model, self._chunk)
 
-    def _effector(self, state: LatentState) -> Tensor:
+    def _effector(self, state: State) -> Tensor:
         """(B, K) one-hot: the slot that opposite actions move furthest apart."""
         units = torch.eye(self.action_size, device=self.device)
         probes = torch.cat([units, -units]).unsqueeze(1).expand(-1, _PROBE_STEPS, -1)

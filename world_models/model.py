@@ -6,12 +6,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
 
 from armillary.errors import ArmillaryError
-from armillary.world_models.state import LatentState, Scene, mask_centroids
+from armillary.world_models.state import Scene, State, mask_centroids
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class Losses:
     terms: dict[str, Tensor] = field(default_factory=dict)
 
 
-class WorldModel(nn.Module, ABC):
-    """An action-conditioned video model with an explicit state.
+class WorldModel(nn.Module, ABC, Generic[State]):
+    """An action-conditioned video model with an explicit state, the type that it is generic in.
 
     Nothing recurrent lives on the module: ``step`` is a pure function of state, action and noise.
     Every method is invariant to who shares the batch. Encoding works under ``torch.no_grad``
@@ -118,7 +119,7 @@ class WorldModel(nn.Module, ABC):
         self.register_buffer("action_std", torch.ones(action_size))
 
     @abstractmethod
-    def filter(self, frames: Tensor, actions: Tensor) -> LatentState:
+    def filter(self, frames: Tensor, actions: Tensor) -> State:
         """The posterior of every frame given the frames and actions up to it.
 
         Args:
@@ -129,7 +130,7 @@ class WorldModel(nn.Module, ABC):
             A state whose tensors are shaped (N, T, ...).
         """
 
-    def encode(self, frames: Tensor, actions: Tensor) -> LatentState:
+    def encode(self, frames: Tensor, actions: Tensor) -> State:
         """The posterior after a context.
 
         Args:
@@ -146,7 +147,7 @@ class WorldModel(nn.Module, ABC):
         return self.filter(frames, actions).map(lambda tensor: tensor[:, -1])
 
     @abstractmethod
-    def step(self, state: LatentState, action: Tensor, noise: Tensor | None = None) -> LatentState:
+    def step(self, state: State, action: Tensor, noise: Tensor | None = None) -> State:
         """The prior: one step under an action.
 
         Args:
@@ -159,11 +160,11 @@ class WorldModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def slots(self, state: LatentState) -> Tensor:
+    def slots(self, state: State) -> Tensor:
         """(N, K, D): one vector per slot."""
 
     @abstractmethod
-    def decode(self, state: LatentState) -> Scene:
+    def decode(self, state: State) -> Scene:
         """The scene of N states: components (N, K, 3, H, W) and masks (N, K, 1, H, W)."""
 
     @abstractmethod
@@ -179,9 +180,7 @@ class WorldModel(nn.Module, ABC):
             ArmillaryError: the objective is not one of ``objectives``.
         """
 
-    def rollout(
-        self, state: LatentState, actions: Tensor, noise: Tensor | None = None
-    ) -> LatentState:
+    def rollout(self, state: State, actions: Tensor, noise: Tensor | None = None) -> State:
         """Imagines open loop.
 
         Args:
@@ -198,16 +197,14 @@ class WorldModel(nn.Module, ABC):
             states.append(state)
         return type(state).stack(states, dim=1)
 
-    def positions(self, state: LatentState) -> Tensor:
+    def positions(self, state: State) -> Tensor:
         """(N, K, 2): where each slot is seen, x right and y down in [0, 1] of the image.
 
         By default the centre of mass of the decoded masks; models that hold positions override it.
         """
         return mask_centroids(self.decode(state).masks)
 
-    def latent_loss(
-        self, states: LatentState, actions: Tensor, objective: str, step: int
-    ) -> Losses:
+    def latent_loss(self, states: State, actions: Tensor, objective: str, step: int) -> Losses:
         """The loss of an objective that needs no frames, on states encoded once.
 
         Args:

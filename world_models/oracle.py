@@ -78,7 +78,7 @@ class OracleSimulator:
         """See ``Simulator``; reads ``state``, the snapshot."""
         return self._stack([history[-1]["state"] for history in histories])
 
-    def goal(self, state: LatentState, observations: Sequence[Observation]) -> Goal:
+    def goal(self, state: PhysicsState, observations: Sequence[Observation]) -> Goal[PhysicsState]:
         """See ``Simulator``; reads ``goal_state``, the goal's snapshot."""
         goals = self._stack([observation["goal_state"] for observation in observations])
         view = Rollout(goals, (len(goals),), self)
@@ -90,10 +90,10 @@ class OracleSimulator:
 
     def rollout(
         self,
-        state: LatentState,
+        state: PhysicsState,
         actions: Tensor,
         generators: Sequence[torch.Generator] | None = None,
-    ) -> Rollout:
+    ) -> Rollout[PhysicsState]:
         """See ``Simulator``; deterministic, P = 1."""
         problems, candidates, horizon, _ = actions.shape
         scenes = np.repeat(state.tensors()["scene"].numpy(), candidates, axis=0)
@@ -110,16 +110,16 @@ class OracleSimulator:
         flat_state = PhysicsState(futures.flatten(0, 1))
         return Rollout(flat_state, (problems, candidates, 1, horizon), self)
 
-    def slots(self, state: LatentState) -> Tensor:
+    def slots(self, state: PhysicsState) -> Tensor:
         """(N, K, D) float32: the true poses."""
         poses = self._physics.poses(state.tensors()["scene"].numpy())
         return torch.from_numpy(poses).float()
 
-    def positions(self, state: LatentState) -> Tensor:
+    def positions(self, state: PhysicsState) -> Tensor:
         """(N, K, 2): the true positions."""
         return self.slots(state)[..., :2]
 
-    def decode(self, state: LatentState) -> Scene:
+    def decode(self, state: PhysicsState) -> Scene:
         """The true frames, each thing's mask being its pixels."""
         drawn = [self._physics.draw(scene) for scene in state.tensors()["scene"].numpy()]
         frames = torch.from_numpy(np.stack([frame for frame, _ in drawn]))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from armillary.world_models.state import LatentState, Scene
+from armillary.world_models.state import Scene, State
 
 Observation = Mapping[str, Any]
 """One environment's observation: the Dict space's arrays, and ``state`` for oracle simulators."""
@@ -33,7 +33,7 @@ class Reader(Protocol):
         ...
 
 
-class Rollout:
+class Rollout(Generic[State]):
     """Imagined states, read on first use: slot costs never decode, two pixel costs decode once.
 
     Args:
@@ -44,7 +44,7 @@ class Rollout:
     """
 
     def __init__(
-        self, state: LatentState, shape: tuple[int, ...], reader: Reader, chunk: int = 1024
+        self, state: State, shape: tuple[int, ...], reader: Reader, chunk: int = 1024
     ) -> None:
         self.state = state
         self.shape = shape
@@ -86,7 +86,7 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class Goal:
+class Goal(Generic[State]):
     """Where B planning problems should end, and how their slots relate to the goal's.
 
     Attributes:
@@ -97,7 +97,7 @@ class Goal:
         effector: (B, K) float32; 1 for the start's slot that the actions move directly, else 0.
     """
 
-    view: Rollout
+    view: Rollout[State]
     assignment: Tensor
     objects: Tensor
     effector: Tensor
@@ -107,7 +107,7 @@ class Goal:
         """(B, K, 2): the goal position of each of the start's slots."""
         return self.view.positions.gather(1, self.assignment.unsqueeze(-1).expand(-1, -1, 2))
 
-    def index(self, rows: Tensor) -> Goal:
+    def index(self, rows: Tensor) -> Goal[State]:
         """The goals of some of the problems."""
         view = Rollout(
             self.view.state.index(rows), (len(rows),), self.view._reader, self.view._chunk
@@ -115,7 +115,7 @@ class Goal:
         return Goal(view, self.assignment[rows], self.objects[rows], self.effector[rows])
 
 
-class Simulator(Protocol):
+class Simulator(Protocol[State]):
     """Answers "what if" for B planning problems at once.
 
     Attributes:
@@ -128,9 +128,7 @@ class Simulator(Protocol):
     action_size: int
     device: torch.device
 
-    def encode(
-        self, histories: Sequence[Sequence[Observation]], actions: np.ndarray
-    ) -> LatentState:
+    def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
         """The present state of B problems.
 
         Args:
@@ -139,16 +137,16 @@ class Simulator(Protocol):
         """
         ...
 
-    def goal(self, state: LatentState, observations: Sequence[Observation]) -> Goal:
+    def goal(self, state: State, observations: Sequence[Observation]) -> Goal[State]:
         """The goals that B observations pose, related to the slots of ``state``."""
         ...
 
     def rollout(
         self,
-        state: LatentState,
+        state: State,
         actions: Tensor,
         generators: Sequence[torch.Generator] | None = None,
-    ) -> Rollout:
+    ) -> Rollout[State]:
         """Imagines S candidates for each problem.
 
         Args:

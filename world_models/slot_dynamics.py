@@ -36,7 +36,7 @@ class SlotState(LatentState):
 
 
 @register_model("slot_dynamics")
-class SlotDynamics(WorldModel):
+class SlotDynamics(WorldModel[SlotState]):
     """An object-centric world model that trains on a CPU.
 
     Encoder as in SAVi (Kipf et al. 2022): an *initializer* seeds the slots in the first frame, a

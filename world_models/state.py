@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -65,6 +65,10 @@ class LatentState:
         """Concatenates states along dimension ``dim``."""
         names = [field.name for field in fields(cls)]
         return cls(**{n: torch.cat([getattr(s, n) for s in states], dim) for n in names})
+
+
+State = TypeVar("State", bound=LatentState)
+"""The state of one model: what it encodes to, steps and decodes."""
 
 
 @dataclass(frozen=True)

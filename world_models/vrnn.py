@@ -69,7 +69,7 @@ class GaussianHead(nn.Module):
 
 
 @register_model("vrnn")
-class Vrnn(WorldModel):
+class Vrnn(WorldModel[RecurrentBelief]):
     """A variational recurrent network; it does not segment, so K = 1.
 
     Objectives:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -39,7 +39,7 @@ _GREY_RANGE = (0.1, 0.9)
 Observation = dict[str, NDArray[Any]]
 
 
-class MovingSpritesEnv(gym.Env[Observation, NDArray[np.float32]]):
+class MovingSpritesEnv(gym.Env[Any, NDArray[np.float32]]):
     """Two or three sprites of three shapes on a grey background.
 
     After the moving-sprites videos of Emami et al. 2020 ("A Symmetric and Object-Centric World
@@ -67,7 +67,7 @@ class MovingSpritesEnv(gym.Env[Observation, NDArray[np.float32]]):
         render_mode: ``None`` or ``"rgb_array"`` (256 x 256).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class MovingSpritesEnv(gym.Env[Observation, NDArray[np.float32]]):
         self.action_conditional = action_conditional
         self.render_mode = render_mode
         self.action_space = spaces.Box(-1.0, 1.0, (4 if action_conditional else 0,), np.float32)
-        self.observation_space: spaces.Dict = spaces.Dict(
+        self.observation_space = spaces.Dict(
             {
                 "image": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8),
                 "observation": spaces.Box(-1.0, 1.0, (4 * MAX_SPRITES,), np.float64),

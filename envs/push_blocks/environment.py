@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -22,7 +22,7 @@ IMAGE_SIZES = (32, 64)
 Observation = dict[str, NDArray[Any]]
 
 
-class PushBlocksEnv(gym.Env[Observation, NDArray[np.float32]]):
+class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     """A pusher and 1 to 4 blocks in a square arena, seen from above.
 
     Lengths are in arena widths; x points right, y down, as in the image.
@@ -50,7 +50,7 @@ class PushBlocksEnv(gym.Env[Observation, NDArray[np.float32]]):
     ``sizes`` and ``shapes``, one entry per block.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class PushBlocksEnv(gym.Env[Observation, NDArray[np.float32]]):
         self.render_mode = render_mode
         image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
-        self.observation_space: spaces.Dict = spaces.Dict(
+        self.observation_space = spaces.Dict(
             {
                 "image": image,
                 "goal_image": image,

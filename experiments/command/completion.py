@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime
@@ -26,7 +27,8 @@ def complete(request: str, loader: Loader) -> None:
         UsageError: there is no such request or shell.
     """
     what, _, shell = request.partition("=")
-    found = {plugin.provides(): plugin for plugin in Plugins.instance().discover(CompletionPlugin)}
+    kinds = cast(list[type[CompletionPlugin]], Plugins.instance().discover(CompletionPlugin))
+    found = {kind.provides(): kind for kind in kinds}
     if what not in ("install", "uninstall", "query") or shell not in found:
         raise UsageError(
             f"--shell-completion takes install=SHELL, uninstall=SHELL or query=SHELL, got "

@@ -38,6 +38,8 @@ from armillary.experiments.command.verbs import (
 from armillary.experiments.command.words import parsed
 
 PLUGINS = "plugins"
+SEEDS = 2**32
+"""How many seeds there are to choose from; those above are the collected episodes' own."""
 
 
 class Loader(ConfigLoaderImpl):
@@ -211,15 +213,15 @@ def _read(verb: str, words: Sequence[str]) -> list[Override]:
 
 def require(config: DictConfig) -> None:
     """Raises UsageError if a value that has no default was not given, or the seed is negative."""
-    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
         missing = sorted(OmegaConf.missing_keys(own))
     except InterpolationToMissingValueError as error:
         missing = [str(error).splitlines()[0].rpartition(": ")[2]]
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
-    if config.seed < 0:
-        raise UsageError(f"seed must be at least 0, got {config.seed}")
+    if not 0 <= config.seed < SEEDS:
+        raise UsageError(f"seed must be at least 0 and below {SEEDS}, got {config.seed}")
 
 
 def _check_poses_problem(verb: str, config: DictConfig, recommended: bool) -> None:

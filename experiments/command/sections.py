@@ -70,8 +70,9 @@ def check_sections(config: DictConfig, verb: str) -> None:
             raise UsageError(f"{verb} has no option {key!r}; {suggest(key, known)}")
     for key in options_of(verb):
         section, own = config._get_node(key), declared(verb)._get_node(key)
-        plain = isinstance(section, DictConfig) and "_target_" not in section and key not in verbs()
-        if plain and OmegaConf.is_dict(own):
+        if not (isinstance(section, DictConfig) and isinstance(own, DictConfig)) or key in verbs():
+            continue
+        if "_target_" not in section:
             _check_keys(key, section, set(map(str, own)))
     _check_targets(config, verb, "")
     model = config.get(MODEL)
@@ -100,7 +101,7 @@ def assign(verb: str, config: DictConfig, word: Override) -> None:
         return
     parameters = _parameters(config, parent, section)
     there = _there(section, name)
-    if word.is_add() and there and section._get_node(name)._value() not in (None, "???"):
+    if word.is_add() and there and OmegaConf.select(section, name) is not None:
         raise UsageError(f"+{key}: it is there already; write {key}=... to change it")
     adds = word.is_add() or word.is_force_add() or name in parameters or _FREE.fullmatch(parent)
     if not there and not adds:
@@ -134,7 +135,7 @@ def _check_targets(section: DictConfig, verb: str, path: str) -> None:
         thing = configured(section)
         kinds = {one.kind for one in inspect.signature(thing).parameters.values()}
         own = OmegaConf.select(declared(verb), path) if path else None
-        extra = set(map(str, own)) if OmegaConf.is_dict(own) else set()
+        extra = set(map(str, own)) if isinstance(own, DictConfig) else set()
         if inspect.Parameter.VAR_KEYWORD not in kinds:
             _check_keys(path, section, {*parameters_of(thing), *_OF_HYDRA, *extra})
     for key, child in _children(section):

@@ -47,6 +47,5 @@ def positional_of(verb: str) -> tuple[str, ...]:
 
 
 def _list_of(verb: str, key: str) -> list[Any]:
-    found = OmegaConf.to_container(declared(verb)).get(key, [])
-    assert isinstance(found, list)
-    return found
+    found = declared(verb).get(key, [])
+    return [OmegaConf.to_container(item) if OmegaConf.is_config(item) else item for item in found]

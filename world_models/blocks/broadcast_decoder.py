@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -112,7 +114,7 @@ class _BroadcastELU(torch.autograd.Function):
     """ELU of what ``SpatialBroadcastDecoder._first_convolution`` returns, (N, channels, H, W)."""
 
     @staticmethod
-    def forward(ctx, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
+    def forward(ctx: Any, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
         output = position.new_empty(len(latent), *position.shape, dtype=dtype)
         for i, rows in enumerate(_BORDERS):
             for j, columns in enumerate(_BORDERS):
@@ -124,11 +126,16 @@ class _BroadcastELU(torch.autograd.Function):
         return output.permute(0, 3, 1, 2)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient: Tensor):
-        (output,) = ctx.saved_tensors
-        gradient = gradient.permute(0, 2, 3, 1)
-        gradient = torch.ops.aten.elu_backward(gradient, 1, 1, 1, True, output).to(ctx.wide)
-        by_row = torch.stack([gradient[:, rows].sum(1) for rows in _BORDERS], 1)
-        by_class = torch.stack([by_row[:, :, columns].sum(2) for columns in _BORDERS], 2)
-        return by_class, gradient.sum(0), None
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """The gradients of the inputs; they have none of their own."""
+        return _backward(ctx, *grad_outputs)
+
+
+@once_differentiable
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    (output,) = ctx.saved_tensors
+    gradient = gradient.permute(0, 2, 3, 1)
+    gradient = torch.ops.aten.elu_backward(gradient, 1, 1, 1, True, output).to(ctx.wide)
+    by_row = torch.stack([gradient[:, rows].sum(1) for rows in _BORDERS], 1)
+    by_class = torch.stack([by_row[:, :, columns].sum(2) for columns in _BORDERS], 2)
+    return by_class, gradient.sum(0), None
