@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +61,7 @@ def write_examples(
         context = window.length - len(store.get(int(video))["spread"])
         name = f"examples/{tier}.gif"
         title = f"{tier} video ({video}): its best rollout, PSNR {psnr:.1f} dB"
-        partial = (output / name).with_name(f".{tier}.partial")
-        write_gif(partial, film(window, scene, context, side, title), fps)
-        os.replace(partial, output / name)
+        write_gif(output / name, film(window, scene, context, side, title), fps)
         found.append(
             {"tier": tier, "video": int(video), "rollout": rollout, "psnr": psnr, "gif": name}
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from armillary.experiments.evaluation.summary import TIERS
 from armillary.experiments.evaluation.table import NAMES, UNITS
 from armillary.experiments.evaluation.videos import BASELINES, OBJECTS, Settings
+from armillary.files import replacing
 
 # Okabe and Ito's palette, which people with any kind of colour vision can tell apart.
 _COLORS = {
@@ -114,7 +114,6 @@ def _save(figure: Figure, axes: Axes, stem: Path) -> None:
         title_fontsize=7,
     )
     for kind in ("png", "pdf"):
-        partial = stem.with_name(f".{stem.name}.partial")
         metadata = {"CreationDate": None} if kind == "pdf" else None
-        figure.savefig(partial, format=kind, dpi=160, metadata=metadata)
-        os.replace(partial, stem.with_suffix(f".{kind}"))
+        with replacing(stem.with_suffix(f".{kind}")) as partial:
+            figure.savefig(partial, format=kind, dpi=160, metadata=metadata)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from armillary.files import replacing
+
 Picture = NDArray[np.uint8]
 """(H, W, 3)."""
 Color = tuple[int, int, int]
@@ -185,12 +187,14 @@ def write_gif(path: Path, sheets: Sequence[Picture], fps: float) -> None:
         frame[: picture.shape[0], : picture.shape[1]] = picture
     duration = 1000.0 / fps
     durations = [duration] * (len(film) - 1) + [duration * _LINGER]
-    imageio.imwrite(path, film, extension=".gif", duration=durations, loop=0)
+    with replacing(path) as partial:
+        imageio.imwrite(partial, film, extension=".gif", duration=durations, loop=0)
 
 
 def write_png(path: Path, picture: Picture) -> None:
     """Writes a PNG."""
-    imageio.imwrite(path, picture, extension=".png")
+    with replacing(path) as partial:
+        imageio.imwrite(partial, picture, extension=".png")
 
 
 def _color(index: int) -> Color:

@@ -16,8 +16,8 @@ from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting, results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
 from armillary.experiments.planning.entries import Contestant, contestant
+from armillary.files import write_json
 
 Row = dict[str, Any]
 
