@@ -12,9 +12,6 @@ from torch import Tensor
 from armillary.experiments.evaluation.store import Store
 from armillary.experiments.evaluation.videos import Evaluator
 from armillary.experiments.films.drawing import (
-    CONTEXT,
-    IMAGINED,
-    REAL,
     Picture,
     Row,
     Tile,
@@ -25,6 +22,7 @@ from armillary.experiments.films.drawing import (
     slot_colors,
     write_gif,
 )
+from armillary.experiments.palette import CONTEXT, IMAGINED, REAL
 from armillary.world_models.model import Window
 from armillary.world_models.state import Scene
 
