@@ -15,8 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from armillary.experiments.command.config import compose, flatten, require, to_dict
 from armillary.experiments.command.console import results
-from armillary.experiments.command.run_directory import RECORD, recorded, write_json
+from armillary.experiments.command.run_directory import RECORD, recorded
+from armillary.experiments.command.stored import write
 from armillary.experiments.command.words import quoted
+from armillary.experiments.evaluation.results import RESULTS, Demonstration
 from armillary.experiments.pages.demo import Phase, demo_page
 from armillary.experiments.pages.page import render_page
 
@@ -65,7 +67,7 @@ def run(config: DictConfig) -> Path:
     command = _record(output)["command"]
     content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
     page.write_text(render_page(content), encoding="utf-8")
-    write_json(output / "results.json", {phase.verb: phase.seconds for phase in phases})
+    write(output / RESULTS, Demonstration(**{phase.verb: phase.seconds for phase in phases}))
     _show(page, phases)
     return page
 
