@@ -130,7 +130,6 @@ def test_its_planner_cost_and_reduction_plan(installed: Place) -> None:
     assert (installed.folder / "render" / "plan.gif").is_file()
 
 
-@pytest.mark.xfail(strict=True, reason="evaluate does not read the table of metrics yet")
 def test_its_metric_is_measured(installed: Place) -> None:
     found = read(installed.folder / "evaluation" / "results.json")["metrics"]
     assert 0 < found[NAME]["mean"]["mean"] < 1
