@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from armillary.errors import shortened
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.run_directory import write_json
+from armillary.files import write_json
 from armillary.suggestions import listed
 
 VERSION = 1

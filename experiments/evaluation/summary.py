@@ -16,15 +16,14 @@ from armillary.experiments.evaluation.results import (
     ObjectStatistics,
     Statistics,
 )
-from armillary.experiments.evaluation.videos import BASELINES, Scores, seed_of
+from armillary.experiments.evaluation.videos import BASELINES, Scores
+from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.metrics import RECALL_THRESHOLDS
 
 TIERS = ("best", "median", "random", "worst", "mean")
 QUANTILES = (5, 50, 95)
 RESAMPLES = 2000
 _RESAMPLES_AT_ONCE = 100
-_STREAM = 1
-"""Of the random tier; the noise of a video's rollouts is another."""
 
 Matrix = NDArray[np.float64]
 """(V, T): videos and frames."""
@@ -54,7 +53,8 @@ def tiers(values: NDArray, higher_is_better: bool, random: int) -> dict[str, NDA
 
 def random_rollout(seed: int, video: int, rollouts: int) -> int:
     """The rollout of a video's random tier, the same for every metric."""
-    return int(np.random.default_rng(seed_of(seed, video, _STREAM)).integers(rollouts))
+    choice = np.random.default_rng(video_seed(seed, video, OfVideo.CHOICE))
+    return int(choice.integers(rollouts))
 
 
 def condense(

@@ -16,10 +16,11 @@ from armillary.experiments.command.console import counting, results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.prose import counted
 from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row
 from armillary.experiments.planning.entries import Contestant, contestant
+from armillary.files import write_json
+from armillary.seeds import played_episode_seed
 
 
 def run(config: DictConfig) -> list[Row]:
@@ -62,7 +63,7 @@ def check_episodes(config: DictConfig) -> None:
 
 def play(one: Contestant, config: DictConfig) -> list[Episode]:
     """Plays episode i at seed ``config.seed + i``, each exactly once."""
-    seeds = range(config.seed, config.seed + config.episodes)
+    seeds = [played_episode_seed(config.seed, index) for index in range(config.episodes)]
     progress, task = counting(one.name, len(seeds))
     with one.resources, progress:
         return run_episodes(

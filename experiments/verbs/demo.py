@@ -20,6 +20,7 @@ from armillary.experiments.command.stored import write
 from armillary.experiments.command.words import quoted
 from armillary.experiments.evaluation.results import RESULTS, Demonstration
 from armillary.experiments.pages.demo import Phase, demo_page, render_page
+from armillary.files import write_text
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def run(config: DictConfig) -> Path:
     page = output / "index.html"
     command = _record(output)["command"]
     content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
-    page.write_text(render_page(content), encoding="utf-8")
+    write_text(page, render_page(content))
     write(output / RESULTS, Demonstration(**{phase.verb: phase.seconds for phase in phases}))
     _show(page, phases)
     return page

@@ -12,7 +12,8 @@ from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Planning, Played
-from armillary.experiments.films.drawing import REAL, SUCCESS, Row, Tile, sheet, write_gif
+from armillary.experiments.films.drawing import Row, Tile, sheet, write_gif
+from armillary.experiments.palette import REAL, SUCCESS
 from armillary.experiments.planning.entries import contestant
 from armillary.experiments.verbs.benchmark import check_episodes, play, show, summarise
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.prose import counted
 from armillary.experiments.pages.report import report_page
 from armillary.experiments.pages.runs import read_runs
+from armillary.files import write_text
 
 _ENDINGS = (".html", ".htm")
 
@@ -33,9 +33,7 @@ def run(config: DictConfig) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         page = report_page(runs, config.title, int(config.megabytes * 1e6), Path(scratch))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, page)
     size = path.stat().st_size / 1e6
     results.print(
         f"{path}  {counted(len(runs), 'run')}, {size:.2f} MB", highlight=False, soft_wrap=True
