@@ -90,7 +90,7 @@ def _curve(
     band: bool,
 ) -> None:
     """The mean over videos, and where 5 to 95 % of them lie."""
-    color = palette.hexadecimal(_COLORS[kind]) if kind in _COLORS else None
+    color = palette.hexadecimal(_COLORS.get(kind, palette.BLACK))
     values = _numbers(statistics.per_frame)
     style = _STYLES.get(kind, "-")
     axes.plot(frames, values, style, color=color, lw=1.8, label=label, marker=".", ms=4)

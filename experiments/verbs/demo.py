@@ -19,8 +19,7 @@ from armillary.experiments.command.run_directory import RECORD, recorded
 from armillary.experiments.command.stored import write
 from armillary.experiments.command.words import quoted
 from armillary.experiments.evaluation.results import RESULTS, Demonstration
-from armillary.experiments.pages.demo import Phase, demo_page
-from armillary.experiments.pages.page import render_page
+from armillary.experiments.pages.demo import Phase, demo_page, render_page
 from armillary.files import write_text
 
 log = logging.getLogger(__name__)

@@ -135,7 +135,6 @@ def test_its_metric_is_measured(installed: Place) -> None:
     assert 0 < found[NAME]["mean"]["mean"] < 1
 
 
-@pytest.mark.xfail(strict=True, reason="report does not read the table of sections yet")
 def test_its_section_is_in_the_report(installed: Place) -> None:
     page = (installed.folder / "page.html").read_text(encoding="utf-8")
     assert f"{NAME} imagined 1 videos, 2 times each." in page
