@@ -48,8 +48,7 @@ def play(
     """Runs one episode.
 
     Args:
-        make_env: makes an environment that truncates by itself and whose ``info`` holds
-            ``is_success`` and ``distance``.
+        make_env: makes a ``Task`` that truncates by itself.
         agent: plans with the model.
         model: imagines the executed plans again, without noise, for their frames.
         seed: of the environment and the agent.
