@@ -58,8 +58,13 @@ class Task(Protocol):
         observation_space: a ``Dict`` of what ``Observation`` names.
     """
 
-    action_space: spaces.Space[Any]
-    observation_space: spaces.Space[Any]
+    @property
+    def action_space(self) -> spaces.Space[Any]:  # noqa: D102
+        ...
+
+    @property
+    def observation_space(self) -> spaces.Space[Any]:  # noqa: D102
+        ...
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
