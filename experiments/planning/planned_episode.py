@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from armillary.agent.episodes import run_episodes
 from armillary.agent.mpc import MPCAgent
-from armillary.experiments.films.drawing import Picture, pictures
+from armillary.experiments.pixels import Picture, pictures
 from armillary.planners.optimizer import Plan
 from armillary.world_models.model import WorldModel
 from armillary.world_models.simulator import Observation
