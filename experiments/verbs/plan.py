@@ -14,7 +14,7 @@ from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Planning, Played
 from armillary.experiments.films.drawing import Row, Tile, sheet, write_gif
 from armillary.experiments.palette import REAL, SUCCESS
-from armillary.experiments.planning.entries import contestant
+from armillary.experiments.planning.entries import entry_of
 from armillary.experiments.verbs.benchmark import check_episodes, play, show, summarise
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def run(config: DictConfig) -> list[Episode]:
     """
     output = Path(config.output).expanduser()
     check_episodes(config)
-    agent = contestant(str(config.checkpoint), config)
+    agent = entry_of(str(config.checkpoint), config)
     episodes = play(agent, config)
     row = summarise(agent, episodes, config)
     for episode in episodes:
