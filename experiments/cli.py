@@ -7,6 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from armillary.processors import spinning
+
+os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads it when it is loaded
+
 from omegaconf import DictConfig
 
 from armillary.errors import ArmillaryError, shortened

@@ -21,6 +21,7 @@ from armillary.world_models.data import EpisodeFile
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model
 from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.remarks import remarks
 from armillary.world_models.training.run import Outcome
 from armillary.world_models.training.tensorboard import TensorBoard
 from armillary.world_models.training.trainer import Trainer, TrainingError
@@ -57,6 +58,7 @@ def run(config: DictConfig) -> Outcome:
         raise RunError(str(error)) from error
     if not trainer.leads:
         return outcome
+    told = remarks(settings, outcome)
     write_json(
         output / "results.json",
         {
@@ -64,10 +66,13 @@ def run(config: DictConfig) -> Outcome:
             "seconds": outcome.seconds,
             "interrupted": outcome.interrupted,
             "metrics": outcome.metrics,
+            "remarks": told,
         },
     )
     if outcome.metrics:
         _show(outcome)
+    for remark in told:
+        log.warning("%s", remark)
     log.info("checkpoints in %s", outcome.checkpoint.parent)
     if outcome.interrupted:
         log.info("the same command continues after step %d", outcome.step)

@@ -111,7 +111,7 @@ def test_run_of_other_settings_is_left_alone(
         (["trainer.stages.discovery.length=30"], "the episodes of split 'train' have 14"),
         (["trainer.stages.discovery.objective=discover"], "unknown objective 'discover'"),
         (["trainer.stages.discovery.fraction=0.5"], "fractions must sum to 1"),
-        (["trainer.stages.discovery.steps=5"], "either a fraction or steps"),
+        (["trainer.stages.discovery.steps=5"], "got 4 with a fraction and 1 with steps"),
         (["trainer.stages.discovery.target=1"], "SlotDynamics has no reconstruction target"),
         (["trainer.stages.dynamics_1.keep_optimizer=true"], "does not train the parameters of"),
         (["trainer.strategy=zero"], "unknown strategy 'zero'"),
