@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from armillary.processors import spinning
 
@@ -27,7 +31,7 @@ from armillary.experiments.command.usage import help_of, overview, shown
 from armillary.experiments.command.verbs import verbs
 from armillary.suggestions import suggest
 
-MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
+MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,20 +43,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = f"armillary {words[0]}" if words and words[0] in verbs() else "armillary"
-    return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
+    try:
+        with _ended_by_sigterm():
+            return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
+    except KeyboardInterrupt as error:
+        _say(f"{name}: {error if error.args else 'interrupted'}")
+        return TERMINATED if error.args else INTERRUPTED
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Makes SIGTERM end a run as Ctrl-C does: recorded, no worker left, nothing half-written."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt("terminated")
+
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _guarded(name: str, traceback: bool, work: Callable[[], int]) -> int:
-    """The one place where errors become messages and exit codes."""
+    """Where errors become messages and exit codes."""
     try:
         code = work()
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output, head say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except KeyboardInterrupt:
-        _say(f"{name}: interrupted")
-        return INTERRUPTED
     except (ArmillaryError, RunError) as error:
         if traceback:
             raise

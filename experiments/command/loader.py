@@ -36,9 +36,9 @@ from armillary.experiments.command.verbs import (
     verbs,
 )
 from armillary.experiments.command.words import parsed
+from armillary.seeds import SEEDS
 
 PLUGINS = "plugins"
-SEEDS = 2**32
 """How many seeds there are to choose from; those above are the collected episodes' own."""
 
 

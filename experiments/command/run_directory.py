@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from armillary.experiments.command.config import flatten, to_dict
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.provenance import commit, versions
+from armillary.files import write_bytes, write_json, write_text
 
 CONFIG, RECORD, LOG = "config.yaml", "run.json", "run.log"
 
@@ -57,8 +57,8 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
         "ended": None,
         "status": "running",
     }
-    _write(directory / CONFIG, OmegaConf.to_yaml(config, resolve=True))
-    _write_record(directory, record)
+    write_text(directory / CONFIG, OmegaConf.to_yaml(config, resolve=True))
+    write_json(directory / RECORD, record)
     status = "failed"
     try:
         with _logging(directory / LOG):
@@ -72,7 +72,7 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
         status = "refused"
         raise
     finally:
-        _write_record(directory, {**record, "ended": _now(), "status": status})
+        write_json(directory / RECORD, {**record, "ended": _now(), "status": status})
         if status == "refused" and (before[RECORD] is not None or not _work(directory)):
             _put_back(directory, before)
             _remove_empty(missing)
@@ -111,21 +111,6 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
             )
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Writes a result that is either whole or not there."""
-    _write(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def _write_record(directory: Path, record: Mapping[str, Any]) -> None:
-    write_json(directory / RECORD, record)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
@@ -149,7 +134,7 @@ def _put_back(directory: Path, before: Mapping[str, bytes | None]) -> None:
         if content is None:
             (directory / name).unlink(missing_ok=True)
         else:
-            (directory / name).write_bytes(content)
+            write_bytes(directory / name, content)
 
 
 def _now() -> str:

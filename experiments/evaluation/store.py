@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.run_directory import write_json
 from armillary.experiments.evaluation.videos import Scores
+from armillary.files import replacing, write_json
 
 PARTIAL, IDENTITY = "partial", "identity.json"
 
@@ -50,11 +49,8 @@ class Store:
 
     def put(self, video: int, scores: Scores) -> None:
         """Keeps what was measured of a video."""
-        path = self._path(video)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        with partial.open("wb") as file:
+        with replacing(self._path(video)) as partial, partial.open("wb") as file:
             np.savez(file, **scores)  # pyright: ignore[reportArgumentType]
-        os.replace(partial, path)
 
     def get(self, video: int) -> Scores:
         """What was measured of a finished video."""
@@ -69,9 +65,11 @@ class Store:
             videos: V of them, the first dimension of every array of the file.
             more: further arrays.
         """
-        partial = path.with_name(f".{path.name}.partial")
         first = self.get(videos[0])
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        with (
+            replacing(path) as partial,
+            zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             for name, array in more.items():
                 with archive.open(f"{name}.npy", "w") as entry:
                     np.lib.format.write_array(entry, array, allow_pickle=False)
@@ -85,7 +83,6 @@ class Store:
                     np.lib.format.write_array_header_1_0(entry, header)
                     for part in self._arrays(videos, name):
                         entry.write(np.ascontiguousarray(part).tobytes())
-        os.replace(partial, path)
 
     def remove(self) -> None:
         """Forgets everything."""

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.experiments.evaluation.videos import BASELINES, OBJECTS, Scores, seed_of
+from armillary.experiments.evaluation.videos import BASELINES, OBJECTS, Scores
+from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.metrics import RECALL_THRESHOLDS
 
 TIERS = ("best", "median", "random", "worst", "mean")
@@ -17,8 +18,6 @@ LOWER_IS_BETTER = ("lpips",)
 QUANTILES = (5, 50, 95)
 RESAMPLES = 2000
 _RESAMPLES_AT_ONCE = 100
-_STREAM = 1
-"""Of the random tier; the noise of a video's rollouts is another."""
 
 Matrix = NDArray[np.float64]
 """(V, T): videos and frames."""
@@ -48,7 +47,8 @@ def tiers(values: NDArray, metric: str, random: int) -> dict[str, NDArray]:
 
 def random_rollout(seed: int, video: int, rollouts: int) -> int:
     """The rollout of a video's random tier, the same for every metric."""
-    return int(np.random.default_rng(seed_of(seed, video, _STREAM)).integers(rollouts))
+    choice = np.random.default_rng(video_seed(seed, video, OfVideo.CHOICE))
+    return int(choice.integers(rollouts))
 
 
 def condense(scores: Scores, video: int, seed: int) -> dict[str, NDArray]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from armillary.experiments.command.errors import RunError
 from armillary.experiments.evaluation.lpips import PerceptualDistance
+from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.data import Split, WindowDataset
 from armillary.world_models.metrics import (
     adjusted_rand_index,
@@ -145,7 +146,8 @@ class Evaluator:
 
     def _noise(self, video: int) -> Tensor:
         """(S, T, *noise_shape) standard normal, the same for a video whatever its batch."""
-        generator = torch.Generator().manual_seed(seed_of(self._settings.seed, video))
+        seed = video_seed(self._settings.seed, video, OfVideo.NOISE)
+        generator = torch.Generator().manual_seed(seed)
         shape = (self._settings.rollouts, self._settings.horizon, *self._model.noise_shape)
         return torch.randn(shape, generator=generator)
 
@@ -232,12 +234,6 @@ class Evaluator:
     def _autocast(self) -> torch.autocast:
         enabled = self._settings.precision == "bf16"
         return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
-
-
-def seed_of(seed: int, video: int, stream: int = 0) -> int:
-    """The seed of what is drawn for one video, unrelated to that of any other."""
-    state = np.random.SeedSequence([seed, video, stream]).generate_state(1, np.uint64)
-    return int(state[0] >> np.uint64(1))
 
 
 def mean_image(split: Split, episodes: int = 256) -> Tensor:

@@ -9,10 +9,6 @@ import numpy as np
 from torch import Tensor
 
 from armillary.experiments.films.drawing import (
-    CONTEXT,
-    IMAGINED,
-    REAL,
-    SUCCESS,
     Picture,
     Row,
     Tile,
@@ -23,6 +19,7 @@ from armillary.experiments.films.drawing import (
     slot_colors,
 )
 from armillary.experiments.films.imagination import Imagination
+from armillary.experiments.palette import CONTEXT, IMAGINED, REAL, SUCCESS
 from armillary.experiments.planning.planned_episode import PlannedEpisode
 from armillary.world_models.state import Scene
 

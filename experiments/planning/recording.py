@@ -13,10 +13,7 @@ from omegaconf import OmegaConf
 
 from armillary.experiments.command.config import build
 from armillary.experiments.planning.environments import make_environment
-
-_STREAM = 2**32
-"""Added to the seeds of collected problems, so that benchmarks, whose seeds lie below, never pose
-one that a model was trained on."""
+from armillary.seeds import OfEpisode, episode_generator, recorded_episode_seed
 
 
 class Recordable(Protocol):
@@ -71,11 +68,11 @@ def record(recipe: Recipe, index: int) -> Recording:
     """Plays episode ``index`` of a recipe to its full length, whether or not it succeeds."""
     env = make_environment(recipe.environment, recipe.length)
     core: Any = env.unwrapped
-    seed = _STREAM + recipe.seed + index
-    policy_rng, noise_rng = (np.random.default_rng([seed, stream]) for stream in (1, 2))
+    seed = recorded_episode_seed(recipe.seed, index)
+    noise_rng = episode_generator(seed, OfEpisode.ACTION_NOISE)
     policy = build(OmegaConf.create(dict(recipe.policy)))
     observation, _ = env.reset(seed=seed)
-    policy.reset(policy_rng)
+    policy.reset(episode_generator(seed, OfEpisode.POLICY))
     frames, masks = [observation["image"]], [core.segmentation()]
     poses, actions = [observation["observation"]], []
     space = env.action_space

@@ -14,6 +14,7 @@ from torch import Tensor
 from armillary.experiments.command.errors import RunError
 from armillary.experiments.realism.clips import Clips
 from armillary.experiments.realism.video_writer import VIDEOS
+from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.data import Split, WindowDataset
 from armillary.world_models.model import Window, WorldModel
 from armillary.world_models.state import Scene
@@ -144,8 +145,7 @@ class Imagined:
 
 def video_noise(model: WorldModel, seed: int, row: int, horizon: int) -> Tensor:
     """(horizon, \\*noise_shape) standard normal on the CPU: a function of seed and video alone."""
-    state = np.random.SeedSequence([seed, row]).generate_state(1, np.uint64)
-    generator = torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+    generator = torch.Generator().manual_seed(video_seed(seed, row, OfVideo.NOISE))
     return torch.randn(horizon, *model.noise_shape, generator=generator)
 
 

@@ -16,8 +16,9 @@ from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting, results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
 from armillary.experiments.planning.entries import Contestant, contestant
+from armillary.files import write_json
+from armillary.seeds import played_episode_seed
 
 Row = dict[str, Any]
 
@@ -62,7 +63,7 @@ def check_episodes(config: DictConfig) -> None:
 
 def play(one: Contestant, config: DictConfig) -> list[Episode]:
     """Plays episode i at seed ``config.seed + i``, each exactly once."""
-    seeds = range(config.seed, config.seed + config.episodes)
+    seeds = [played_episode_seed(config.seed, index) for index in range(config.episodes)]
     progress, task = counting(one.name, len(seeds))
     with one.resources, progress:
         return run_episodes(

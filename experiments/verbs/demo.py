@@ -15,10 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from armillary.experiments.command.config import compose, flatten, require, to_dict
 from armillary.experiments.command.console import results
-from armillary.experiments.command.run_directory import RECORD, recorded, write_json
+from armillary.experiments.command.run_directory import RECORD, recorded
 from armillary.experiments.command.words import quoted
 from armillary.experiments.pages.demo import Phase, demo_page
 from armillary.experiments.pages.page import render_page
+from armillary.files import write_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def run(config: DictConfig) -> Path:
     page = output / "index.html"
     command = _record(output)["command"]
     content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
-    page.write_text(render_page(content), encoding="utf-8")
+    write_text(page, render_page(content))
     write_json(output / "results.json", {phase.verb: phase.seconds for phase in phases})
     _show(page, phases)
     return page

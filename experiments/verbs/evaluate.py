@@ -18,7 +18,6 @@ from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
 from armillary.experiments.evaluation.examples import write_examples
 from armillary.experiments.evaluation.model_data import episodes_for
 from armillary.experiments.evaluation.plots import write_plots
@@ -27,6 +26,7 @@ from armillary.experiments.evaluation.summary import condense, summarise
 from armillary.experiments.evaluation.table import show
 from armillary.experiments.evaluation.videos import Settings, mean_image
 from armillary.experiments.evaluation.workers import Job, evaluate
+from armillary.files import write_json
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_model, read_info
 from armillary.world_models.data import EpisodeFile, Split

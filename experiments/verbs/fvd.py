@@ -18,11 +18,11 @@ from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting, results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
 from armillary.experiments.realism.i3d import I3D, WHERE
 from armillary.experiments.realism.populations import Population, check_comparable, divide
 from armillary.experiments.realism.slot_features import SlotFeatures
 from armillary.experiments.realism.video_file import VideoFile
+from armillary.files import write_json
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
 from armillary.world_models.device import resolve_device

@@ -10,10 +10,11 @@ from omegaconf import DictConfig
 from armillary.agent.episodes import Episode
 from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
-from armillary.experiments.films.drawing import REAL, SUCCESS, Row, Tile, sheet, write_gif
+from armillary.experiments.films.drawing import Row, Tile, sheet, write_gif
+from armillary.experiments.palette import REAL, SUCCESS
 from armillary.experiments.planning.entries import contestant
 from armillary.experiments.verbs.benchmark import check_episodes, play, show, summarise
+from armillary.files import write_json
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from omegaconf import DictConfig
 from armillary.experiments.command.config import build
 from armillary.experiments.command.console import results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.run_directory import write_json
 from armillary.experiments.evaluation.model_data import episodes_for
 from armillary.experiments.films.drawing import write_gif, write_png
 from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import imagine
 from armillary.experiments.planning.entries import plain_env, planning_agent
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
+from armillary.files import write_json
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.data import EpisodeFile, WindowDataset
 from armillary.world_models.model import Window, WorldModel

@@ -16,7 +16,7 @@ from armillary.experiments.command.config import to_dict, typed
 from armillary.experiments.command.console import results
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.progress import ConsoleProgress
-from armillary.experiments.command.run_directory import write_json
+from armillary.files import write_json
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model

@@ -10,9 +10,6 @@ import torch
 from PIL import Image
 
 from armillary.experiments.films.drawing import (
-    CONTEXT,
-    IMAGINED,
-    REAL,
     Picture,
     Row,
     Tile,
@@ -25,6 +22,7 @@ from armillary.experiments.films.drawing import (
     write_png,
     zoom,
 )
+from armillary.experiments.palette import CONTEXT, IMAGINED, REAL
 
 
 def noise(seed: int, size: int = 8) -> Picture:
