@@ -64,9 +64,12 @@ def run(config: DictConfig) -> Path:
         log.info("%s: %s %s", headline, "had taken" if done else "took", phases[-1].duration)
     page = output / "index.html"
     command = _record(output)["command"]
+    remarks = _read(Path(jobs[1].config.output) / "results.json").get("remarks", [])
     content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
     write_text(page, render_page(content))
     write_json(output / "results.json", {phase.verb: phase.seconds for phase in phases})
+    for remark in remarks:
+        log.warning("%s", remark)
     _show(page, phases)
     return page
 
@@ -116,7 +119,11 @@ def _text(value: Any) -> str:
 
 def _record(directory: Path) -> dict[str, Any]:
     """What a run wrote about itself; nothing before it was started."""
-    path = directory / RECORD
+    return _read(directory / RECORD)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON file; nothing where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 

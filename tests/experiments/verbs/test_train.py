@@ -101,6 +101,14 @@ def test_run_of_other_settings_is_left_alone(
     assert (tmp_path / "run" / "config.yaml").read_bytes() == before
 
 
+def test_a_model_worse_than_copying_is_told(trained: Command, tmp_path: Path) -> None:
+    assert trained("trainer.max_steps=2").code == 0
+    remarks = json.loads((tmp_path / "run" / "results.json").read_text())["remarks"]
+    assert any("worse than copying the last frame" in remark for remark in remarks)
+    log = (tmp_path / "run" / "run.log").read_text()
+    assert all(f"WARNING armillary.experiments.verbs.train: {remark}" in log for remark in remarks)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
