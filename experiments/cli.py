@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from armillary.processors import spinning
+
+os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads it when it is loaded
+
 from omegaconf import DictConfig
 
 from armillary.errors import ArmillaryError, shortened

@@ -58,7 +58,7 @@ class OracleSimulator:
 
     Args:
         physics: of the task.
-        workers: processes; 0 computes in this one, -1 takes one per core.
+        workers: processes; 0 computes in this one, -1 takes one per processor.
     """
 
     context_length = 1
