@@ -100,8 +100,7 @@ class MPCAgent:
         generators = [self._generators[row] for row in rows]
 
         def score(actions: torch.Tensor) -> torch.Tensor:
-            rollout = self._simulator.rollout(state, actions, generators)
-            return self._objective(rollout, goal).total
+            return self._simulator.score(state, actions, self._objective, goal, generators)
 
         index = torch.as_tensor(rows, device=self._plans.device)
         shift = self._interval if self._step else 0

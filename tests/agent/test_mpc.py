@@ -15,7 +15,7 @@ from armillary.planners.cem import CEM
 from armillary.planners.costs import ObjectPosition
 from armillary.planners.objective import Objective, Term
 from armillary.planners.random_shooting import RandomShooting
-from armillary.world_models.simulator import Goal, Rollout
+from armillary.world_models.simulator import Goal, Rollout, View
 from armillary.world_models.state import LatentState, Scene
 
 SPACE = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -45,14 +45,20 @@ class PointSimulator:
     def goal(self, state, observations):
         goals = torch.tensor(np.stack([o["goal"] for o in observations])).float()
         ones = torch.ones(len(goals), 1)
-        view = Rollout(Point(goals), (len(goals),), self)
+        view = View(Point(goals), (len(goals),), self)
         return Goal(view, torch.zeros(len(goals), 1, dtype=torch.int64), ones, 0 * ones)
 
     def rollout(self, state, actions, generators=None):
         places = state.place[:, None, None] + 0.1 * actions.cumsum(2)
         return Rollout(
-            Point(places.reshape(-1, 2)), (*actions.shape[:2], 1, actions.shape[2]), self
+            Point(places.reshape(-1, 2)), (*actions.shape[:2], 1, actions.shape[2]), self, actions
         )
+
+    def score(self, state, actions, objective, goal, generators=None):
+        return objective(self.rollout(state, actions, generators), goal)
+
+    def close(self):
+        pass
 
     def slots(self, state):
         return state.place.unsqueeze(1)
@@ -62,6 +68,12 @@ class PointSimulator:
 
     def decode(self, state):
         return Scene(torch.zeros(len(state), 1, 3, 2, 2), torch.ones(len(state), 1, 1, 2, 2))
+
+    def frames(self, state):
+        return self.decode(state).frames
+
+    def masks(self, state):
+        return self.decode(state).masks
 
 
 def make(optimizer=None, **settings):
