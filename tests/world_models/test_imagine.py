@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -29,7 +30,7 @@ from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model
 
-SIZE = 16
+SIZE = 8
 SLOTS: dict[str, Any] = {
     "image_size": SIZE,
     "num_slots": 3,
@@ -42,7 +43,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "op3": SLOTS,
     "ssm": SLOTS,
     "vrnn": {"image_size": SIZE, "latent_size": 4, "hidden": 16, "conv_channels": 4},
-    "slot_dynamics": {"image_size": 32, "num_slots": 4, "content_size": 6},
+    "slot_dynamics": {"image_size": 32, "num_slots": 3, "content_size": 6},
 }
 SLOT_COSTS = {
     "slots": SlotMatching(),
@@ -88,7 +89,11 @@ class Problem:
         context = model.context_length
         taken = np.zeros((PROBLEMS, context - 1, 2), np.float32)
         self.state = self.simulator.encode([[o] * context for o in observations], taken)
-        self.goal = self.simulator.goal(self.state, observations)
+        goal = self.simulator.goal(self.state, observations)
+        if model.num_slots > 1:  # whatever an untrained model takes for an object
+            one = torch.eye(model.num_slots).expand(PROBLEMS, -1, -1)
+            goal = replace(goal, objects=one[:, 0] + one[:, 1], effector=one[:, 2])
+        self.goal = goal
         self.objective = Objective({cost: Term(COSTS[cost])})
 
     def actions(self, candidates: int) -> Tensor:
@@ -103,18 +108,15 @@ class Problem:
 def tiny(name: str) -> Budget:
     """Of a few candidates."""
     model = model_of(name)
-    pixels = model.num_slots * model.image_size**2
-    return Budget(pixels=8 * pixels, bytes=4 * PROBLEMS * HORIZON * 8 * model.image_size**2 * 4)
+    frame = 12 * model.image_size**2
+    return Budget(pixels=8 * model.num_slots * model.image_size**2, bytes=50 * frame)
 
 
 @pytest.mark.parametrize(("name", "cost"), CASES)
-@pytest.mark.parametrize("particles", [1, 3])
-def test_memory_of_scores_does_not_grow_with_candidates(
-    name: str, cost: str, particles: int
-) -> None:
-    problem = Problem(name, cost, particles=particles, budget=tiny(name))
+def test_memory_of_scores_does_not_grow_with_candidates(name: str, cost: str) -> None:
+    problem = Problem(name, cost, particles=2, budget=tiny(name))
     peaks = []
-    for candidates in (16, 64):
+    for candidates in (8, 24):
         actions = problem.actions(candidates)
         with torch.no_grad(), PeakMemory() as memory:
             problem.score(actions)
@@ -129,7 +131,7 @@ def test_what_is_read_off_many_states_is_decoded_a_few_at_a_time(name: str, read
     core = Imaginer(model_of(name), budget=tiny(name))
     state = Problem(name, "latent").state
     peaks = []
-    for count in (40, 160):
+    for count in (20, 60):
         with torch.no_grad(), PeakMemory() as memory:
             result = getattr(core, read)(state.repeat(count))
         # What is returned, once in parts and once whole, and the states themselves, grow.
@@ -142,7 +144,7 @@ def test_what_is_read_off_many_states_is_decoded_a_few_at_a_time(name: str, read
 def test_beliefs_of_many_scenes_are_inferred_a_few_at_a_time(name: str) -> None:
     core = Imaginer(model_of(name), budget=tiny(name))
     size, peaks = core.model.image_size, []
-    for count in (16, 64):
+    for count in (10, 30):
         frames, actions = torch.rand(count, 2, 3, size, size), torch.zeros(count, 1, 2)
         with torch.no_grad(), PeakMemory() as memory:
             state = core.encode(frames, actions)
@@ -156,7 +158,7 @@ def test_pieces_do_not_change_scores(name: str, cost: str) -> None:
     whole, piecewise = (
         Problem(name, cost, particles=2, budget=budget) for budget in (None, tiny(name))
     )
-    actions = whole.actions(20)
+    actions = whole.actions(7)
     assert_close(piecewise.score(actions), whole.score(actions), atol=1e-5, rtol=1e-4)
 
 
@@ -168,18 +170,19 @@ def test_bfloat16_scores_every_cost_of_every_model(name: str, cost: str) -> None
         assert tensor.dtype == torch.float32
     # From the same beliefs and goals: inference by argmax may well choose otherwise.
     rough.state, rough.goal = exact.state, exact.goal
-    actions = exact.actions(6)
+    actions = exact.actions(3)
     found = rough.score(actions)
     assert found.dtype == torch.float32
     assert found.isfinite().all()
     expected = exact.score(actions)
-    assert_close(found, expected, atol=0.05 * float(expected.abs().max()) + 1e-6, rtol=0.05)
+    # Positions are rounded to 1/256, and the squares of that are the least differences.
+    assert_close(found, expected, atol=2e-5, rtol=0.05)
 
 
 @pytest.mark.parametrize(("name", "cost"), CASES)
 def test_scores_have_the_gradient_of_finite_differences(name: str, cost: str) -> None:
     problem = Problem(name, cost, particles=2, budget=tiny(name))
-    actions = problem.actions(20).requires_grad_()
+    actions = problem.actions(6).requires_grad_()
     scores = problem.score(actions)
     (gradient,) = torch.autograd.grad(scores.sum(), actions)
     assert gradient.isfinite().all()
@@ -206,7 +209,7 @@ def test_scores_of_plain_actions_keep_no_graph() -> None:
 def test_memory_of_gradients_does_not_grow_with_candidates() -> None:
     problem = Problem("sdvae", "pixel", budget=tiny("sdvae"))
     peaks = []
-    for candidates in (16, 64):
+    for candidates in (8, 24):
         actions = problem.actions(candidates).requires_grad_()
         with PeakMemory() as memory:
             torch.autograd.grad(problem.score(actions).sum(), actions)
@@ -232,14 +235,16 @@ def test_a_compiled_step_serves_every_horizon_and_number_of_candidates(
     counter = CompileCounter()
     compiled = torch.compile
     monkeypatch.setattr(
-        torch, "compile", lambda function, **options: compiled(function, counter, **options)
+        torch, "compile", lambda step, **options: compiled(step, backend=counter, **options)
     )
     torch._dynamo.reset()
     state = Problem("sdvae", "latent").state
     core, plain = Imaginer(model_of("sdvae"), compile=True), Imaginer(model_of("sdvae"))
     with torch.no_grad():
-        for count, horizon in ((2, 3), (4, 5), (6, 2)):
+        compilations = []
+        for count, horizon in ((2, 3), (4, 5), (6, 2), (3, 7)):
             actions = torch.rand(PROBLEMS * count, horizon, 2)
             found = core.rollout(state.repeat(count), actions)
             assert_close(found.latents, plain.rollout(state.repeat(count), actions).latents)
-    assert counter.frame_count <= 2
+            compilations.append(counter.frame_count)
+    assert compilations[-1] == compilations[1], "later sizes need no compilation"
