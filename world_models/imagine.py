@@ -78,20 +78,36 @@ class Imaginer(Generic[State]):
         """Where the model is."""
         return self.model.action_mean.device
 
-    def filter(self, frames: Tensor, actions: Tensor) -> State:
-        """The posterior of every frame, see ``WorldModel.filter``: (N, T, ...)."""
-        parts = []
+    def observe(self, state: State | None, action: Tensor, frame: Tensor) -> State:
+        """The belief after one more frame, see ``WorldModel.observe``: (N, ...)."""
         with self._autocast():
-            for rows in self._pieces(len(frames)):
-                parts.append(_single(self.model.filter(frames[rows], actions[rows])))
-        return _joined(parts)
+            return _joined(
+                [
+                    _single(self.model.observe(_rows(state, rows), action[rows], frame[rows]))
+                    for rows in self._pieces(len(frame))
+                ]
+            )
 
-    def encode(self, frames: Tensor, actions: Tensor) -> State:
+    def filter(self, frames: Tensor, actions: Tensor, previous: Tensor | None = None) -> State:
+        """The posterior of every frame, see ``WorldModel.filter``: (N, T, ...)."""
+        return self._infer(self.model.filter, frames, actions, previous)
+
+    def encode(self, frames: Tensor, actions: Tensor, previous: Tensor | None = None) -> State:
         """The posterior after a context, see ``WorldModel.encode``: (N, ...)."""
+        return self._infer(self.model.encode, frames, actions, previous)
+
+    def _infer(
+        self,
+        function: Callable[[Tensor, Tensor, Tensor | None], State],
+        frames: Tensor,
+        actions: Tensor,
+        previous: Tensor | None,
+    ) -> State:
         parts = []
         with self._autocast():
             for rows in self._pieces(len(frames)):
-                parts.append(_single(self.model.encode(frames[rows], actions[rows])))
+                before = None if previous is None else previous[rows]
+                parts.append(_single(function(frames[rows], actions[rows], before)))
         return _joined(parts)
 
     def rollout(self, state: State, actions: Tensor, noise: Tensor | None = None) -> State:
@@ -174,6 +190,10 @@ class Imaginer(Generic[State]):
 def _float(tensor: Tensor) -> Tensor:
     """Widens what autocast narrowed."""
     return tensor.float() if tensor.dtype is torch.bfloat16 else tensor
+
+
+def _rows(state: State | None, rows: slice) -> State | None:
+    return None if state is None else state.index(rows)
 
 
 def _single(state: State) -> State:

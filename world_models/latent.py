@@ -60,10 +60,18 @@ class LatentSimulator(Generic[State]):
         self._core = Imaginer(self.model, precision, compile, budget)
 
     @torch.no_grad()
+    def observe(
+        self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
+    ) -> State:
+        """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
+        frames = self._frames([[observation["image"]] for observation in observations])
+        return self._core.observe(state, self._actions(actions), frames[:, 0])
+
+    @torch.no_grad()
     def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
         frames = self._frames([[step["image"] for step in history] for history in histories])
-        return self._core.encode(frames, torch.as_tensor(actions).float().to(self.device))
+        return self._core.encode(frames, self._actions(actions))
 
     @torch.no_grad()
     def goal(self, state: State, observations: Sequence[Observation]) -> Goal[State]:
@@ -165,6 +173,10 @@ class LatentSimulator(Generic[State]):
         positions = positions.unflatten(0, (problems, len(probes)))
         spread = (positions - positions.mean(1, keepdim=True)).square().sum((1, -1))
         return torch.zeros_like(spread).scatter_(1, spread.argmax(1, keepdim=True), 1.0)
+
+    def _actions(self, actions: np.ndarray) -> Tensor:
+        """On the device, in float32: some have no float64."""
+        return torch.as_tensor(actions, dtype=torch.float32).to(self.device)
 
     def _frames(self, images: Sequence[Sequence[np.ndarray]]) -> Tensor:
         """Images (H, W, 3) uint8 -> (B, C, 3, H, W) float32 on the device."""

@@ -76,6 +76,15 @@ class OracleSimulator:
         self._workers = (os.cpu_count() or 1) if workers < 0 else workers
         self._pool: ProcessPoolExecutor | None = None
 
+    def observe(
+        self,
+        state: PhysicsState | None,
+        actions: np.ndarray,
+        observations: Sequence[Observation],
+    ) -> PhysicsState:
+        """See ``Simulator``; reads ``state``, the snapshot, which is all there is to know."""
+        return self._stack([observation["state"] for observation in observations])
+
     def encode(
         self, histories: Sequence[Sequence[Observation]], actions: np.ndarray
     ) -> PhysicsState:

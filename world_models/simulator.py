@@ -159,7 +159,7 @@ class Simulator(Protocol[State]):
     """Answers "what if" for B planning problems at once.
 
     Attributes:
-        context_length: C, how many past observations ``encode`` wants.
+        context_length: C, how many observations a belief takes to settle.
         action_size: A.
         device: where states live and costs are computed.
     """
@@ -168,12 +168,27 @@ class Simulator(Protocol[State]):
     action_size: int
     device: torch.device
 
-    def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
-        """The present state of B problems.
+    def observe(
+        self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
+    ) -> State:
+        """The beliefs about B problems after one more observation of each.
 
         Args:
-            histories: per problem its last C observations, oldest first.
-            actions: (B, C - 1, A) float32, the actions between them.
+            state: the B beliefs before; None at the beginning.
+            actions: (B, A) float32, what led to the observations; zeros at the beginning.
+            observations: B, one of each problem.
+
+        Returns:
+            The B beliefs now; slots keep their identity.
+        """
+        ...
+
+    def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
+        """The beliefs about B problems whose past is at hand: ``observe`` again and again.
+
+        Args:
+            histories: per problem its last T >= 1 observations, oldest first.
+            actions: (B, T - 1, A) float32, the actions between them.
         """
         ...
 

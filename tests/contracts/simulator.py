@@ -55,6 +55,17 @@ class SimulatorContract(ABC):
     def generators(self, count=3, seed=0):
         return [torch.Generator().manual_seed(seed + i) for i in range(count)]
 
+    def test_a_carried_belief_is_the_encoded_one(self, simulator):
+        observations = self.observations()
+        actions = np.full((3, 2, simulator.action_size), 0.1, np.float32)
+        state = simulator.observe(None, 0 * actions[:, 0], observations)
+        shifted = [observations[1:] + observations[:1], observations[2:] + observations[:2]]
+        for t, seen in enumerate(shifted):
+            state = simulator.observe(state, actions[:, t], seen)
+        encoded = simulator.encode(list(zip(observations, *shifted, strict=True)), actions)
+        for name, tensor in state.tensors().items():
+            assert torch.allclose(tensor, encoded.tensors()[name], atol=1e-5), name
+
     def test_shapes(self, simulator, actions):
         rollout = self.rolled(simulator, self.observations(), actions)
         problems, candidates, particles, horizon = rollout.shape

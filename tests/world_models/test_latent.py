@@ -100,17 +100,16 @@ class Dots(WorldModel):
             noise_shape=(),
         )
 
-    def filter(self, frames, actions):
-        flat = frames.flatten(0, 1)
-        places = [torch.full((len(flat), 2), 0.5)]
+    def observe(self, state, action, frame):
+        places = [torch.full((len(frame), 2), 0.5)]
         grid = (torch.arange(32) + 0.5) / 32
         for color in self.COLORS[1:]:
-            seen = (flat - color[:, None, None]).abs().sum(1) < 0.1
+            seen = (frame - color[:, None, None]).abs().sum(1) < 0.1
             mass = seen.sum((1, 2)).unsqueeze(1)
             x = (seen.sum(1) * grid).sum(1, keepdim=True) / mass
             y = (seen.sum(2) * grid).sum(1, keepdim=True) / mass
             places.append(torch.cat([x, y], 1))
-        return DotState(torch.stack(places, 1).unflatten(0, frames.shape[:2]))
+        return DotState(torch.stack(places, 1))
 
     def step(self, state, action, noise=None):
         position = state.position.clone()

@@ -92,8 +92,8 @@ class Wide(Jumper):
         super().__init__()
         self.decoded: list[int] = []
 
-    def filter(self, frames: Tensor, actions: Tensor) -> Column:
-        return super().filter(frames[..., ::3, ::3], actions)
+    def observe(self, state: LatentState | None, action: Tensor, frame: Tensor) -> Column:
+        return super().observe(state, action, frame[..., ::3, ::3])
 
     def check_inputs(self, frames: Tensor, actions: Tensor) -> None:
         pass
