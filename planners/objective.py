@@ -68,7 +68,6 @@ class Objective:
         cost = term.cost(rollout, goal)
         if cost.shape != rollout.shape:
             raise ArmillaryError(
-                f"the cost {name!r} must be (B, S, P, T) = {rollout.shape}, "
-                f"got {tuple(cost.shape)}"
+                f"the cost {name!r} must be (B, S, P, T) = {rollout.shape}, got {tuple(cost.shape)}"
             )
         return term.weight * cost

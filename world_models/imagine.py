@@ -133,8 +133,7 @@ class Imaginer(Generic[State]):
         """(N, K, 2): where each slot is seen."""
         with self._autocast():
             parts = [
-                _float(self.model.positions(state.index(rows)))
-                for rows in self._pieces(len(state))
+                _float(self.model.positions(state.index(rows))) for rows in self._pieces(len(state))
             ]
         return _concatenated(parts)
 
@@ -202,9 +201,7 @@ def _single(state: State) -> State:
 
 def _bytes(state: State) -> int:
     """Of one of N states."""
-    return sum(
-        tensor[:1].numel() * tensor.element_size() for tensor in state.tensors().values()
-    )
+    return sum(tensor[:1].numel() * tensor.element_size() for tensor in state.tensors().values())
 
 
 def _joined(parts: list[State]) -> State:

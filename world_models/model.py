@@ -48,6 +48,15 @@ class Window:
         """Some of the clips."""
         return self.map(lambda tensor: tensor[rows])
 
+    def start(self, length: int) -> Window:
+        """The first frames of every clip."""
+        return Window(
+            self.frames[:, :length],
+            self.actions[:, : length - 1],
+            self.labels[:, :length],
+            self.previous,
+        )
+
     @property
     def length(self) -> int:
         """T, the number of frames of a clip."""
@@ -154,9 +163,7 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         *_, last = self._beliefs(frames, actions, previous)
         return last
 
-    def _beliefs(
-        self, frames: Tensor, actions: Tensor, previous: Tensor | None
-    ) -> Iterator[State]:
+    def _beliefs(self, frames: Tensor, actions: Tensor, previous: Tensor | None) -> Iterator[State]:
         self.check_inputs(frames, actions)
         first = actions.new_zeros(len(frames), self.action_size) if previous is None else previous
         state = None

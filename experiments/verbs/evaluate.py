@@ -31,6 +31,7 @@ from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_model, read_info
 from armillary.world_models.data import EpisodeFile, Split
 from armillary.world_models.device import resolve_device
+from armillary.world_models.imagine import PRECISIONS
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ _LEAST = {"rollouts": 1, "batch": 1, "chunk": 1, "workers": 0, "side": 1, "fps":
 _CHOICES = {
     "objects": ("auto", "required", "never"),
     "resume": ("auto", "never"),
-    "precision": ("float32", "bf16"),
+    "precision": tuple(PRECISIONS),
 }
 
 

@@ -113,9 +113,7 @@ class DistanceContract(CostContract):
         assert_close(cost(reached(aim), aim), torch.zeros(SHAPE))
         assert (cost(imagined, aim) > 0).all()
 
-    def test_a_state_that_is_nan_is_no_goal(
-        self, cost: Cost, imagined: Rollout, aim: Goal
-    ) -> None:
+    def test_a_state_that_is_nan_is_no_goal(self, cost: Cost, imagined: Rollout, aim: Goal) -> None:
         assert cost(spoiled(imagined), aim).isnan().nonzero().tolist() == [[0, 1, 1, 2]]
 
 

@@ -247,7 +247,9 @@ def test_bad_settings_are_refused() -> None:
         Limits(1, 0)
     with pytest.raises(ValueError, match="unknown things 'hand'"):
         KeepOut(things="hand")
-    with pytest.raises(ValueError, match=r"x0, y0, x1, y1\] with x0 < x1 .* got \[0.5, 0, 0.5, 1\]"):
+    with pytest.raises(
+        ValueError, match=r"x0, y0, x1, y1\] with x0 < x1 .* got \[0.5, 0, 0.5, 1\]"
+    ):
         KeepOut([[0.5, 0, 0.5, 1]])
     with pytest.raises(ValueError, match="a number or 2, one per action dimension, got 3"):
         Limits(low=[0, 0, 0])(rollout(), some_goal())

@@ -54,10 +54,7 @@ SLOT_COSTS = {
 }
 COSTS: dict[str, Cost] = {**SLOT_COSTS, "position": ObjectPosition(), "approach": Approach()}
 CASES = [
-    (model, cost)
-    for model in MODELS
-    for cost in COSTS
-    if model != "vrnn" or cost in SLOT_COSTS
+    (model, cost) for model in MODELS for cost in COSTS if model != "vrnn" or cost in SLOT_COSTS
 ]
 PROBLEMS, HORIZON = 2, 3
 
@@ -190,7 +187,9 @@ def test_scores_have_the_gradient_of_finite_differences(name: str, cost: str) ->
     direction = torch.randn(actions.shape, generator=torch.Generator().manual_seed(3))
     step, ahead = 2e-3, actions.detach()
     with torch.no_grad():
-        difference = problem.score(ahead + step * direction) - problem.score(ahead - step * direction)
+        difference = problem.score(ahead + step * direction) - problem.score(
+            ahead - step * direction
+        )
     found = (gradient * direction).sum((2, 3))
     error = (difference / (2 * step) - found).abs().median()
     assert error < 0.05 * found.abs().median() + 2e-4

@@ -16,7 +16,6 @@ from armillary.world_models.model import Losses, WorldModel
 from armillary.world_models.registry import build_model
 from armillary.world_models.state import LatentState, Scene
 
-
 TINY = Budget(pixels=7 * 5 * 32**2, bytes=5 * 13_000)
 
 
