@@ -39,6 +39,7 @@ from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_m
 from armillary.world_models.data import EpisodeFile, Split
 from armillary.world_models.data.identity import content_digest
 from armillary.world_models.device import resolve_device
+from armillary.world_models.imagine import PRECISIONS
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ _LEAST = {"rollouts": 1, "batch": 1, "chunk": 1, "workers": 0, "side": 1, "fps":
 _CHOICES = {
     "objects": ("auto", "required", "never"),
     "resume": ("auto", "never"),
-    "precision": ("float32", "bf16"),
+    "precision": tuple(PRECISIONS),
 }
 
 
