@@ -23,8 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
 from armillary import plugins
-from armillary.experiments.command import plugin_groups
-from armillary.experiments.command.choices import choices_of, chosen, reason, with_experiment
+from armillary.experiments.command.choices import choices_of, chosen, offer, reason, with_experiment
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.sections import assign, check_sections, fill
 from armillary.experiments.command.verbs import (
@@ -32,14 +31,13 @@ from armillary.experiments.command.verbs import (
     POSITIONAL,
     groups_of,
     options_of,
+    parsed,
     positional_of,
     verbs,
 )
-from armillary.experiments.command.words import parsed
 from armillary.seeds import SEEDS
 
 PLUGINS = "plugins"
-"""How many seeds there are to choose from; those above are the collected episodes' own."""
 
 
 class Loader(ConfigLoaderImpl):
@@ -175,7 +173,7 @@ class Loader(ConfigLoaderImpl):
                 path.prepend("plug-in", f"file://{folder}", SearchPathQuery(provider="schema"))
         self.repository.initialize_sources(path)
         for group in groups_of(verb):
-            plugin_groups.offer(group)
+            offer(group)
         rest = [word for word in words if word.key_or_group != PLUGINS]
         hydra = [str(word.input_line) for word in rest if word.is_hydra_override()]
         with _folders_there():

@@ -6,7 +6,6 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -20,6 +19,7 @@ from armillary.experiments.command.verbs import (
     groups_of,
     positional_of,
     verbs,
+    written,
 )
 
 _WIDEST = 40
@@ -150,23 +150,13 @@ def _settings(path: str, section: DictConfig) -> list[tuple[str, str]]:
     for key, parameter in parameters_of(thing).items():
         node = section._get_node(key)
         if key in section and not OmegaConf.is_dict(node):
-            value = "???" if OmegaConf.is_missing(section, key) else _written(section[key])
+            value = "???" if OmegaConf.is_missing(section, key) else written(section[key])
             rows.append((f"{path}.{key}={value}", parameter.explanation))
     for key in section:
         child = section._get_node(str(key))
         if isinstance(child, DictConfig) and not child._is_none():
             rows += _settings(f"{path}.{key}", child)
     return rows
-
-
-def _written(value: Any) -> str:
-    if OmegaConf.is_config(value):
-        return str(OmegaConf.to_container(value)).replace(" ", "")
-    return (
-        {None: "null", True: "true", False: "false"}.get(value, str(value))
-        if (value is None or isinstance(value, bool))
-        else str(value)
-    )
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
