@@ -16,14 +16,13 @@ from typing import NoReturn
 from omegaconf import DictConfig
 
 from armillary.errors import ArmillaryError, shortened
-from armillary.experiments.command.completion import complete
 from armillary.experiments.command.config import loader_of, require
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.provenance import package_version
 from armillary.experiments.command.run_directory import is_follower, recorded
 from armillary.experiments.command.sweep import sweep
-from armillary.experiments.command.usage import help_of, overview, shown
+from armillary.experiments.command.usage import complete, help_of, overview, shown
 from armillary.experiments.command.verbs import verbs
 from armillary.suggestions import suggest
 

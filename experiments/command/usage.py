@@ -1,17 +1,23 @@
-"""The help texts: comments of the YAML files explain options, docstrings explain settings."""
+"""Help and completion: comments of the YAMLs explain options, docstrings explain settings."""
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobRuntime
+from hydra.plugins.completion_plugin import CompletionPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from armillary.experiments.command.config import choices, compose
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.loader import Loader
 from armillary.experiments.command.parameters import configured, model_class, parameters_of
 from armillary.experiments.command.verbs import (
     CONF,
@@ -21,6 +27,7 @@ from armillary.experiments.command.verbs import (
     verbs,
     written,
 )
+from armillary.suggestions import suggest
 
 _WIDEST = 40
 _KEY = re.compile(r"^(?P<indent> *)(?P<key>[\w-]+):\s*(?P<value>.*)$")
@@ -194,3 +201,36 @@ def _braced(names: Sequence[str]) -> str:
 
 def _lines(verb: str) -> list[str]:
     return (CONF / f"{verb}.yaml").read_text(encoding="utf-8").splitlines()
+
+
+def complete(request: str, loader: Loader) -> None:
+    """Prints what a shell asks for.
+
+    Args:
+        request: ``install=SHELL`` or ``uninstall=SHELL`` prints what the shell is to evaluate,
+            ``query=SHELL`` the words that may follow.
+        loader: of configurations.
+
+    Raises:
+        UsageError: there is no such request or shell.
+    """
+    what, _, shell = request.partition("=")
+    kinds = cast(list[type[CompletionPlugin]], Plugins.instance().discover(CompletionPlugin))
+    found = {kind.provides(): kind for kind in kinds}
+    if what not in ("install", "uninstall", "query") or shell not in found:
+        raise UsageError(
+            f"--shell-completion takes install=SHELL, uninstall=SHELL or query=SHELL, got "
+            f"{request!r}; {suggest(shell, found)}"
+        )
+    plugin = found[shell](loader)
+    if what != "query":
+        getattr(plugin, what)()
+        return
+    program, _, rest = os.environ.get("COMP_LINE", "").partition(" ")
+    verb, space, words = rest.lstrip().partition(" ")
+    if not space:
+        print(" ".join(name for name in verbs() if name.startswith(verb)))
+    elif verb in verbs():
+        os.environ["COMP_LINE"] = f"{program} {words}"
+        JobRuntime.instance().set("name", verb)
+        plugin.query(verb)

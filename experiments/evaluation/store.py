@@ -17,6 +17,9 @@ from armillary.experiments.evaluation.videos import Scores
 from armillary.files import replacing, write_json
 
 PARTIAL, IDENTITY = "partial", "identity.json"
+DIGEST = "digest of data"
+_LATER = (DIGEST, "metrics")
+"""Parts of an identity that evaluations of before they were kept do not have."""
 
 
 class Store:
@@ -100,7 +103,7 @@ class Store:
 def check_identity(output: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     """Raises UsageError if the evaluation in a directory is not the one that is wanted."""
     for key in sorted({*there, *here}):
-        if there.get(key) != here.get(key):
+        if there.get(key) != here.get(key) and (key in there or key not in _LATER):
             raise UsageError(
                 f"output={output} holds another evaluation: {key} is {there.get(key)!r} there and "
                 f"{here.get(key)!r} here; choose another directory"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from omegaconf import DictConfig
 from rich.table import Table
@@ -13,14 +12,14 @@ from rich.table import Table
 from armillary.agent.episodes import Episode, run_episodes
 from armillary.agent.statistics import wilson_interval
 from armillary.experiments.command.config import to_dict
-from armillary.experiments.command.console import counting, results
+from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.stored import write
+from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row
 from armillary.experiments.planning.entries import Entry, entry_of
 from armillary.files import write_json
 from armillary.seeds import played_episode_seed
-
-Row = dict[str, Any]
 
 
 def run(config: DictConfig) -> list[Row]:
@@ -40,7 +39,7 @@ def run(config: DictConfig) -> list[Row]:
     entries = [entry_of(name, config) for name in names]
     made_with = {"config": to_dict(config), "commit": commit(), "versions": versions()}
     rows: list[Row] = []
-    played: dict[str, list[Row]] = {}
+    played: dict[str, list[dict[str, int]]] = {}
     for entry in entries:
         episodes = play(entry, config)
         rows.append(summarise(entry, episodes, config))
@@ -48,7 +47,7 @@ def run(config: DictConfig) -> list[Row]:
             {"seed": e.seed, "success": e.success, "steps": e.steps} for e in episodes
         ]
         write_json(output / "episodes.json", played)
-        write_json(output / "results.json", {"rows": rows, **made_with})
+        write(output / RESULTS, Benchmark(rows=rows, **made_with))
     show(rows)
     return rows
 
@@ -75,35 +74,34 @@ def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> 
     """The row of an entry: success rate with its 95 % Wilson interval, steps and times."""
     steps = [episode.steps for episode in episodes if episode.success]
     low, high = wilson_interval(len(steps), len(episodes))
-    return {
-        "task": config.task.name,
-        "simulator": entry.name,
-        "planner": entry.planner,
-        "episodes": len(episodes),
-        "successes": len(steps),
-        "success_rate": len(steps) / len(episodes),
-        "ci95": [low, high],
-        "steps_to_success": median(steps) if steps else None,
-        "plan_seconds": median(entry.plan_seconds) if entry.plan_seconds else None,
-        "seed": config.seed,
-    }
+    return Row(
+        task=config.task.name,
+        simulator=entry.name,
+        planner=entry.planner,
+        episodes=len(episodes),
+        successes=len(steps),
+        success_rate=len(steps) / len(episodes),
+        ci95=(low, high),
+        steps_to_success=median(steps) if steps else None,
+        plan_seconds=median(entry.plan_seconds) if entry.plan_seconds else None,
+        seed=config.seed,
+    )
 
 
 def show(rows: Sequence[Row]) -> None:
     """Prints the rows as a table."""
-    table = Table(
-        title=f"{rows[0]['task']}, {rows[0]['episodes']} episodes, seed {rows[0]['seed']}"
-    )
+    first = rows[0]
+    table = Table(title=f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}")
     table.add_column("simulator", overflow="fold")
     for heading in ("planner", "success", "95 % interval", "steps", "s per plan"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
-        low, high = row["ci95"]
-        steps, seconds = row["steps_to_success"], row["plan_seconds"]
+        low, high = row.ci95
+        steps, seconds = row.steps_to_success, row.plan_seconds
         table.add_row(
-            row["simulator"],
-            row["planner"] or "-",
-            f"{row['success_rate']:.0%}",
+            row.simulator,
+            row.planner or "-",
+            f"{row.success_rate:.0%}",
             f"{low:.0%} to {high:.0%}",
             "-" if steps is None else f"{steps:g}",
             "-" if seconds is None else f"{seconds:.3f}",

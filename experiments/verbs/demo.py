@@ -15,10 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import compose, flatten, require, to_dict
 from armillary.experiments.command.console import results
 from armillary.experiments.command.run_directory import RECORD, recorded
+from armillary.experiments.command.stored import write
 from armillary.experiments.command.verbs import written
-from armillary.experiments.pages.demo import Phase, demo_page
-from armillary.experiments.pages.page import render_page
-from armillary.files import write_json, write_text
+from armillary.experiments.evaluation.results import RESULTS, Demonstration
+from armillary.experiments.pages.demo import Phase, demo_page, render_page
+from armillary.files import write_text
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def run(config: DictConfig) -> Path:
     command = _record(output)["command"]
     content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
     write_text(page, render_page(content))
-    write_json(output / "results.json", {phase.verb: phase.seconds for phase in phases})
+    write(output / RESULTS, Demonstration(**{phase.verb: phase.seconds for phase in phases}))
     _show(page, phases)
     return page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -18,23 +18,31 @@ from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.examples import write_examples
+from armillary.experiments.evaluation.metrics import table
 from armillary.experiments.evaluation.model_data import episodes_for
 from armillary.experiments.evaluation.plots import write_plots
-from armillary.experiments.evaluation.store import Store, check_identity
+from armillary.experiments.evaluation.results import (
+    RESULTS,
+    EvaluatedData,
+    Evaluation,
+    Example,
+)
+from armillary.experiments.evaluation.store import DIGEST, Store, check_identity
 from armillary.experiments.evaluation.summary import condense, summarise
 from armillary.experiments.evaluation.table import show
 from armillary.experiments.evaluation.videos import Settings, mean_image
 from armillary.experiments.evaluation.workers import Job, evaluate
-from armillary.files import write_json
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_model, read_info
 from armillary.world_models.data import EpisodeFile, Split
+from armillary.world_models.data.identity import content_digest
 from armillary.world_models.device import resolve_device
 
 log = logging.getLogger(__name__)
 
-RESULTS, ARRAYS = "results.json", "metrics.npz"
+ARRAYS = "metrics.npz"
 _LEAST = {"rollouts": 1, "batch": 1, "chunk": 1, "workers": 0, "side": 1, "fps": 0.1}
 _CHOICES = {
     "objects": ("auto", "required", "never"),
@@ -43,7 +51,7 @@ _CHOICES = {
 }
 
 
-def run(config: DictConfig) -> dict[str, Any]:
+def run(config: DictConfig) -> Evaluation:
     """Evaluates, goes on with an interrupted evaluation, or shows a finished one.
 
     Returns:
@@ -64,7 +72,9 @@ def run(config: DictConfig) -> dict[str, Any]:
     _check_videos(config, split)
     settings = _settings(config, split, model.context_length)
     count = len(split) if config.videos is None else config.videos
-    identity = _identity(config, info, split, settings, count)
+    metrics = table()
+    frames = {name: metric for name, metric in metrics.items() if metric.of == "frames"}
+    identity = _identity(config, info, split, settings, count, list(frames))
     if (output / RESULTS).is_file():
         return _finished(output, identity, config.resume)
     store = Store(output)
@@ -93,40 +103,42 @@ def run(config: DictConfig) -> dict[str, Any]:
         for finished in evaluate(job, evaluator, batches, config.workers):
             progress.advance(task, finished)
     summary = summarise(
-        (condense(store.get(video), video, config.seed) for video in range(count)),
+        (condense(store.get(video), video, config.seed, frames) for video in range(count)),
         settings.context,
         config.seed,
+        metrics,
     )
     store.gather(output / ARRAYS, range(count), {"episodes": np.arange(count)})
     examples = write_examples(evaluator, store, count, output, config.side, config.fps)
-    write_plots(summary, output / "plots", settings)
-    results = {
-        "verb": "evaluate",
-        "name": config.name,
-        "model": info.model["name"],
-        "checkpoint": str(config.checkpoint),
-        "data": {
-            "path": str(config.data.path),
-            "split": config.split,
-            "episodes": len(split),
-            "length": split.length,
-            "image_size": split.info.image_size,
-            "action_size": split.info.action_size,
-            "has_masks": split.has_masks,
-        },
-        "videos": count,
-        "rollouts": settings.rollouts,
-        "context": settings.context,
-        "horizon": settings.horizon,
-        "seed": config.seed,
+    results = Evaluation(
+        verb="evaluate",
+        name=config.name,
+        model=info.model["name"],
+        checkpoint=str(config.checkpoint),
+        data=EvaluatedData(
+            path=str(config.data.path),
+            digest=identity[DIGEST],
+            split=config.split,
+            episodes=len(split),
+            length=split.length,
+            image_size=split.info.image_size,
+            action_size=split.info.action_size,
+            has_masks=split.has_masks,
+        ),
+        videos=count,
+        rollouts=settings.rollouts,
+        context=settings.context,
+        horizon=settings.horizon,
+        seed=config.seed,
         **summary,
-        "examples": examples,
-        "identity": identity,
-        "config": to_dict(config),
-        "commit": commit(),
-        "versions": versions(),
-    }
-    write_json(output / RESULTS, results)
+        examples=[Example(**example) for example in examples],
+        identity=identity,
+        config=to_dict(config),
+        commit=commit(),
+        versions=versions(),
+    )
+    write_plots(results, output / "plots")
+    write(output / RESULTS, results)
     store.remove()
     show(results)
     log.info("results in %s", output)
@@ -191,7 +203,12 @@ def _settings(config: DictConfig, split: Split, model_context: int) -> Settings:
 
 
 def _identity(
-    config: DictConfig, info: CheckpointInfo, split: Split, settings: Settings, count: int
+    config: DictConfig,
+    info: CheckpointInfo,
+    split: Split,
+    settings: Settings,
+    count: int,
+    metrics: Sequence[str],
 ) -> dict[str, Any]:
     """What the numbers depend on; not how many are computed together, or where."""
     decisive = {name: value for name, value in asdict(settings).items() if name != "chunk"}
@@ -203,25 +220,24 @@ def _identity(
         "weights": info.digests,
         "data": split.path.name,
         "bytes of data": split.path.stat().st_size,
+        DIGEST: content_digest(split.path),
+        "metrics": list(metrics),
         "split": split.name,
         "videos": count,
         "lpips": lpips,
     }
 
 
-def _finished(output: Path, identity: Mapping[str, Any], resume: str) -> dict[str, Any]:
+def _finished(output: Path, identity: Mapping[str, Any], resume: str) -> Evaluation:
     """Shows the results that are there."""
     if resume == "never":
         raise UsageError(f"output={output} holds an evaluation; choose another, or resume=auto")
     try:
-        results = json.loads((output / RESULTS).read_text(encoding="utf-8"))
-        there = results["identity"]
-        check_identity(output, there, json.loads(json.dumps(identity)))
-        show(results)
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{output / RESULTS} is damaged ({error!r}); remove it to evaluate again"
-        ) from error
+        results = read(output / RESULTS, Evaluation)
+    except UsageError as error:
+        raise UsageError(f"{error}; remove the file to evaluate again") from error
+    check_identity(output, results.identity, json.loads(json.dumps(identity)))
+    show(results)
     log.info("finished already: %s", output / RESULTS)
     return results
 

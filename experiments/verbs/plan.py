@@ -10,11 +10,12 @@ from omegaconf import DictConfig
 from armillary.agent.episodes import Episode
 from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.stored import write
+from armillary.experiments.evaluation.results import RESULTS, Planning, Played
 from armillary.experiments.films.drawing import Row, Tile, sheet, write_gif
 from armillary.experiments.palette import REAL, SUCCESS
 from armillary.experiments.planning.entries import entry_of
 from armillary.experiments.verbs.benchmark import check_episodes, play, show, summarise
-from armillary.files import write_json
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,11 @@ def run(config: DictConfig) -> list[Episode]:
     for episode in episodes:
         film(output / f"episode_{episode.seed}.gif", episode)
     played = [
-        {"seed": e.seed, "success": e.success, "steps": e.steps, "actions": e.actions.tolist()}
+        Played(seed=e.seed, success=e.success, steps=e.steps, actions=e.actions.tolist())
         for e in episodes
     ]
     made_with = {"config": to_dict(config), "commit": commit(), "versions": versions()}
-    write_json(output / "results.json", {"rows": [row], "episodes": played, **made_with})
+    write(output / RESULTS, Planning(rows=[row], episodes=played, **made_with))
     show([row])
     log.info("%d films in %s", len(episodes), output)
     return episodes

@@ -10,13 +10,14 @@ from omegaconf import DictConfig
 from armillary.experiments.command.config import build
 from armillary.experiments.command.console import results
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.evaluation.results import RESULTS, RenderedPlan, Rendering
 from armillary.experiments.films.drawing import write_gif, write_png
 from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import imagine
 from armillary.experiments.planning.entries import plain_env, planning_agent
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
-from armillary.files import write_json
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.data import EpisodeFile, WindowDataset
 from armillary.world_models.model import Window, WorldModel
@@ -51,7 +52,7 @@ def run(config: DictConfig) -> Path:
         files += [output / f"{name}.gif", output / f"{name}.png"]
         write_gif(output / f"{name}.gif", figure.film, config.fps)
         write_png(output / f"{name}.png", figure.contact_sheet)
-    write_json(output / "results.json", _results(config, files, imagination.measures(), episode))
+    write(output / RESULTS, _results(config, files, imagination.measures(), episode))
     for file in files:
         size = file.stat().st_size / 1e3
         results.print(f"{file}  {size:.0f} kB", highlight=False, soft_wrap=True)
@@ -105,19 +106,19 @@ def _results(
     files: list[Path],
     measures: dict[str, Any],
     episode: PlannedEpisode | None,
-) -> dict[str, Any]:
-    return {
-        "checkpoint": str(config.checkpoint),
-        "data": str(config.data.path),
-        "split": config.split,
-        "episode": config.episode,
-        "files": [file.name for file in files],
-        "rollout": measures,
-        "plan": episode
-        and {
-            "seed": config.seed,
-            "success": episode.success,
-            "steps": len(episode.imagined),
-            "distances": [round(distance, 4) for distance in episode.distances],
-        },
-    }
+) -> Rendering:
+    plan = episode and RenderedPlan(
+        seed=config.seed,
+        success=episode.success,
+        steps=len(episode.imagined),
+        distances=[round(distance, 4) for distance in episode.distances],
+    )
+    return Rendering(
+        checkpoint=str(config.checkpoint),
+        data=str(config.data.path),
+        split=config.split,
+        episode=config.episode,
+        files=[file.name for file in files],
+        rollout=measures,
+        plan=plan,
+    )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from armillary.experiments.command.console import results
+from armillary.experiments.command.console import counted, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.pages.report_page import report_page
-from armillary.experiments.pages.report_runs import read_runs
+from armillary.experiments.pages.report import report_page
+from armillary.experiments.pages.runs import read_runs
 from armillary.files import write_text
 
 _ENDINGS = (".html", ".htm")
@@ -34,5 +34,7 @@ def run(config: DictConfig) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, page)
     size = path.stat().st_size / 1e6
-    results.print(f"{path}  {len(runs)} runs, {size:.2f} MB", highlight=False, soft_wrap=True)
+    results.print(
+        f"{path}  {counted(len(runs), 'run')}, {size:.2f} MB", highlight=False, soft_wrap=True
+    )
     return path

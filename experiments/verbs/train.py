@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from rich.table import Table
 from armillary.experiments.command.config import to_dict, typed
 from armillary.experiments.command.console import messages, results
 from armillary.experiments.command.errors import RunError, UsageError
-from armillary.files import write_json
+from armillary.experiments.command.stored import write
+from armillary.experiments.evaluation.results import RESULTS, Data, Training
 from armillary.world_models.data import EpisodeFile
+from armillary.world_models.data.identity import content_digest
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model
 from armillary.world_models.training.callbacks import Callback, StepReport, ValidationReport
@@ -48,6 +51,7 @@ def run(config: DictConfig) -> Outcome:
     episodes = EpisodeFile(Path(config.data.path).expanduser(), actions=config.data.actions)
     train, validation = episodes.split("train"), episodes.split("val")
     log.info("%s: %d episodes to train on, %d held out", episodes.path, len(train), len(validation))
+    digest = content_digest(episodes.path)
     model = new_model(config, episodes)
     callbacks = [ConsoleProgress(settings.best_metric), TensorBoard(output / "tb")]
     trainer = Trainer(settings, output, callbacks, description=describe(episodes))
@@ -59,15 +63,14 @@ def run(config: DictConfig) -> Outcome:
         raise RunError(str(error)) from error
     if not trainer.leads:
         return outcome
-    write_json(
-        output / "results.json",
-        {
-            "steps": outcome.step,
-            "seconds": outcome.seconds,
-            "interrupted": outcome.interrupted,
-            "metrics": outcome.metrics,
-        },
+    found = Training(
+        steps=outcome.step,
+        seconds=outcome.seconds,
+        interrupted=outcome.interrupted,
+        metrics={n: v if math.isfinite(v) else None for n, v in outcome.metrics.items()},
+        data=Data(path=str(config.data.path), digest=digest),
     )
+    write(output / RESULTS, found)
     if outcome.metrics:
         _show(outcome)
     log.info("checkpoints in %s", outcome.checkpoint.parent)

@@ -31,7 +31,7 @@ def test_rows_say_what_the_contract_names(
     done = armillary("benchmark", *words)
     assert done.code == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert set(results) == {"rows", "config", "commit", "versions"}
+    assert set(results) == {"schema_version", "rows", "config", "commit", "versions"}
     assert [row["simulator"] for row in results["rows"]] == names
     assert [row["planner"] for row in results["rows"]] == [None, None, "cem", "cem"]
     for row in results["rows"]:

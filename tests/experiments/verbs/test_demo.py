@@ -13,7 +13,7 @@ from armillary.experiments.command.config import compose
 from armillary.experiments.command.errors import RunError
 from armillary.experiments.verbs.demo import jobs_of
 from tests.experiments.conftest import Command
-from tests.experiments.pages.test_page import Reader
+from tests.experiments.pages.reader import Reader
 
 TOY = ("size=smoke", "collect.episodes=3", "benchmark.episodes=1", "benchmark.simulators=[random]")
 PHASES = {"data": "collect", "train": "train", "benchmark": "benchmark", "render": "render"}
@@ -139,7 +139,7 @@ def test_any_directory_reaches_the_phases_unchanged(path: str) -> None:
 
 
 def test_durations_are_for_people() -> None:
-    from armillary.experiments.pages.demo import duration
+    from armillary.experiments.command.console import duration
 
     assert [duration(s) for s in (0.2, 59.4, 59.6, 303)] == [
         "0 s",

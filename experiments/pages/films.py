@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import struct
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ from pathlib import Path
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.pages.page_blocks import Block, Film, Text
 
+_WIDE = 640
+"""Pixels from which on a picture may be scrolled sideways on a phone."""
 _OVERHEAD = 1024
 """Bytes of HTML around a film, its captions included."""
 _SIZES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.25)
@@ -54,6 +56,49 @@ class FilmRequest:
 
 
 @dataclass(frozen=True)
+class Film:
+    """A GIF, and the picture that stands for it where motion is unwanted.
+
+    Attributes:
+        title: what it is.
+        caption: how to read it.
+        gif: the file.
+        still: a PNG file.
+        alt: what it shows, for who cannot see it; empty takes the title.
+    """
+
+    title: str
+    caption: str
+    gif: Path
+    still: Path
+    alt: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        with Image.open(self.gif) as image:
+            return image.size
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is too wide for a phone."""
+        return self.size[0] >= _WIDE
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """The GIF and the still, embedded."""
+        return _embedded(self.gif, "image/gif"), _embedded(self.still, "image/png")
+
+
+@dataclass(frozen=True)
+class NoFilm:
+    """What stands in the place of a film; ``warning`` if something is wrong with it."""
+
+    text: str
+    warning: bool = True
+
+
+@dataclass(frozen=True)
 class _Reel:
     """The pictures of a GIF and how many milliseconds each is shown."""
 
@@ -61,8 +106,8 @@ class _Reel:
     durations: Sequence[int]
 
 
-def prepared(requests: Sequence[FilmRequest], scratch: Path, budget: int) -> list[Block]:
-    """A block for every film; a note where the file is missing, damaged or shown before.
+def prepared(requests: Sequence[FilmRequest], scratch: Path, budget: int) -> list[Film | NoFilm]:
+    """Every film; a note where the file is missing, damaged or shown before.
 
     Args:
         requests: in the order of the page.
@@ -73,7 +118,7 @@ def prepared(requests: Sequence[FilmRequest], scratch: Path, budget: int) -> lis
     Raises:
         UsageError: the films do not fit, even at their smallest.
     """
-    blocks: dict[int, Block] = {}
+    blocks: dict[int, Film | NoFilm] = {}
     films: dict[int, Film] = {}
     shown: dict[str, FilmRequest] = {}
     for index, request in enumerate(requests):
@@ -81,17 +126,19 @@ def prepared(requests: Sequence[FilmRequest], scratch: Path, budget: int) -> lis
             digest = hashlib.sha256(request.gif.read_bytes()).hexdigest()
             if digest in shown:
                 former = shown[digest].title
-                blocks[index] = Text(f"{request.title}: the same film as {former}, shown above.")
+                blocks[index] = NoFilm(
+                    f"{request.title}: the same film as {former}, shown above.", False
+                )
                 continue
             films[index] = _film(request, scratch / f"{index}.png")
             shown[digest] = request
         except FileNotFoundError as error:
             name = Path(str(error.filename)).name
             note = f"{request.title}: no picture, because {name} is missing beside the results."
-            blocks[index] = Text(note, warning=True)
+            blocks[index] = NoFilm(note)
         except (OSError, SyntaxError, ValueError) as error:
             note = f"{request.title}: no picture, because the file is damaged ({error})."
-            blocks[index] = Text(note, warning=True)
+            blocks[index] = NoFilm(note)
     shares = _shares({index: _cost(film) for index, film in films.items()}, budget)
     for index, film in films.items():
         fits = _cost(film) <= shares[index]
@@ -186,3 +233,7 @@ def _write(reel: _Reel, path: Path, size: float, every: int) -> None:
 def _resized(picture: Image.Image, size: float) -> Image.Image:
     width, height = (max(1, round(size * edge)) for edge in picture.size)
     return picture.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _embedded(path: Path, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

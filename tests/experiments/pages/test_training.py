@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from armillary.experiments.pages.training_curves import training_charts
+from armillary.experiments.pages.training import training_charts
 
 
 def test_every_validation_and_the_start_of_every_later_stage_is_read(tmp_path: Path) -> None:
