@@ -25,7 +25,7 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from armillary import plugins
 from armillary.experiments.command.choices import choices_of, chosen, offer, reason, with_experiment
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.sections import assign, check_sections, fill
+from armillary.experiments.command.sections import assign, check_options, check_sections, fill
 from armillary.experiments.command.verbs import (
     CONF_MODULE,
     POSITIONAL,
@@ -35,7 +35,6 @@ from armillary.experiments.command.verbs import (
     positional_of,
     verbs,
 )
-from armillary.seeds import SEEDS
 
 PLUGINS = "plugins"
 
@@ -210,7 +209,7 @@ def _read(verb: str, words: Sequence[str]) -> list[Override]:
 
 
 def require(config: DictConfig) -> None:
-    """Raises UsageError if a value that has no default was not given, or the seed is negative."""
+    """Raises UsageError if a value without a default was not given, or one is out of range."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
         missing = sorted(OmegaConf.missing_keys(own))
@@ -218,8 +217,7 @@ def require(config: DictConfig) -> None:
         missing = [str(error).splitlines()[0].rpartition(": ")[2]]
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
-    if not 0 <= config.seed < SEEDS:
-        raise UsageError(f"seed must be at least 0 and below {SEEDS}, got {config.seed}")
+    check_options(config)
 
 
 def _check_poses_problem(verb: str, config: DictConfig, recommended: bool) -> None:
