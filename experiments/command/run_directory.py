@@ -20,10 +20,23 @@ from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.command.threads import number_for, torch_threads
 from armillary.files import write_bytes, write_json, write_text
+from armillary.world_models.training.engine import follows
 
 CONFIG, RECORD, LOG = "config.yaml", "run.json", "run.log"
 
 _OURS = "armillary"
+
+
+def is_follower(config: DictConfig) -> bool:
+    """Whether the command runs in several processes and this one is not the first.
+
+    A follower keeps no record, no log and no results; it takes part and ends.
+
+    Args:
+        config: of the verb; ``trainer.devices`` and ``trainer.nodes`` say how many processes.
+    """
+    counts = [OmegaConf.select(config, f"trainer.{name}") or 1 for name in ("devices", "nodes")]
+    return counts[0] * counts[1] > 1 and follows()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from armillary.experiments.command.prose import duration
+from armillary.experiments.command.console import duration
 from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.command.stored import read
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row, Training

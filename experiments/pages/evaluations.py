@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from armillary.experiments.command.console import counted
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.prose import counted
 from armillary.experiments.evaluation.metrics import Metric, metric_of
 from armillary.experiments.evaluation.results import RESULTS, Evaluation, Example, Statistics
 from armillary.experiments.pages.charts import Chart, Charts, Line, Look

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from armillary.experiments.command.prose import counted, duration
+from armillary.experiments.command.console import counted, duration
 from armillary.experiments.evaluation.metrics import METRICS, metric_of
 from armillary.experiments.evaluation.results import Training
 from armillary.experiments.pages.charts import Chart, Charts, Line, Look, Point

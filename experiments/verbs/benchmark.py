@@ -11,11 +11,9 @@ from rich.table import Table
 
 from armillary.agent.episodes import Episode, run_episodes
 from armillary.agent.statistics import wilson_interval
-from armillary.experiments.command.config import to_dict
-from armillary.experiments.command.console import counting, results
+from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.prose import counted
-from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row
 from armillary.experiments.planning.entries import Entry, entry_of
@@ -36,9 +34,7 @@ def run(config: DictConfig) -> list[Row]:
     names = [str(name) for name in config.simulators]
     if not names or len(set(names)) < len(names):
         raise UsageError(f"simulators must name each one once, and at least one; got {names}")
-    check_episodes(config)
     entries = [entry_of(name, config) for name in names]
-    made_with = {"config": to_dict(config), "commit": commit(), "versions": versions()}
     rows: list[Row] = []
     played: dict[str, list[dict[str, int]]] = {}
     for entry in entries:
@@ -48,17 +44,9 @@ def run(config: DictConfig) -> list[Row]:
             {"seed": e.seed, "success": e.success, "steps": e.steps} for e in episodes
         ]
         write_json(output / "episodes.json", played)
-        write(output / RESULTS, Benchmark(rows=rows, **made_with))
+        write(output / RESULTS, Benchmark(rows=rows, **made_with(config)))
     show(rows)
     return rows
-
-
-def check_episodes(config: DictConfig) -> None:
-    """Raises UsageError unless there is something to play."""
-    if config.episodes < 1 or config.batch < 1:
-        raise UsageError(
-            f"episodes and batch must be at least 1, got {config.episodes} and {config.batch}"
-        )
 
 
 def play(entry: Entry, config: DictConfig) -> list[Episode]:

@@ -157,7 +157,7 @@ def test_any_directory_reaches_the_phases_unchanged(path: str) -> None:
 
 
 def test_durations_are_for_people() -> None:
-    from armillary.experiments.command.prose import duration
+    from armillary.experiments.command.console import duration
 
     assert [duration(s) for s in (0.2, 59.4, 59.6, 303)] == [
         "0 s",

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from armillary.experiments.command.config import compose
-from armillary.experiments.command.progress import ConsoleProgress
 from armillary.experiments.verbs import train
+from armillary.experiments.verbs.train import ConsoleProgress
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.training.callbacks import StepReport
 from tests.experiments.conftest import Command, Finished
@@ -180,8 +180,7 @@ COMMAND = f"""
 import sys
 import torch
 from armillary.experiments.command.config import compose, require
-from armillary.experiments.command.processes import is_follower
-from armillary.experiments.command.run_directory import recorded
+from armillary.experiments.command.run_directory import is_follower, recorded
 from armillary.experiments.verbs.train import run
 torch.randn_like = torch.zeros_like  # the noise of discovery
 config = compose("train", sys.argv[1:])
