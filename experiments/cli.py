@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from armillary.processors import spinning
+
+os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads it when it is loaded
+
 from omegaconf import DictConfig
 
 from armillary.errors import ArmillaryError, shortened

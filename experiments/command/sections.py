@@ -65,7 +65,7 @@ _CHOICES = {
     "context_frames": ("reconstructed", "recorded"),
     "objects": ("auto", "required", "never"),
     "plan": ("auto", "always", "never"),
-    "precision": ("float32", "bf16"),
+    "precision": ("float32", "bfloat16", "bf16"),
 }
 """What options may be, likewise."""
 

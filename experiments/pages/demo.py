@@ -106,6 +106,7 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
             f"A world model learned from {count} episodes of video how things in the task {task} "
             "look and move. Then it planned: it saw an image and a goal image, imagined what "
             "actions would lead to, and took the best. One command made everything on this page."
+            + "".join(f" {remark}" for remark in training.remarks)
         ),
         highlights=[
             *(

@@ -15,6 +15,7 @@ from armillary.agent.episodes import run_episodes
 from armillary.agent.mpc import MPCAgent
 from armillary.experiments.pixels import Picture, pictures
 from armillary.planners.optimizer import Plan
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import WorldModel
 from armillary.world_models.simulator import Observation
 
@@ -105,7 +106,7 @@ class _PlanRecorder:
 
     def __init__(self, agent: MPCAgent, model: WorldModel) -> None:
         self._agent = agent
-        self._model = model
+        self._core = Imaginer(model)
         self._last: Plan | None = None
         self.plans: list[Picture] = []
         self.numbers: list[int] = []
@@ -122,8 +123,8 @@ class _PlanRecorder:
             assert plan is not None
             assert state is not None
             with torch.no_grad():
-                futures = self._model.rollout(state, plan.actions)
-                self.plans.append(pictures(self._model.decode(futures.flatten(2)).frames))
+                futures = self._core.rollout(state, plan.actions)
+                self.plans.append(pictures(self._core.frames(futures.flatten(2))))
             self._last = plan
         self.numbers.append(len(self.plans) - 1)
         return actions

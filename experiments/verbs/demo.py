@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import compose, flatten, require, to_dict
 from armillary.experiments.command.console import results
 from armillary.experiments.command.run_directory import RECORD, recorded
-from armillary.experiments.command.stored import write
+from armillary.experiments.command.stored import read, write
 from armillary.experiments.command.verbs import written
-from armillary.experiments.evaluation.results import RESULTS, Demonstration
+from armillary.experiments.evaluation.results import RESULTS, Demonstration, Training
 from armillary.experiments.pages.demo import Phase, demo_page, render_page
 from armillary.files import write_text
 
@@ -65,6 +65,8 @@ def run(config: DictConfig) -> Path:
     content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
     write_text(page, render_page(content))
     write(output / RESULTS, Demonstration(**{phase.verb: phase.seconds for phase in phases}))
+    for remark in read(Path(jobs[1].config.output) / RESULTS, Training).remarks:
+        log.warning("%s", remark)
     _show(page, phases)
     return page
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from omegaconf import DictConfig
 
 from armillary.experiments.command.console import counting
@@ -237,4 +237,4 @@ def _background(path: Path, split: Split) -> Split:
 def _threads(config: DictConfig) -> int:
     if config.threads is not None:
         return config.threads
-    return max(1, (os.cpu_count() or 1) // max(1, config.workers))
+    return max(1, torch.get_num_threads() // max(1, config.workers))

@@ -64,7 +64,7 @@ def run(config: DictConfig) -> Path:
 def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
     """What makes the videos, how many there are, and what the file says of them."""
     keys = ("checkpoint", "split", "context", "horizon", "context_frames", "rollouts", "seed")
-    attributes: dict[str, Attribute] = {key: config[key] for key in keys}
+    attributes: dict[str, Attribute] = {key: config[key] for key in (*keys, "precision")}
     attributes |= {"data": str(config.data.path), "commit": commit()}
     if config.checkpoint == GROUND_TRUTH:
         _check_real(config)
@@ -84,6 +84,7 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
         config.seed,
         keep_context=config.context_frames == "recorded",
         **{name: config[name] for name in _EXTRAS},
+        precision=config.precision,
     )
     return source, len(source.recorded), attributes
 

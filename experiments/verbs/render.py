@@ -36,7 +36,8 @@ def run(config: DictConfig) -> Path:
     file = episodes_for(model, config.checkpoint, config.data.path)
     window = read_clip(config, model, file)
     episode = plan_episode(config, model) if is_planned(config, file) else None
-    imagination = imagine(model, window, config.samples, config.seed)
+    precision = config.simulator.get("precision", "float32")
+    imagination = imagine(model, window, config.samples, config.seed, precision)
     figures = {
         "rollout": rollout_figure(imagination, config.side),
         "slots": slots_figure(imagination, config.side),

@@ -25,6 +25,7 @@ from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model
 from armillary.world_models.training.callbacks import Callback, StepReport, ValidationReport
 from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.remarks import remarks
 from armillary.world_models.training.run import Outcome
 from armillary.world_models.training.schedule import Stage
 from armillary.world_models.training.tensorboard import TensorBoard
@@ -63,16 +64,20 @@ def run(config: DictConfig) -> Outcome:
         raise RunError(str(error)) from error
     if not trainer.leads:
         return outcome
+    told = remarks(settings, outcome)
     found = Training(
         steps=outcome.step,
         seconds=outcome.seconds,
         interrupted=outcome.interrupted,
         metrics={n: v if math.isfinite(v) else None for n, v in outcome.metrics.items()},
         data=Data(path=str(config.data.path), digest=digest),
+        remarks=told,
     )
     write(output / RESULTS, found)
     if outcome.metrics:
         _show(outcome)
+    for remark in told:
+        log.warning("%s", remark)
     log.info("checkpoints in %s", outcome.checkpoint.parent)
     if outcome.interrupted:
         log.info("the same command continues after step %d", outcome.step)

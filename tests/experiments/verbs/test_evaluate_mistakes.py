@@ -57,7 +57,7 @@ def test_a_file_that_is_no_lpips_is_refused(
         ("split=tset", "did you mean 'test'?"),
         ("data.path=absent.h5", "there is no such file"),
         ("checkpoint=absent", "no checkpoint found"),
-        ("precision=fp8", "choose from bf16, float32"),
+        ("precision=fp8", "choose from bf16, bfloat16, float32"),
         ("objects=maybe", "choose from auto, never, required"),
         ("device=tpu", "unknown device 'tpu'"),
         ("seed=-1", "seed must be at least 0"),

@@ -101,6 +101,14 @@ def test_run_of_other_settings_is_left_alone(
     assert (tmp_path / "run" / "config.yaml").read_bytes() == before
 
 
+def test_a_model_worse_than_copying_is_told(trained: Command, tmp_path: Path) -> None:
+    assert trained("trainer.max_steps=2").code == 0
+    remarks = json.loads((tmp_path / "run" / "results.json").read_text())["remarks"]
+    assert any("worse than copying the last frame" in remark for remark in remarks)
+    log = (tmp_path / "run" / "run.log").read_text()
+    assert all(f"WARNING armillary.experiments.verbs.train: {remark}" in log for remark in remarks)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -111,7 +119,7 @@ def test_run_of_other_settings_is_left_alone(
         (["trainer.stages.discovery.length=30"], "the episodes of split 'train' have 14"),
         (["trainer.stages.discovery.objective=discover"], "unknown objective 'discover'"),
         (["trainer.stages.discovery.fraction=0.5"], "fractions must sum to 1"),
-        (["trainer.stages.discovery.steps=5"], "either a fraction or steps"),
+        (["trainer.stages.discovery.steps=5"], "got 4 with a fraction and 1 with steps"),
         (["trainer.stages.discovery.target=1"], "SlotDynamics has no reconstruction target"),
         (["trainer.stages.dynamics_1.keep_optimizer=true"], "does not train the parameters of"),
         (["trainer.strategy=zero"], "unknown strategy 'zero'"),
