@@ -189,7 +189,6 @@ class Played(Part):
     steps: Count
     actions: list[list[float]] = Field(default_factory=list)
     distances: list[Number] = Field(default_factory=list)
-    gif: str | None = None
 
 
 class Planning(Benchmark):

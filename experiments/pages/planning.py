@@ -101,7 +101,6 @@ def content(run: Run, found: Benchmark) -> Content:
             for result in (trained or results)[:3]
         ],
         films,
-        gallery=True,
     )
 
 
