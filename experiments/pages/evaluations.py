@@ -12,7 +12,7 @@ from armillary.experiments.command.prose import counted
 from armillary.experiments.evaluation.metrics import Metric, metric_of
 from armillary.experiments.evaluation.results import RESULTS, Evaluation, Example, Statistics
 from armillary.experiments.pages.charts import Chart, Charts, Line, Look
-from armillary.experiments.pages.conditions import grouped, of_evaluation
+from armillary.experiments.pages.conditions import alone, grouped, of_evaluation
 from armillary.experiments.pages.films import FilmRequest
 from armillary.experiments.pages.html import Content, Section
 from armillary.experiments.pages.measures import (
@@ -95,8 +95,9 @@ def content(one: Evaluated) -> Content:
         "curves": _BANDS,
         "charts": Charts(charts),
         "data": [(name.replace("_", " "), str(value)) for name, value in data],
-        "quantiles": (f"Quantiles over {counted(found.videos, 'video')}", _quantiles(one)),
-        "numbers": _numbers(charts),
+        "videos": counted(found.videos, "video"),
+        "quantiles": [(one.metric(name), tiers) for name, tiers in found.metrics.items()],
+        "tiers": _TIERS,
     }
     return Content(
         "evaluation.html.j2",
@@ -120,14 +121,9 @@ def compared(evaluated: Sequence[Evaluated], looks: Looks) -> list[Section]:
         for group in groups
         if len(group.members) > 1
     ]
-    alone = [group for group in groups if len(group.members) == 1]
-    if alone and len(evaluated) > 1:
-        names = ", ".join(group.members[0].name for group in alone)
-        text = f"Not compared, because no other run has the same data and sizes: {names}."
-        differs = [f"{group.members[0].name}: {group.differs}." for group in alone]
-        view = {"text": text, "differs": differs}
-        sections.append(Section("Evaluations that stand alone", "alone.html.j2", view))
-    return sections
+    why = "no other run has the same data and sizes"
+    lone = [(g.members[0].name, g) for g in groups if len(g.members) == 1 < len(evaluated)]
+    return [*sections, *alone("Evaluations that stand alone", why, lone)]
 
 
 def leaders(evaluated: Sequence[Evaluated]) -> list[tuple[str, str]]:
@@ -146,7 +142,7 @@ def leaders(evaluated: Sequence[Evaluated]) -> list[tuple[str, str]]:
             leader = separated_best([*estimates, *rivals], first.metric(name).higher_is_better)
             names = dict(enumerate(one.name for one in evaluated))
             words = "no clear lead" if leader is None else names.get(leader, "the baseline")
-            told.append((words, f"leads in {first.metric(name).heading}, {what}"))
+            told.append((words, f"{first.metric(name).heading}, {what}: who leads"))
     return told
 
 
@@ -167,7 +163,6 @@ def _compared(group: Sequence[Evaluated], looks: Looks) -> dict[str, Any]:
         "folded": [table for table in folded if table],
         "curves": _BANDS if len(group) <= _FEW else "Means over videos.",
         "charts": Charts(charts),
-        "numbers": _numbers(charts),
     }
 
 
@@ -242,38 +237,6 @@ def _diversity_tables(one: Evaluated) -> list[Measures]:
         f"{counted(one.found.rollouts, 'rollout')} of each video", names, one.found.diversity
     )
     return [Measures("Diversity of the rollouts", "Of", [one.metric(n) for n in names], [row])]
-
-
-def _quantiles(one: Evaluated) -> list[Measures]:
-    tables = []
-    for name, tiers in one.found.metrics.items():
-        known = {tier: tiers[tier].quantiles for tier in _TIERS if tier in tiers}
-        percents = list(dict.fromkeys(p for quantiles in known.values() for p in quantiles))
-        metric = one.metric(name)
-        columns = [Metric(f"{percent} %", digits=metric.digits) for percent in percents]
-        rows = []
-        for tier, quantiles in known.items():
-            values = [quantiles.get(percent) for percent in percents]
-            rows.append(
-                Measured(_TIERS[tier], [None if v is None else Estimate(v) for v in values])
-            )
-        tables += [Measures(metric.heading, "Rollouts", columns, rows)] if columns else []
-    return tables
-
-
-def _numbers(charts: Sequence[Chart]) -> list[Measures]:
-    """The values of charts, frame by frame, as tables."""
-    tables = []
-    for chart in charts:
-        frames = sorted({x for line in chart.lines for x, _ in line.points})
-        values = [dict(line.points) for line in chart.lines]
-        rows = [
-            Measured(f"{x:g}", [Estimate(held[x]) if x in held else None for held in values])
-            for x in frames
-        ]
-        columns = [Metric(line.name) for line in chart.lines]
-        tables.append(Measures(chart.title, "Frame", columns, rows))
-    return tables
 
 
 def _charts_of_one(one: Evaluated) -> list[Chart]:

@@ -167,7 +167,7 @@ def _lead(runs: Sequence[Run], contents: Sequence[Content], compares: bool) -> s
 def _highlights(
     shown: Sequence[Shown], leading: Sequence[tuple[str, str]]
 ) -> Sequence[tuple[str, str]]:
-    """The figures of a run; of several, who leads and then the first figures, of each verb some."""
+    """The figures of a run; of several, the first figures, of each verb some, and who leads."""
     if len(shown) == 1:
         return shown[0].content.highlights
     by_verb: dict[str, list[tuple[str, str]]] = {}
@@ -178,7 +178,7 @@ def _highlights(
     figures = []
     while any(queues):
         figures += [queue.pop(0) for queue in queues if queue]
-    return [*leading, *figures][:_MOST_FIGURES]
+    return [*figures[: _MOST_FIGURES - len(leading)], *leading]
 
 
 def _together(shown: Sequence[Shown]) -> dict[str, list[Film | NoFilm]]:

@@ -430,8 +430,8 @@ def test_a_benchmarks_sentence_stands_once(tmp_path: Path, output: Path) -> None
     run = configured(benchmark(tmp_path / "a", {"random": 1, "slots": 45}), **problems())
     other = configured(benchmark(tmp_path / "b", {"slots": 40}, episodes=44), **problems())
     sentence = (
-        "Task push_blocks (image size 32, num blocks 3), 50 problems with seeds from 0 of at most "
-        "20 steps; plans look 12 steps ahead, searched with 300 samples and 5 iterations."
+        "Task push_blocks (image size 32, num blocks 3), 50 problems of at most 20 steps with "
+        "seeds from 0; plans look 12 steps ahead, searched with 300 samples and 5 iterations."
     )
     for runs in ([run], [run, other]):
         assert text_of(page_of(runs, output)).count(sentence) == 1
