@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from armillary.experiments.command.prose import counted, joined
 from armillary.experiments.evaluation.results import Benchmark, Planning, Played, Row
+from armillary.experiments.films.embedded import FilmRequest
 from armillary.experiments.pages.conditions import alone, grouped, of_planning
-from armillary.experiments.pages.films import FilmRequest
 from armillary.experiments.pages.html import Content, Section
 from armillary.experiments.pages.measures import Estimate, separated_best
 from armillary.experiments.pages.runs import Run

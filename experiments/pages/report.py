@@ -10,10 +10,10 @@ from armillary import plugins
 from armillary.errors import PluginError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.prose import counted, joined
-from armillary.experiments.evaluation.results import Benchmark, Realism, Rendering
-from armillary.experiments.pages import evaluations, others, planning, training
+from armillary.experiments.evaluation.results import Benchmark, Evaluation, Realism, Rendering
+from armillary.experiments.films.embedded import Film, NoFilm, prepared
+from armillary.experiments.pages import comparison, evaluation, others, planning, training
 from armillary.experiments.pages.charts import Look, look_of
-from armillary.experiments.pages.films import Film, NoFilm, prepared
 from armillary.experiments.pages.html import Content, render
 from armillary.experiments.pages.runs import Run
 
@@ -70,14 +70,14 @@ def report_page(runs: Sequence[Run], title: str | None, limit: int, scratch: Pat
         PluginError: a plug-in's section is no text.
     """
     looks = {run.name: look_of(index) for index, run in enumerate(runs)}
-    evaluated = evaluations.evaluations_of(runs)
+    evaluated = evaluation.evaluations_of(runs)
     contents = [_content(run) for run in runs]
     comparisons = [
-        *evaluations.compared(evaluated, looks),
+        *comparison.compared(evaluated, looks),
         *planning.compared(runs),
         *training.compared([run for run in runs if run.verb == "train"], looks),
     ]
-    leading = evaluations.leaders(evaluated)
+    leading = comparison.leaders(evaluated)
     extra = [_extra(run) for run in runs]
 
     def page(films: Sequence[Sequence[Film | NoFilm]]) -> str:
@@ -114,8 +114,8 @@ def _content(run: Run) -> Content:
     found = run.results
     if run.verb == "train":
         return training.content(run)
-    if isinstance(found, evaluations.Evaluation):
-        return evaluations.content(evaluations.Evaluated(run, found))
+    if isinstance(found, Evaluation):
+        return evaluation.content(evaluation.Evaluated(run, found))
     if isinstance(found, Benchmark):
         return planning.content(run, found)
     if isinstance(found, Rendering):

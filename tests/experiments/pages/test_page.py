@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from armillary.experiments.films.drawing import write_gif, write_png
+from armillary.experiments.films.embedded import Film
 from armillary.experiments.pages.charts import Chart, Line
 from armillary.experiments.pages.demo import Page, render_page
-from armillary.experiments.pages.films import Film
 from armillary.experiments.pages.html import part
 from armillary.experiments.pages.planning import Result
 from tests.experiments.pages.reader import Reader
