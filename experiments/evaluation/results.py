@@ -228,6 +228,14 @@ class Training(Stored):
     data: Data | None = None
 
 
+class Generation(Stored):
+    """Of ``generate``: the file, and the shape and kind of each array in it."""
+
+    file: str
+    videos: Count
+    arrays: dict[str, str]
+
+
 class Distance(Part):
     """A Frechet distance over populations."""
 
@@ -265,6 +273,7 @@ OF_VERB: dict[str, type[Stored]] = {
     "plan": Planning,
     "render": Rendering,
     "train": Training,
+    "generate": Generation,
     "fvd": Realism,
     "demo": Demonstration,
 }
