@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from armillary.errors import RunError
+from armillary.processors import usable
 
 AHEAD = 4
 """Jobs for each worker that are begun before their turn to be yielded."""
@@ -35,13 +36,13 @@ def worker_count(workers: int, jobs: int | None = None) -> int:
     """How many processes a user's ``workers`` means.
 
     Args:
-        workers: as asked for; -1 is one per core.
+        workers: as asked for; -1 is one per processor that this process may use.
         jobs: more processes than these would have nothing to do; None where they are many.
 
     Returns:
         The number of processes; 0, which is this one, instead of a single worker.
     """
-    count = (os.cpu_count() or 1) if workers < 0 else workers
+    count = usable() if workers < 0 else workers
     count = count if jobs is None else min(count, jobs)
     return count if count > 1 else 0
 

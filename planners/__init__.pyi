@@ -1,13 +1,16 @@
 from .cem import CEM as CEM
 from .costs import Approach as Approach
 from .costs import Cost as Cost
+from .costs import Effort as Effort
+from .costs import KeepOut as KeepOut
 from .costs import LatentDistance as LatentDistance
+from .costs import Limits as Limits
 from .costs import ObjectPosition as ObjectPosition
 from .costs import PixelDistance as PixelDistance
 from .costs import SlotMatching as SlotMatching
+from .costs import Smoothness as Smoothness
 from .icem import ICEM as ICEM
 from .objective import Objective as Objective
-from .objective import Scores as Scores
 from .objective import Term as Term
 from .optimizer import ActionOptimizer as ActionOptimizer
 from .optimizer import Bounds as Bounds

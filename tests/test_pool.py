@@ -190,7 +190,7 @@ def runs(pid: int) -> bool:
 
 
 def test_how_many_workers_are_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr("armillary.pool.usable", lambda: 6)
     assert worker_count(-1, 100) == 6
     assert worker_count(-1) == 6
     assert worker_count(4, 3) == 3

@@ -11,9 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.pool import AHEAD, Pool, worker_count
-from armillary.world_models.simulator import Goal, Observation, Rollout
+from armillary.world_models.simulator import Goal, Observation, Rollout, ScoreRollouts, View
 from armillary.world_models.state import LatentState, Scene
+
+_STATES_AT_ONCE = 8192
+"""Of all candidates together, whose frames may be drawn."""
 
 
 class Physics(Protocol):
@@ -58,7 +62,7 @@ class OracleSimulator:
 
     Args:
         physics: of the task.
-        workers: processes; 0 computes in this one, -1 takes one per core.
+        workers: processes; 0 computes in this one, -1 takes one per processor.
     """
 
     context_length = 1
@@ -70,6 +74,15 @@ class OracleSimulator:
         self._workers = worker_count(workers)
         self._pool = Pool(self._workers)
 
+    def observe(
+        self,
+        state: PhysicsState | None,
+        actions: np.ndarray,
+        observations: Sequence[Observation],
+    ) -> PhysicsState:
+        """See ``Simulator``; reads ``state``, the snapshot, which is all there is to know."""
+        return self._stack([observation["state"] for observation in observations])
+
     def encode(
         self, histories: Sequence[Sequence[Observation]], actions: np.ndarray
     ) -> PhysicsState:
@@ -79,7 +92,7 @@ class OracleSimulator:
     def goal(self, state: PhysicsState, observations: Sequence[Observation]) -> Goal[PhysicsState]:
         """See ``Simulator``; reads ``goal_state``, the goal's snapshot."""
         goals = self._stack([observation["goal_state"] for observation in observations])
-        view = Rollout(goals, (len(goals),), self)
+        view = View(goals, (len(goals),), self)
         roles = [self._physics.roles(scene) for scene in goals.scene.numpy()]
         objects = torch.from_numpy(np.stack([role[0] for role in roles])).float()
         effector = torch.from_numpy(np.stack([role[1] for role in roles])).float()
@@ -92,7 +105,15 @@ class OracleSimulator:
         actions: Tensor,
         generators: Sequence[torch.Generator] | None = None,
     ) -> Rollout[PhysicsState]:
-        """See ``Simulator``; deterministic, P = 1."""
+        """See ``Simulator``; deterministic, P = 1.
+
+        Raises:
+            ArmillaryError: the actions require gradients, which the true physics do not have.
+        """
+        if actions.requires_grad:
+            raise ArmillaryError(
+                "the true physics have no gradients; choose a planner that needs none, such as cem"
+            )
         problems, candidates, horizon, _ = actions.shape
         scenes = np.repeat(state.tensors()["scene"].numpy(), candidates, axis=0)
         flat = actions.flatten(0, 1).double().numpy()
@@ -101,7 +122,20 @@ class OracleSimulator:
         results = self._pool.map(_simulate, jobs)
         futures = torch.from_numpy(np.concatenate(list(results)))
         flat_state = PhysicsState(futures.flatten(0, 1))
-        return Rollout(flat_state, (problems, candidates, 1, horizon), self)
+        return Rollout(flat_state, (problems, candidates, 1, horizon), self, actions)
+
+    def score(
+        self,
+        state: PhysicsState,
+        actions: Tensor,
+        objective: ScoreRollouts[PhysicsState],
+        goal: Goal[PhysicsState],
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        """See ``Simulator``."""
+        problems, _, horizon, _ = actions.shape
+        pieces = actions.split(max(1, _STATES_AT_ONCE // (problems * horizon)), 1)
+        return torch.cat([objective(self.rollout(state, piece), goal) for piece in pieces], 1)
 
     def slots(self, state: PhysicsState) -> Tensor:
         """(N, K, D) float32: the true poses."""
@@ -121,6 +155,14 @@ class OracleSimulator:
         masks = torch.nn.functional.one_hot(labels, slots).permute(0, 3, 1, 2).float()
         components = (frames.permute(0, 3, 1, 2).float() / 255.0).unsqueeze(1)
         return Scene(components.expand(-1, slots, -1, -1, -1), masks.unsqueeze(2))
+
+    def frames(self, state: PhysicsState) -> Tensor:
+        """(N, 3, H, W): the true frames."""
+        return self.decode(state).frames
+
+    def masks(self, state: PhysicsState) -> Tensor:
+        """(N, K, 1, H, W): each thing's pixels."""
+        return self.decode(state).masks
 
     def close(self) -> None:
         """Ends the worker processes."""

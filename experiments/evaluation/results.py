@@ -219,13 +219,14 @@ class Rendering(Stored):
 
 
 class Training(Stored):
-    """Of ``train``: where the last validation ended."""
+    """Of ``train``: where the last validation ended, and what the user should know of it."""
 
     steps: Count
     seconds: float
     interrupted: bool = False
     metrics: dict[str, Number]
     data: Data | None = None
+    remarks: list[str] = Field(default_factory=list)
 
 
 class Generation(Stored):

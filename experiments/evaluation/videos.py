@@ -15,7 +15,9 @@ from armillary.experiments.evaluation.lpips import PerceptualDistance
 from armillary.experiments.evaluation.metrics import Imagined, Segments, chosen
 from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.data import Split, WindowDataset
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.simulator import View
 from armillary.world_models.state import LatentState, Scene
 
 Scores = dict[str, NDArray[np.float32]]
@@ -37,7 +39,7 @@ class Settings:
         seed: of the noise; each video draws from a generator of its own.
         chunk: frames that are decoded together.
         objects: whether the masks are compared with the true ones.
-        precision: ``float32`` or ``bf16`` (autocast).
+        precision: see ``Imaginer``.
     """
 
     context: int
@@ -71,6 +73,7 @@ class Evaluator:
         self._model = model
         self._settings = settings
         self._device = model.action_mean.device
+        self._core = Imaginer(model, settings.precision)
         self._mean_image = mean_image.to(self._device)
         self._lpips = lpips
         self._of_frames = {name: metric.function for name, metric in chosen("frames").items()}
@@ -128,7 +131,7 @@ class Evaluator:
             seen = self._seen(window)
             state = seen.map(lambda tensor: tensor[:, -1])
             noise = self._noise(video)[None, rollout : rollout + 1].to(self._device)
-            context = self._decode(seen.flatten(2))
+            context = self._core.decode(seen.flatten(2))
             actions = window.actions[:, self._settings.context - 1 :]
             future = next(self._futures(state, actions, noise)).map(lambda x: x.flatten(0, 2))
         scene = Scene(
@@ -146,35 +149,18 @@ class Evaluator:
 
     def _seen(self, window: Window) -> LatentState:
         """The posterior of every frame of the context, (N, C, ...)."""
-        context = self._settings.context
-        with self._autocast():
-            return self._model.filter(window.frames[:, :context], window.actions[:, : context - 1])
+        context = window.start(self._settings.context)
+        return self._core.filter(context.frames, context.actions, context.previous)
 
     def _futures(self, state: LatentState, actions: Tensor, noise: Tensor) -> Iterator[Scene]:
         """Scenes (N, r, T, ...) of a few rollouts at a time, of noise (N, S, T, ...)."""
         count, horizon = actions.shape[:2]
         for part in noise.split(max(1, self._settings.chunk // (count * horizon)), 1):
             members = part.shape[1]
-            with self._autocast():
-                future = self._model.rollout(
-                    state.repeat(members),
-                    actions.repeat_interleave(members, 0),
-                    part.flatten(0, 1),
-                )
-            scene = self._decode(future.flatten(2))
-            shape = (count, members, horizon)
-            yield scene.map(lambda tensor, shape=shape: tensor.unflatten(0, shape))
-
-    def _decode(self, states: LatentState) -> Scene:
-        """The scenes of N states, a few at a time, in single precision."""
-        parts = []
-        for start in range(0, len(states), self._settings.chunk):
-            with self._autocast():
-                part = self._model.decode(states.index(slice(start, start + self._settings.chunk)))
-            parts.append(part.map(Tensor.float))
-        return Scene(
-            torch.cat([part.components for part in parts]), torch.cat([p.masks for p in parts])
-        )
+            future = self._core.rollout(
+                state.repeat(members), actions.repeat_interleave(members, 0), part.flatten(0, 1)
+            )
+            yield View(future.flatten(2), (count, members, horizon), self._core).scene
 
     def _compare(self, frames: Tensor, truth: Tensor, scene: Scene | None) -> dict[str, Tensor]:
         """The metrics of images (N, r, T, 3, H, W) against (N, T, 3, H, W): (N, r, T) each."""
@@ -199,18 +185,13 @@ class Evaluator:
     def _objects(self, window: Window, seen: LatentState) -> dict[str, Tensor]:
         """Object metrics (N, C + T) of the context and of the rollout without noise."""
         actions = window.actions[:, self._settings.context - 1 :]
-        with self._autocast():
-            imagined = self._model.rollout(seen.map(lambda tensor: tensor[:, -1]), actions)
+        imagined = self._core.rollout(seen.map(lambda tensor: tensor[:, -1]), actions)
         states = type(seen).cat([seen, imagined], dim=1)
-        labels = self._decode(states.flatten(2)).labels
+        labels = self._core.decoded(states.flatten(2), lambda scene: scene.labels)
         segments = Segments(window.labels, labels.unflatten(0, window.frames.shape[:2]))
         found = {name: measure and measure(segments) for name, measure in self._of_masks.items()}
         known = {name: values for name, values in found.items() if values is not None}
         return {**known, "recall": segments.recall}
-
-    def _autocast(self) -> torch.autocast:
-        enabled = self._settings.precision == "bf16"
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
 
 
 def mean_image(split: Split, episodes: int = 256) -> Tensor:

@@ -11,15 +11,12 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from armillary.experiments.palette import INK, MUTED, PAPER, REAL, SHADED, SLOTS, Color
+from armillary.experiments.pixels import Picture, pictures
 from armillary.files import replacing
-
-Picture = NDArray[np.uint8]
-"""(H, W, 3)."""
 
 _CHECKS = (0.66, 0.76)
 _MARGIN, _GAP, _BORDER = 14, 10, 3
@@ -49,11 +46,6 @@ class Row:
 
     label: str
     tiles: Sequence[Tile]
-
-
-def pictures(frames: Tensor) -> Picture:
-    """(..., 3, H, W) float in [0, 1] -> (..., H, W, 3) uint8."""
-    return (frames.movedim(-3, -1).clamp(0.0, 1.0) * 255.0).round().byte().cpu().numpy()
 
 
 def slot_colors(masks: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from armillary.experiments.command.prose import counted, joined
+from armillary.experiments.command.console import counted, joined
 from armillary.experiments.evaluation.results import Data, Evaluation, Row, Training
 from armillary.experiments.pages.html import Section
 from armillary.experiments.pages.runs import Run

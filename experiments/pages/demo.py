@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from armillary.experiments.command.prose import duration
+from armillary.experiments.command.console import duration
 from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.command.stored import read
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row, Training
@@ -106,6 +106,7 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
             f"A world model learned from {count} episodes of video how things in the task {task} "
             "look and move. Then it planned: it saw an image and a goal image, imagined what "
             "actions would lead to, and took the best. One command made everything on this page."
+            + "".join(f" {remark}" for remark in training.remarks)
         ),
         highlights=[
             *(

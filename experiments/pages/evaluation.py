@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from armillary.experiments.command.console import counted
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.prose import counted
 from armillary.experiments.evaluation.metrics import Metric, metric_of
 from armillary.experiments.evaluation.results import RESULTS, Evaluation, Example, Statistics
 from armillary.experiments.films.embedded import FilmRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from armillary.experiments.command.prose import counted, joined
+from armillary.experiments.command.console import counted, joined
 from armillary.experiments.evaluation.results import Benchmark, Planning, Played, Row
 from armillary.experiments.films.embedded import FilmRequest
 from armillary.experiments.pages.conditions import alone, grouped, of_planning

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from armillary import plugins
 from armillary.errors import PluginError
+from armillary.experiments.command.console import counted, joined
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.prose import counted, joined
 from armillary.experiments.evaluation.results import Benchmark, Evaluation, Realism, Rendering
 from armillary.experiments.films.embedded import Film, NoFilm, prepared
 from armillary.experiments.pages import comparison, evaluation, others, planning, training

@@ -15,8 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, Field
 
 from armillary.experiments.command.config import flatten
+from armillary.experiments.command.console import duration
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.prose import duration
 from armillary.experiments.command.run_directory import CONFIG, RECORD
 from armillary.experiments.command.stored import Part, Stored, read
 from armillary.experiments.evaluation.results import RESULTS, read_results

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from armillary.experiments.command.prose import counted, duration
+from armillary.experiments.command.console import counted, duration
 from armillary.experiments.evaluation.metrics import METRICS, metric_of
 from armillary.experiments.evaluation.results import Training
 from armillary.experiments.pages.charts import Chart, Charts, Line, Look, Point
@@ -64,7 +64,7 @@ def content(run: Run) -> Content:
     """The curves of a run, also of one that goes on, and its last validation."""
     charts, found = Charts(_curves(run)), run.results
     if not isinstance(found, Training):
-        return Content("training.html.j2", {"charts": charts, "rows": []})
+        return Content("training.html.j2", {"charts": charts, "rows": [], "remarks": []})
     metrics = _metrics(found)
     rows = [("optimiser steps", str(found.steps)), ("time", duration(found.seconds))]
     rows += [(metric_of(n).heading, metric_of(n).text(value)) for n, value in metrics.items()]
@@ -72,7 +72,7 @@ def content(run: Run) -> Content:
     highlights = [] if psnr is None else [(f"{psnr:.1f} dB", "PSNR of imagined frames, held out")]
     return Content(
         "training.html.j2",
-        {"charts": charts, "rows": rows},
+        {"charts": charts, "rows": rows, "remarks": found.remarks},
         f"{counted(found.steps, 'optimiser step')}.",
         [*highlights, (str(found.steps), "optimiser steps")],
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from armillary.agent.agent import Agent
 from armillary.agent.episodes import Episode, Progress, run_episodes
 from armillary.agent.mpc import MPCAgent
-from armillary.experiments.films.drawing import Picture, pictures
+from armillary.experiments.pixels import Picture, pictures
 from armillary.planners.optimizer import Plan
 from armillary.world_models.simulator import Observation, Simulator
 
@@ -50,7 +50,7 @@ def play(
     """Runs one episode per seed; see ``run_episodes``.
 
     Args:
-        make_env: makes an environment that truncates by itself.
+        make_env: makes a ``Task`` that truncates by itself.
         agent: acts; an ``MPCAgent`` where there is a simulator.
         simulator: imagines the executed plans again, for their frames; None where nothing plans.
         seeds: of the environments and the agent, each once.
@@ -58,10 +58,10 @@ def play(
         on_end: told as episodes end.
     """
     travelled: dict[int, list[float]] = {}
-    recorder = _Recorder(agent, simulator)
+    recorder = _PlanRecorder(agent, simulator)
 
     def watched() -> gym.Env:
-        return _Odometer(make_env(), travelled)
+        return _DistanceRecorder(make_env(), travelled)
 
     episodes = run_episodes(watched, recorder, seeds, batch, on_end)
     return [_told(one, travelled[one.seed], recorder.logs[one.seed]) for one in episodes]
@@ -87,7 +87,7 @@ def _told(episode: Episode, distances: Sequence[float], log: _Log) -> PlannedEpi
     )
 
 
-class _Odometer(gym.Wrapper):
+class _DistanceRecorder(gym.Wrapper):
     """Keeps the distance to the goal at every moment, if the task reports one, by its seed."""
 
     def __init__(self, env: gym.Env, travelled: dict[int, list[float]]) -> None:
@@ -114,7 +114,7 @@ class _Odometer(gym.Wrapper):
             self._distances.append(float(info["distance"]))
 
 
-class _Recorder:
+class _PlanRecorder:
     """Passes everything on to an agent, and films its plans.
 
     Attributes:

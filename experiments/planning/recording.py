@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from armillary.envs.task import Policy, Recordable
 from armillary.experiments.command.config import build
 from armillary.experiments.planning.environments import make_environment
 from armillary.seeds import OfEpisode, episode_generator, recorded_episode_seed
-
-
-class Recordable(Protocol):
-    """What a task offers beyond a goal-conditioned environment with images."""
-
-    def snapshot(self) -> NDArray[np.float64]:
-        """The full physics state."""
-        ...
-
-    def segmentation(self) -> NDArray[np.uint8]:
-        """(H, W) labels, 0 for the background."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -67,10 +56,10 @@ class Recording:
 def record(recipe: Recipe, index: int) -> Recording:
     """Plays episode ``index`` of a recipe to its full length, whether or not it succeeds."""
     env = make_environment(recipe.environment, recipe.length)
-    core: Any = env.unwrapped
+    core = cast(Recordable, env.unwrapped)
     seed = recorded_episode_seed(recipe.seed, index)
     noise_rng = episode_generator(seed, OfEpisode.ACTION_NOISE)
-    policy = build(OmegaConf.create(dict(recipe.policy)))
+    policy: Policy = build(OmegaConf.create(dict(recipe.policy)))
     observation, _ = env.reset(seed=seed)
     policy.reset(episode_generator(seed, OfEpisode.POLICY))
     frames, masks = [observation["image"]], [core.segmentation()]

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from armillary.experiments.command.config import build, flatten, to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.words import quoted
+from armillary.experiments.command.verbs import quoted
 from armillary.experiments.planning.episode_table import show
 from armillary.pool import Pool, worker_count
 from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from omegaconf import DictConfig
 
-from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.examples import write_examples
 from armillary.experiments.evaluation.metrics import table
@@ -43,12 +42,7 @@ from armillary.world_models.device import resolve_device
 log = logging.getLogger(__name__)
 
 ARRAYS = "metrics.npz"
-_LEAST = {"rollouts": 1, "batch": 1, "chunk": 1, "workers": 0, "side": 1, "fps": 0.1}
-_CHOICES = {
-    "objects": ("auto", "required", "never"),
-    "resume": ("auto", "never"),
-    "precision": ("float32", "bf16"),
-}
+_RESUME = ("auto", "never")
 
 
 def run(config: DictConfig) -> Evaluation:
@@ -63,7 +57,7 @@ def run(config: DictConfig) -> Evaluation:
         UsageError: a number is out of range, or model, data and settings do not fit together.
         RunError: the model imagines NaN, or a worker process died.
     """
-    _check_numbers(config)
+    _check_processes(config)
     output = Path(config.output).expanduser()
     path = Path(config.data.path).expanduser()
     info = read_info(config.checkpoint)
@@ -133,9 +127,7 @@ def run(config: DictConfig) -> Evaluation:
         **summary,
         examples=[Example(**example) for example in examples],
         identity=identity,
-        config=to_dict(config),
-        commit=commit(),
-        versions=versions(),
+        **made_with(config),
     )
     write_plots(results, output / "plots")
     write(output / RESULTS, results)
@@ -145,16 +137,11 @@ def run(config: DictConfig) -> Evaluation:
     return results
 
 
-def _check_numbers(config: DictConfig) -> None:
-    for name, least in _LEAST.items():
-        if config[name] < least:
-            raise UsageError(f"{name} must be at least {least}, got {config[name]}")
-    for name, choices in _CHOICES.items():
-        value = config[name]
-        if value not in choices:
-            raise UsageError(f"unknown {name} {value!r}; {suggest(value, choices)}")
-    if config.threads is not None and config.threads < 1:
-        raise UsageError(f"threads must be at least 1, or null, got {config.threads}")
+def _check_processes(config: DictConfig) -> None:
+    if config.resume not in _RESUME:
+        raise UsageError(f"unknown resume {config.resume!r}; {suggest(config.resume, _RESUME)}")
+    if config.workers < 0:
+        raise UsageError(f"workers must be at least 0, got {config.workers}")
     device = resolve_device(config.device)
     if config.workers and device.type != "cpu":
         raise UsageError(f"workers={config.workers} share the CPU; on {device} use workers=0")
@@ -172,8 +159,6 @@ def _check_videos(config: DictConfig, split: Split) -> None:
 def _settings(config: DictConfig, split: Split, model_context: int) -> Settings:
     """How videos are evaluated; raises UsageError unless the split's are long enough."""
     context = model_context if config.context is None else config.context
-    if context < 1:
-        raise UsageError(f"context must be at least 1, got {context}")
     longest = split.length - context
     if longest < 1:
         raise UsageError(
@@ -252,4 +237,4 @@ def _background(path: Path, split: Split) -> Split:
 def _threads(config: DictConfig) -> int:
     if config.threads is not None:
         return config.threads
-    return max(1, (os.cpu_count() or 1) // max(1, config.workers))
+    return max(1, torch.get_num_threads() // max(1, config.workers))

@@ -15,10 +15,9 @@ from rich.table import Table
 from torch import Tensor
 
 from armillary.experiments.command.config import to_dict
-from armillary.experiments.command.console import counting, results
+from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.prose import counted
-from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Distance, Realism
 from armillary.experiments.realism.i3d import I3D, WHERE
@@ -57,14 +56,10 @@ def run(config: DictConfig) -> Realism:
         UsageError: files, weights or numbers do not suit, or there are too few videos.
         CheckpointError: there is no usable checkpoint.
     """
-    if config.batch < 1:
-        raise UsageError(f"batch must be at least 1, got {config.batch}")
     files = {side: _open(config, side) for side in ("real", "generated")}
     populations = config.populations
     if populations is None:
         populations = max(len(opened) for opened in files.values())
-    if populations < 1:
-        raise UsageError(f"populations must be at least 1, got {populations}")
     real, generated = (
         divide(opened, populations, config.videos, config.seed) for opened in files.values()
     )
@@ -85,9 +80,7 @@ def run(config: DictConfig) -> Realism:
         frames=real[0].file.shape[1],
         image_size=list(real[0].file.shape[2:4]),
         files={side: [_described(file) for file in opened] for side, opened in files.items()},
-        config=to_dict(config),
-        commit=commit(),
-        versions=versions(),
+        **made_with(config),
     )
     write(Path(config.output).expanduser() / RESULTS, found)
     _show(measures, found)

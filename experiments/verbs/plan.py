@@ -7,17 +7,15 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from armillary.experiments.command.config import to_dict
-from armillary.experiments.command.console import counting
-from armillary.experiments.command.prose import counted
-from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.console import counted, counting
+from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Planning, Played
 from armillary.experiments.films.drawing import write_gif
 from armillary.experiments.films.figures import plan_figure
-from armillary.experiments.planning.entries import contestant
+from armillary.experiments.planning.entries import entry_of
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
-from armillary.experiments.verbs.benchmark import check_episodes, show, summarise
+from armillary.experiments.verbs.benchmark import show, summarise
 from armillary.seeds import played_episode_seed
 
 log = logging.getLogger(__name__)
@@ -36,17 +34,15 @@ def run(config: DictConfig) -> list[PlannedEpisode]:
         UsageError: settings do not fit.
     """
     output = Path(config.output).expanduser()
-    check_episodes(config)
-    agent = contestant(str(config.checkpoint), config)
+    entry = entry_of(str(config.checkpoint), config)
     seeds = [played_episode_seed(config.seed, index) for index in range(config.episodes)]
-    progress, task = counting(agent.name, len(seeds))
-    with agent.resources, progress:
+    progress, task = counting(entry.name, len(seeds))
+    with entry.resources, progress:
         planned = play(
-            *(agent.make_env, agent.agent, agent.simulator, seeds, config.batch),
+            *(entry.make_env, entry.agent, entry.simulator, seeds, config.batch),
             lambda count: progress.advance(task, count),
         )
-    row = summarise(agent, [one.episode for one in planned], config)
-    made_with = {"config": to_dict(config), "commit": commit(), "versions": versions()}
+    row = summarise(entry, [one.episode for one in planned], config)
     played = []
     for one in planned:
         episode = one.episode
@@ -60,7 +56,7 @@ def run(config: DictConfig) -> list[PlannedEpisode]:
                 distances=[round(distance, 4) for distance in one.distances],
             )
         )
-    write(output / RESULTS, Planning(rows=[row], episodes=played, **made_with))
+    write(output / RESULTS, Planning(rows=[row], episodes=played, **made_with(config)))
     show([row])
     log.info("%s in %s", counted(len(played), "film"), output)
     return planned

@@ -32,14 +32,12 @@ def run(config: DictConfig) -> Path:
         UsageError: the episode, the frames or a number is out of range, or the model does not suit
             the data or the task.
     """
-    for name, least in (("samples", 0), ("side", 1), ("fps", 0.1)):
-        if config[name] < least:
-            raise UsageError(f"{name} must be at least {least}, got {config[name]}")
     model = load_model(config.checkpoint)
     file = episodes_for(model, config.checkpoint, config.data.path)
     window = read_clip(config, model, file)
     episode = plan_episode(config, model) if is_planned(config, file) else None
-    imagination = imagine(model, window, config.samples, config.seed)
+    precision = config.simulator.get("precision", "float32")
+    imagination = imagine(model, window, config.samples, config.seed, precision)
     figures = {
         "rollout": rollout_figure(imagination, config.side),
         "slots": slots_figure(imagination, config.side),
@@ -63,8 +61,6 @@ def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
     """Whether an episode of the task is planned; ``auto``: where the file was recorded in it."""
     if config.plan == "auto":
         return file.attributes.get("environment") == config.task.environment.id
-    if config.plan not in ("always", "never"):
-        raise UsageError(f"plan must be auto, always or never, got {config.plan!r}")
     return config.plan == "always"
 
 

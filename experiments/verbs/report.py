@@ -7,9 +7,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from armillary.experiments.command.console import results
+from armillary.experiments.command.console import counted, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.prose import counted
 from armillary.experiments.pages.report import report_page
 from armillary.experiments.pages.runs import read_runs
 from armillary.files import write_text

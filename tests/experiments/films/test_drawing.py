@@ -10,11 +10,9 @@ import torch
 from PIL import Image
 
 from armillary.experiments.films.drawing import (
-    Picture,
     Row,
     Tile,
     cutouts,
-    pictures,
     segmentation,
     sheet,
     slot_colors,
@@ -23,6 +21,7 @@ from armillary.experiments.films.drawing import (
     zoom,
 )
 from armillary.experiments.palette import CONTEXT, IMAGINED, REAL
+from armillary.experiments.pixels import Picture, pictures
 
 
 def noise(seed: int, size: int = 8) -> Picture:

@@ -137,11 +137,13 @@ def test_curves_of_training_are_compared_and_a_running_run_is_told(
             for step in (100, 200):
                 log.add_scalar("validation/open_loop_psnr", 20 + index + step / 100, step)
     content = {"steps": 200, "seconds": 63.0, "metrics": {"open_loop_psnr": 22.0, "x/1": 1.0}}
+    content["remarks"] = ["It is worse than copying."]
     (runs[0] / "results.json").write_text(json.dumps(content))
     html = page_of(runs, output)
     text = text_of(html)
     assert "going did not finish: it is still running, or was killed." in text
     assert "1 min 3 s" in text
+    assert "It is worse than copying." in text
     comparison = html[html.index("Comparison of training") : html.index("Run by run")]
     assert comparison.count("<polyline") == 2
     assert "done: 22 at 200" in comparison
