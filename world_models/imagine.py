@@ -12,7 +12,7 @@ from torch import Tensor
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 from armillary.world_models.model import WorldModel
-from armillary.world_models.state import Scene, State
+from armillary.world_models.state import LatentState, Scene, State
 
 PRECISIONS: dict[str, torch.dtype | None] = {
     "float32": None,
@@ -199,7 +199,7 @@ def _single(state: State) -> State:
     return state.map(_float)
 
 
-def _bytes(state: State) -> int:
+def _bytes(state: LatentState) -> int:
     """Of one of N states."""
     return sum(tensor[:1].numel() * tensor.element_size() for tensor in state.tensors().values())
 

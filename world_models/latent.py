@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Generic
 
 import numpy as np
@@ -131,8 +132,8 @@ class LatentSimulator(Generic[State]):
 
         with _recording(actions):
             if len(pieces) > 1 and torch.is_grad_enabled():
-                again = {"use_reentrant": False, "preserve_rng_state": False}
-                return torch.cat([checkpoint(scored, piece, **again) for piece in pieces], 1)
+                again = partial(checkpoint, scored, use_reentrant=False, preserve_rng_state=False)
+                return torch.cat([again(piece) for piece in pieces], 1)
             return torch.cat([scored(piece) for piece in pieces], 1)
 
     def close(self) -> None:

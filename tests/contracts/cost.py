@@ -98,7 +98,9 @@ class CostContract(ABC):
         for state in (imagined, reached(aim)):
             tensors = [state.slots, state.positions, state.frames, state.actions]
             wanted = [tensor.clone().requires_grad_() for tensor in tensors]
-            found = cost(rollout(SHAPE, 0, *wanted[:3], actions=wanted[3]), aim).sum()
+            slots, positions, frames, actions = wanted
+            leaves = rollout(slots=slots, positions=positions, frames=frames, actions=actions)
+            found = cost(leaves, aim).sum()
             if found.requires_grad:
                 gradients = torch.autograd.grad(found, wanted, allow_unused=True)
                 assert all(g is None or bool(g.isfinite().all()) for g in gradients)
@@ -122,4 +124,5 @@ def spoiled(imagined: Rollout) -> Rollout:
     broken = [t.clone() for t in (imagined.slots, imagined.positions, imagined.frames)]
     for tensor in broken:
         tensor[0, 1, 1, 2] = torch.nan
-    return rollout(SHAPE, 0, *broken, actions=imagined.actions)
+    slots, positions, frames = broken
+    return rollout(slots=slots, positions=positions, frames=frames, actions=imagined.actions)

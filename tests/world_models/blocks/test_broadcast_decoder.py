@@ -1,7 +1,9 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from armillary.contracts.memory import Widest
 from armillary.world_models.blocks import broadcast_decoder
 from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
 from benchmarks.plain import PlainBroadcastDecoder
@@ -132,3 +134,12 @@ def test_wrong_sizes_are_refused() -> None:
         SpatialBroadcastDecoder(5, 7)
     with pytest.raises(ValueError, match=r"\(N, 5\), got \(2, 6\)"):
         SpatialBroadcastDecoder(5, 16)(torch.zeros(2, 6))
+
+
+@pytest.mark.filterwarnings("ignore:User provided device_type of 'cuda'")
+def test_no_device_convolves_all_latents_at_once() -> None:
+    """Fake tensors stand for an accelerator's."""
+    widest = Widest()
+    with FakeTensorMode(), torch.device("cuda"), torch.no_grad(), widest:
+        SpatialBroadcastDecoder(4, 64)(torch.empty(2000, 4))
+    assert 16 < widest.batch <= 512
