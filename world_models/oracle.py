@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
+from armillary.pool import AHEAD, Pool, worker_count
 from armillary.world_models.simulator import Goal, Observation, Rollout, ScoreRollouts, View
 from armillary.world_models.state import LatentState, Scene
 
@@ -64,7 +62,7 @@ class OracleSimulator:
 
     Args:
         physics: of the task.
-        workers: processes; 0 computes in this one, -1 takes one per core.
+        workers: processes; 0 computes in this one, -1 takes one per processor.
     """
 
     context_length = 1
@@ -73,8 +71,8 @@ class OracleSimulator:
         self.device = torch.device("cpu")
         self.action_size = physics.action_size
         self._physics = physics
-        self._workers = (os.cpu_count() or 1) if workers < 0 else workers
-        self._pool: ProcessPoolExecutor | None = None
+        self._workers = worker_count(workers)
+        self._pool = Pool(self._workers)
 
     def observe(
         self,
@@ -119,14 +117,9 @@ class OracleSimulator:
         problems, candidates, horizon, _ = actions.shape
         scenes = np.repeat(state.tensors()["scene"].numpy(), candidates, axis=0)
         flat = actions.flatten(0, 1).double().numpy()
-        if self._workers > 1:
-            jobs = np.array_split(np.arange(len(flat)), 4 * self._workers)
-            jobs = [job for job in jobs if len(job)]
-            results = self._executor().map(
-                _simulate, [(self._physics, scenes[job], flat[job]) for job in jobs]
-            )
-        else:
-            results = [_simulate((self._physics, scenes, flat))]
+        rows = np.array_split(np.arange(len(flat)), max(1, AHEAD * self._workers))
+        jobs = [(self._physics, scenes[part], flat[part]) for part in rows if len(part)]
+        results = self._pool.map(_simulate, jobs)
         futures = torch.from_numpy(np.concatenate(list(results)))
         flat_state = PhysicsState(futures.flatten(0, 1))
         return Rollout(flat_state, (problems, candidates, 1, horizon), self, actions)
@@ -173,15 +166,7 @@ class OracleSimulator:
 
     def close(self) -> None:
         """Ends the worker processes."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
-
-    def _executor(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
-        return self._pool
+        self._pool.close()
 
     @staticmethod
     def _stack(scenes: Sequence[np.ndarray]) -> PhysicsState:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from armillary.experiments.command.errors import RunError
+from armillary.experiments.pixels import pictures, quantised
 from armillary.experiments.realism.clips import Clips
 from armillary.experiments.realism.video_writer import VIDEOS
+from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.data import Split, WindowDataset
 from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
@@ -72,7 +74,7 @@ class GroundTruth:
     def make(self, rows: NDArray[np.int64]) -> Arrays:
         """See ``Source``: ``videos`` and where they come from."""
         window = self.recorded.read(rows // self.recorded.rollouts)
-        return {VIDEOS: to_bytes(window.frames), **self.recorded.origin(rows)}
+        return {VIDEOS: pictures(window.frames), **self.recorded.origin(rows)}
 
 
 @dataclass(frozen=True)
@@ -117,13 +119,13 @@ class Imagined:
         truth = window.frames[picked]
         if self.keep_context:
             frames = torch.cat([truth[:, : self.context], frames[:, self.context :]], 1)
-        made: Arrays = {VIDEOS: to_bytes(frames), **self.recorded.origin(rows)}
+        made: Arrays = {VIDEOS: pictures(frames), **self.recorded.origin(rows)}
         if self.slots:
             made["slots"] = slots.cpu().numpy()
         if self.masks:
-            made["masks"] = _quantised(scene.masks.squeeze(-3)).cpu().numpy()
+            made["masks"] = quantised(scene.masks.squeeze(-3)).cpu().numpy()
         if self.ground_truth:
-            made["ground_truth"] = to_bytes(truth)
+            made["ground_truth"] = pictures(truth)
         return made
 
     def _imagine(
@@ -147,23 +149,13 @@ class Imagined:
 
 def video_noise(model: WorldModel, seed: int, row: int, horizon: int) -> Tensor:
     """(horizon, \\*noise_shape) standard normal on the CPU: a function of seed and video alone."""
-    state = np.random.SeedSequence([seed, row]).generate_state(1, np.uint64)
-    generator = torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+    generator = torch.Generator().manual_seed(video_seed(seed, row, OfVideo.NOISE))
     return torch.randn(horizon, *model.noise_shape, generator=generator)
-
-
-def to_bytes(frames: Tensor) -> NDArray[np.uint8]:
-    """(..., 3, H, W) in [0, 1] -> (..., H, W, 3) uint8, rounded."""
-    return _quantised(frames).movedim(-3, -1).contiguous().cpu().numpy()
 
 
 def entries(arrays: Mapping[str, NDArray]) -> dict[str, tuple[tuple[int, ...], str]]:
     """The shape and type of one video's entry in each array."""
     return {name: (array.shape[1:], array.dtype.name) for name, array in arrays.items()}
-
-
-def _quantised(values: Tensor) -> Tensor:
-    return values.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def windows_of(split: Split, length: int) -> WindowDataset:

@@ -96,13 +96,13 @@ class CostContract(ABC):
         self, cost: Cost, imagined: Rollout, aim: Goal
     ) -> None:
         for state in (imagined, reached(aim)):
-            tensors = [state.slots, state.positions, state.frames, state.actions]
-            wanted = [tensor.clone().requires_grad_() for tensor in tensors]
-            slots, positions, frames, actions = wanted
-            leaves = rollout(slots=slots, positions=positions, frames=frames, actions=actions)
-            found = cost(leaves, aim).sum()
+            wanted = {
+                name: getattr(state, name).clone().requires_grad_()
+                for name in ("slots", "positions", "frames", "actions")
+            }
+            found = cost(rollout(SHAPE, 0, **wanted), aim).sum()
             if found.requires_grad:
-                gradients = torch.autograd.grad(found, wanted, allow_unused=True)
+                gradients = torch.autograd.grad(found, list(wanted.values()), allow_unused=True)
                 assert all(g is None or bool(g.isfinite().all()) for g in gradients)
 
 
@@ -121,8 +121,7 @@ class DistanceContract(CostContract):
 
 def spoiled(imagined: Rollout) -> Rollout:
     """The same, one of whose states is NaN."""
-    broken = [t.clone() for t in (imagined.slots, imagined.positions, imagined.frames)]
-    for tensor in broken:
+    broken = {n: getattr(imagined, n).clone() for n in ("slots", "positions", "frames")}
+    for tensor in broken.values():
         tensor[0, 1, 1, 2] = torch.nan
-    slots, positions, frames = broken
-    return rollout(slots=slots, positions=positions, frames=frames, actions=imagined.actions)
+    return rollout(SHAPE, 0, **broken, actions=imagined.actions)

@@ -72,8 +72,7 @@ class SpatialBroadcastDecoder(nn.Module):
         dtype = latent.dtype
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
-        values = _CHUNK if device == "cpu" else _WIDER * _CHUNK
-        count = max(1, values // position.numel())
+        count = latents_at_once(device, position.numel())
         images = [self._image(chunk, position, dtype) for chunk in latent.split(count)]
         return torch.cat(images)
 
@@ -112,6 +111,16 @@ class SpatialBroadcastDecoder(nn.Module):
     def _second_convolution(self, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
         """Of the first one's ELU; checkpointing stops before this convolution is repeated."""
         return self.decode[2](_BroadcastELU.apply(latent, position, dtype))
+
+
+def latents_at_once(device: str, values: int) -> int:
+    """How many latents are decoded at a time, whose activations have that many values each.
+
+    Args:
+        device: its type.
+        values: of one latent's widest activation.
+    """
+    return max(1, (_CHUNK if device == "cpu" else _WIDER * _CHUNK) // values)
 
 
 class _BroadcastELU(torch.autograd.Function):

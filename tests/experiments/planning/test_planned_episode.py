@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from armillary.agent.mpc import MPCAgent
-from armillary.experiments.films.drawing import pictures
+from armillary.experiments.pixels import pictures
 from armillary.experiments.planning.environments import make_environment
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.planners.costs import LatentDistance

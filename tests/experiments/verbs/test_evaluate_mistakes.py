@@ -48,7 +48,7 @@ def test_a_file_that_is_no_lpips_is_refused(
         ("context=0", "context must be at least 1"),
         ("context=14", "none is left to imagine"),
         ("horizon=13", "horizon must be in 1..12"),
-        ("horizon=0", "horizon must be in 1..12"),
+        ("horizon=0", "horizon must be at least 1, got 0"),
         ("videos=7", "videos must be in 1..6"),
         ("batch=0", "batch must be at least 1"),
         ("chunk=0", "chunk must be at least 1"),

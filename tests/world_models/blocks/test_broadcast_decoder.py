@@ -1,11 +1,12 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 
-from armillary.contracts.memory import Widest
 from armillary.world_models.blocks import broadcast_decoder
-from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
+from armillary.world_models.blocks.broadcast_decoder import (
+    SpatialBroadcastDecoder,
+    latents_at_once,
+)
 from benchmarks.plain import PlainBroadcastDecoder
 
 _COUNT = 5
@@ -136,10 +137,8 @@ def test_wrong_sizes_are_refused() -> None:
         SpatialBroadcastDecoder(5, 16)(torch.zeros(2, 6))
 
 
-@pytest.mark.filterwarnings("ignore:User provided device_type of 'cuda'")
 def test_no_device_convolves_all_latents_at_once() -> None:
-    """Fake tensors stand for an accelerator's."""
-    widest = Widest()
-    with FakeTensorMode(), torch.device("cuda"), torch.no_grad(), widest:
-        SpatialBroadcastDecoder(4, 64)(torch.empty(2000, 4))
-    assert 16 < widest.batch <= 512
+    values = 70 * 70 * 32
+    assert latents_at_once("cpu", values) == 16
+    assert latents_at_once("cuda", values) == latents_at_once("mps", values) == 512
+    assert latents_at_once("cpu", 10**9) == 1
