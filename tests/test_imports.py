@@ -46,7 +46,7 @@ ROOMS = {
 """What the folders and files of a package may import of each other."""
 MOST_MODULES = 14
 """Modules in a folder, beside ``__init__``: about a dozen, and one for every verb."""
-CROWDED = {"experiments/pages"}
+CROWDED = {"experiments/pages", "world_models"}
 """Folders with more, until they are divided."""
 FOR_USERS = {"hydra", "omegaconf", "rich", "matplotlib", "imageio"}
 FILES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
