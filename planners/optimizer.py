@@ -12,7 +12,10 @@ from torch import Tensor
 from armillary.errors import ArmillaryError
 
 Score = Callable[[Tensor], Tensor]
-"""Maps candidates (B, S, T, A) to scores (B, S); lower is better."""
+"""Maps candidates (B, S, T, A) to scores (B, S); lower is better.
+
+Where the candidates require a gradient, the scores carry one if the simulator can.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,26 @@ class Plan:
         cost: (B,), the score of exactly these actions.
         history: (iterations, B), the best score known after each iteration.
         mean: (B, T, A), the mean of the last distribution.
-        elites: (B, E, T, A), good candidates, best first, that may seed the next search.
+        spread: (B, T, A), the standard deviation that is left in it, in the actions' units.
+        elites: (B, E, T, A), good candidates, best first, to propose to the next search.
+        evaluations: (B,) int64, candidates scored for each problem. With a gradient one counts as
+            one, though it takes about three times as long.
     """
 
     actions: Tensor
     cost: Tensor
     history: Tensor
     mean: Tensor
+    spread: Tensor
     elites: Tensor
+    evaluations: Tensor
 
 
 class ActionOptimizer(Protocol):
-    """Minimises a score over action sequences; knows nothing of models, costs, environments."""
+    """Minimises a score over action sequences; knows nothing of models, costs, environments.
+
+    ``search.Search`` is the template that ours are made from.
+    """
 
     def optimize(
         self,
@@ -69,18 +80,21 @@ class ActionOptimizer(Protocol):
         init: Tensor,
         bounds: Bounds,
         generators: Sequence[torch.Generator],
-        seeds: Tensor | None = None,
+        proposals: Tensor | None = None,
     ) -> Plan:
         """Searches around an initial mean.
 
         Args:
-            score: maps (B, S, T, A) to (B, S). A NaN counts as +inf.
+            score: maps (B, S, T, A), of the type and on the device of ``init``, to (B, S) of any.
+                NaN and -inf count as +inf, which always loses.
             init: (B, T, A) mean of the first samples, a warm start; itself a candidate.
-            bounds: of the actions.
+            bounds: of the actions, of any type and on any device.
             generators: one per problem, so that no plan depends on who shares its batch.
-            seeds: (B, E, T, A) further first candidates, such as the last plan's elites.
+            proposals: (B, E, T, A) further first candidates, such as the last plan's elites, of
+                any type and on any device.
 
         Raises:
-            ArmillaryError: shapes disagree, or every candidate of a problem scored NaN or inf.
+            ArmillaryError: shapes disagree, ``init`` is not of floating point, no candidate of a
+                problem has a finite score, or a gradient is wanted and the score has none.
         """
         ...
