@@ -19,7 +19,9 @@ from .planners.costs import LatentDistance as LatentDistance
 from .planners.costs import ObjectPosition as ObjectPosition
 from .planners.costs import PixelDistance as PixelDistance
 from .planners.costs import SlotMatching as SlotMatching
+from .planners.gradient import Gradient as Gradient
 from .planners.icem import ICEM as ICEM
+from .planners.mppi import MPPI as MPPI
 from .planners.objective import Objective as Objective
 from .planners.objective import Scores as Scores
 from .planners.objective import Term as Term

@@ -5,7 +5,9 @@ from .costs import LatentDistance as LatentDistance
 from .costs import ObjectPosition as ObjectPosition
 from .costs import PixelDistance as PixelDistance
 from .costs import SlotMatching as SlotMatching
+from .gradient import Gradient as Gradient
 from .icem import ICEM as ICEM
+from .mppi import MPPI as MPPI
 from .objective import Objective as Objective
 from .objective import Scores as Scores
 from .objective import Term as Term

@@ -152,7 +152,8 @@ class Problem:
             scores = self._scored(candidates.requires_grad_())
         found = None
         if scores.requires_grad:
-            (found,) = torch.autograd.grad(scores.sum(), candidates, allow_unused=True)
+            each = torch.ones_like(scores)
+            (found,) = torch.autograd.grad(scores, candidates, each, allow_unused=True)
         if found is None:
             raise ArmillaryError(
                 "a search by gradient needs scores that carry one from the actions, and these do "

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from armillary.planners.checks import check, check_count, check_sampling
+from armillary.planners.checks import check, check_count, check_noise
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.problem import Problem
 from armillary.planners.record import rows
@@ -122,7 +122,8 @@ class GaussianSearch(Search[Distribution]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_sampling(self.samples, self.std, self.noise_exponent)
+        check_count("samples", self.samples, 2)
+        check_noise(self.std, self.noise_exponent)
 
     def start(self, problem: Problem) -> Distribution:
         """See ``Search``: around the warm start."""
