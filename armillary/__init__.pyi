@@ -12,7 +12,10 @@ from .envs.push_blocks.oracle import PushOracle as PushOracle
 from .envs.wrappers import PrivilegedState as PrivilegedState
 from .errors import ArmillaryError as ArmillaryError
 from .errors import PluginError as PluginError
+from .planners.categorical_cem import CategoricalCEM as CategoricalCEM
 from .planners.cem import CEM as CEM
+from .planners.cem_gradient import CEMGradient as CEMGradient
+from .planners.cma_es import CMAES as CMAES
 from .planners.costs import Approach as Approach
 from .planners.costs import Cost as Cost
 from .planners.costs import LatentDistance as LatentDistance
@@ -28,6 +31,7 @@ from .planners.objective import Term as Term
 from .planners.optimizer import ActionOptimizer as ActionOptimizer
 from .planners.optimizer import Bounds as Bounds
 from .planners.optimizer import Plan as Plan
+from .planners.predictive_sampling import PredictiveSampling as PredictiveSampling
 from .planners.random_shooting import RandomShooting as RandomShooting
 from .planners.reductions import CVaR as CVaR
 from .planners.reductions import Discounted as Discounted

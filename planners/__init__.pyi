@@ -1,4 +1,7 @@
+from .categorical_cem import CategoricalCEM as CategoricalCEM
 from .cem import CEM as CEM
+from .cem_gradient import CEMGradient as CEMGradient
+from .cma_es import CMAES as CMAES
 from .costs import Approach as Approach
 from .costs import Cost as Cost
 from .costs import LatentDistance as LatentDistance
@@ -14,6 +17,7 @@ from .objective import Term as Term
 from .optimizer import ActionOptimizer as ActionOptimizer
 from .optimizer import Bounds as Bounds
 from .optimizer import Plan as Plan
+from .predictive_sampling import PredictiveSampling as PredictiveSampling
 from .random_shooting import RandomShooting as RandomShooting
 from .reductions import CVaR as CVaR
 from .reductions import Discounted as Discounted

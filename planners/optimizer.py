@@ -25,10 +25,35 @@ class Bounds:
     Attributes:
         low: (A,) least action, finite.
         high: (A,) greatest action, finite, nowhere below ``low``.
+        choices: empty where actions are continuous. Where they are discrete, the numbers of options
+            n_g of each of G choices: their one-hot vectors side by side (A is the sum of n_g, see
+            ``one_hot``) or a number from ``low`` to ``high`` for each (A = G, see ``index``).
     """
 
     low: Tensor
     high: Tensor
+    choices: tuple[int, ...] = ()
+
+    @staticmethod
+    def one_hot(*sizes: int) -> Bounds:
+        """The bounds of choices among so many options each, written as one-hot vectors."""
+        return Bounds(torch.zeros(sum(sizes)), torch.ones(sum(sizes)), sizes)
+
+    @staticmethod
+    def index(*sizes: int) -> Bounds:
+        """The bounds of choices among so many options each, written as a number from 0 on."""
+        high = torch.tensor(sizes, dtype=torch.float32) - 1
+        return Bounds(torch.zeros(len(sizes)), high, sizes)
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether the choices are written as one-hot vectors."""
+        unit = bool((self.low == 0).all() and (self.high == 1).all())
+        return unit and sum(self.choices) == len(self.low) and not self._are_numbers()
+
+    def _are_numbers(self) -> bool:
+        sizes = (self.high - self.low + 1).tolist()
+        return sizes == [float(size) for size in self.choices]
 
     def __post_init__(self) -> None:
         if self.low.ndim != 1 or self.low.shape != self.high.shape:
@@ -41,6 +66,12 @@ class Bounds:
             raise ArmillaryError(
                 "bounds must be finite with low <= high, "
                 f"got low={self.low.tolist()} and high={self.high.tolist()}"
+            )
+        if self.choices and not (self._are_numbers() or self.is_one_hot):
+            raise ArmillaryError(
+                f"choices {self.choices} need {sum(self.choices)} actions (one-hot) or "
+                f"{len(self.choices)} that are numbers with as many values, got "
+                f"low={self.low.tolist()} and high={self.high.tolist()}"
             )
 
 

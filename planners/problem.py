@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
+from armillary.planners.choices import Choices
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.record import Record
 from armillary.planners.sampling import populations
@@ -30,6 +31,7 @@ class Problem:
         high: (T * A,), greatest actions.
         generators: one per problem.
         shape: T and A.
+        choices: what discrete actions stand for; None where they are continuous.
         over: (B,) bool, the problems whose searches have ended: what is scored then counts as +inf.
 
     Raises:
@@ -54,7 +56,8 @@ class Problem:
         low, high = _like(init, bounds)
         self.low, self.high = low.repeat(init.shape[1]), high.repeat(init.shape[1])
         self.half_range = (self.high - self.low) / 2
-        self.mean = init.flatten(1).unsqueeze(1).clamp(self.low, self.high)
+        self.choices = Choices(low, bounds.choices, bounds.is_one_hot) if bounds.choices else None
+        self.mean = self.clip(init.flatten(1).unsqueeze(1))
         self._proposals = None if proposals is None else proposals.to(init).flatten(2)
 
     def noise(
@@ -69,7 +72,10 @@ class Problem:
         return self._record.count
 
     def clip(self, candidates: Tensor) -> Tensor:
-        """Candidates within the bounds."""
+        """The nearest candidates (B, S, T * A) within the bounds, or of the choices there are."""
+        if self.choices is not None:
+            actions = candidates.unflatten(2, self.shape)
+            return self.choices.actions(self.choices.options(actions)).flatten(2)
         return candidates.clamp(self.low, self.high)
 
     def population(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.planners.checks import check, check_count, check_noise
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.problem import Problem
@@ -38,6 +39,9 @@ class Distribution:
 
 D = TypeVar("D", bound=Distribution)
 
+_KINDS = {False: "continuous actions", True: "discrete actions (bounds with choices)"}
+_FITTING = {False: "cem", True: "categorical_cem"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Search(ABC, Generic[D]):
@@ -49,6 +53,9 @@ class Search(ABC, Generic[D]):
             its spread, in halves of the range of the bounds, has changed by more over two
             iterations; 0 never ends early.
     """
+
+    discrete: ClassVar[bool] = False
+    """Whether it chooses among options; else it wants continuous actions."""
 
     iterations: int = 10
     tolerance: float = 0.0
@@ -94,6 +101,11 @@ class Search(ABC, Generic[D]):
         proposals: Tensor | None = None,
     ) -> Plan:
         """See ``ActionOptimizer``."""
+        if bool(bounds.choices) != self.discrete:
+            raise ArmillaryError(
+                f"{type(self).__name__} needs {_KINDS[self.discrete]}, got "
+                f"{_KINDS[not self.discrete]}; planner={_FITTING[not self.discrete]} fits"
+            )
         problem = Problem(score, init, bounds, generators, proposals)
         settling = Settling(problem, self.tolerance, self.iterations) if self.tolerance else None
         now = self.start(problem)
