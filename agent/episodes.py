@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 import gymnasium as gym
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.agent.agent import Agent
+from armillary.errors import ArmillaryError
 
 Progress = Callable[[int], None]
 """Told how many more episodes have ended."""
@@ -57,15 +59,18 @@ def run_episodes(
 
     Returns:
         The episodes in the order of ``seeds``.
+
+    Raises:
+        ArmillaryError: ``batch`` is less than 1.
     """
+    if batch < 1:
+        raise ArmillaryError(f"batch must be at least 1, got {batch}")
     episodes: list[Episode] = []
     for first in range(0, len(seeds), batch):
-        envs = [make_env() for _ in seeds[first : first + batch]]
-        try:
-            episodes.extend(_run_batch(envs, agent, seeds[first : first + batch], on_end))
-        finally:
-            for env in envs:
-                env.close()
+        chosen = [int(seed) for seed in seeds[first : first + batch]]
+        with ExitStack() as opened:
+            envs = [opened.enter_context(closing(make_env())) for _ in chosen]
+            episodes.extend(_run_batch(envs, agent, chosen, on_end))
     return episodes
 
 

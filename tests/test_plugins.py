@@ -67,7 +67,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 def test_ours_are_registered_like_those_of_others() -> None:
     found = {kind: set(plugins.registered(kind)) for kind in KINDS}
     assert {"sdvae", "op3", "ssm", "vrnn", "slot_dynamics"} <= found["model"]
-    assert {"cem", "icem", "random_shooting"} <= found["planner"]
+    assert {"cem", "gradient", "icem", "mppi", "random_shooting"} <= found["planner"]
     assert {"pixel", "latent", "slot_matching", "object_position", "approach"} <= found["cost"]
     assert {"last", "mean", "discounted", "cvar", "worst"} <= found["reduction"]
     assert {"bair_pushing", "op3_pickplace", "towel_pick"} <= found["source"]
@@ -102,7 +102,7 @@ def test_unknown_kinds_and_names_that_are_none_are_refused() -> None:
 @pytest.mark.parametrize(
     ("kind", "lacks"),
     [
-        ("model", "`decode` and `filter` and `loss` and `slots` and `step`"),
+        ("model", "`decode` and `loss` and `observe` and `slots` and `step`"),
         ("planner", "`optimize`"),
         ("cost", "`__call__`"),
         ("reduction", "`__call__`"),
@@ -127,14 +127,14 @@ def test_a_method_that_is_still_abstract_is_missing() -> None:
         def decode(self, state): ...
         def loss(self, window, objective, step): ...
 
-    with pytest.raises(PluginError, match="'half' lacks `filter`, "):
+    with pytest.raises(PluginError, match="'half' lacks `observe`, "):
         register("model", "half")(Half)
 
 
 def test_a_model_derives_from_the_base_and_takes_keywords() -> None:
     from tests.world_models.toy import ToyModel
 
-    names = ("filter", "step", "slots", "decode", "loss")
+    names = ("observe", "step", "slots", "decode", "loss")
     with pytest.raises(PluginError, match=r"must derive from armillary\.world_models\.model"):
         register("model", "stranger")(type("Stranger", (), dict.fromkeys(names, print)))
 

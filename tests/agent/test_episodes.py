@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gymnasium as gym
 import numpy as np
+import pytest
 from gymnasium import spaces
 
 from armillary.agent.agent import NoopAgent, RandomAgent
@@ -50,3 +51,32 @@ def test_the_batch_changes_nothing():
         results.append([episode.actions for episode in episodes])
     for other in results[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_a_batch_of_none_is_refused():
+    with pytest.raises(ValueError, match="batch must be at least 1, got -1"):
+        run_episodes(Countdown, NoopAgent(SPACE), [1], batch=-1)
+
+
+def test_seeds_may_be_numpys():
+    seeds = np.arange(1, 3)
+    assert [e.seed for e in run_episodes(Countdown, NoopAgent(SPACE), seeds, batch=2)] == [1, 2]
+
+
+def test_environments_are_closed_where_one_of_them_cannot_be_made():
+    made: list[gym.Env] = []
+    closed: list[gym.Env] = []
+
+    class Closing(Countdown):
+        def close(self):
+            closed.append(self)
+
+    def make():
+        if len(made) == 2:
+            raise OSError("no display")
+        made.append(Closing())
+        return made[-1]
+
+    with pytest.raises(OSError, match="no display"):
+        run_episodes(make, NoopAgent(SPACE), [1, 2, 3], batch=3)
+    assert len(made) == len(closed) == 2

@@ -51,3 +51,22 @@ class PeakMemory(TorchDispatchMode):
     def _forget(self, key: int, size: int) -> None:
         self._known.discard(key)
         self.bytes -= size
+
+
+class Widest(TorchDispatchMode):
+    """While it is entered, notes how many images a convolution took.
+
+    Attributes:
+        batch: the most of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batch = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is torch.ops.aten.convolution.default:
+            self.batch = max(self.batch, len(args[0]))
+        return func(*args, **(kwargs or {}))

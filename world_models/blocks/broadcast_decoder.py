@@ -16,6 +16,8 @@ _KERNEL = 5
 _MARGIN = 8
 # Values of the widest activation that a CPU makes at a time: 16 images of 64 px with 32 channels.
 _CHUNK = 16 * 70 * 70 * 32
+# As many times that on an accelerator, which waits for every launch.
+_WIDER = 32
 _BORDERS = (slice(0, 1), slice(1, -1), slice(-1, None))
 
 
@@ -30,8 +32,9 @@ class SpatialBroadcastDecoder(nn.Module):
         product with the kernel summed over the taps that lie inside the image: one for all inner
         pixels, eight for those at the edges and corners. The part of x and y is the same for all
         latents, so one convolution. Its output is made again in the backward pass, not kept.
-        Activations are channels-last, replaced by their ELU in place and, on a CPU, made for a few
-        latents at a time: what is allocated stays small enough to be used again.
+        Activations are channels-last, replaced by their ELU in place and made for a few latents at
+        a time: on a CPU what is allocated stays small enough to be used again, on any device
+        memory is bounded.
 
     Any floating-point type, and autocast. The gradient of a gradient is not available.
 
@@ -69,7 +72,7 @@ class SpatialBroadcastDecoder(nn.Module):
         dtype = latent.dtype
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
-        count = max(1, _CHUNK // position.numel()) if device == "cpu" else max(1, len(z))
+        count = latents_at_once(device, position.numel())
         images = [self._image(chunk, position, dtype) for chunk in latent.split(count)]
         return torch.cat(images)
 
@@ -108,6 +111,16 @@ class SpatialBroadcastDecoder(nn.Module):
     def _second_convolution(self, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
         """Of the first one's ELU; checkpointing stops before this convolution is repeated."""
         return self.decode[2](_BroadcastELU.apply(latent, position, dtype))
+
+
+def latents_at_once(device: str, values: int) -> int:
+    """How many latents are decoded at a time, whose activations have that many values each.
+
+    Args:
+        device: its type.
+        values: of one latent's widest activation.
+    """
+    return max(1, (_CHUNK if device == "cpu" else _WIDER * _CHUNK) // values)
 
 
 class _BroadcastELU(torch.autograd.Function):

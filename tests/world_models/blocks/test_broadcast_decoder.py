@@ -3,7 +3,10 @@ import torch
 from torch import Tensor, nn
 
 from armillary.world_models.blocks import broadcast_decoder
-from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
+from armillary.world_models.blocks.broadcast_decoder import (
+    SpatialBroadcastDecoder,
+    latents_at_once,
+)
 from benchmarks.plain import PlainBroadcastDecoder
 
 _COUNT = 5
@@ -132,3 +135,10 @@ def test_wrong_sizes_are_refused() -> None:
         SpatialBroadcastDecoder(5, 7)
     with pytest.raises(ValueError, match=r"\(N, 5\), got \(2, 6\)"):
         SpatialBroadcastDecoder(5, 16)(torch.zeros(2, 6))
+
+
+def test_no_device_convolves_all_latents_at_once() -> None:
+    values = 22 * 22 * 8
+    assert latents_at_once("cpu", values) == 2
+    assert latents_at_once("cuda", values) == latents_at_once("mps", values) == 64
+    assert latents_at_once("cpu", 10**9) == 1

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from armillary.world_models.model import Losses, Window
 from armillary.world_models.registry import register_model
+from armillary.world_models.state import LatentState
 from tests.world_models import toy
 
 
@@ -49,10 +50,12 @@ class BlindToy(toy.ToyModel):
         super().__init__()
         self.seen = 0
 
-    def filter(self, frames: Tensor, actions: Tensor) -> toy.ToyState:
-        states = super().filter(frames, actions)
+    def filter(
+        self, frames: Tensor, actions: Tensor, previous: Tensor | None = None
+    ) -> LatentState:
+        states = super().filter(frames, actions, previous)
         self.seen += self.training and torch.is_grad_enabled()
-        return toy.ToyState(states.slots * float("nan")) if self.seen > 8 else states
+        return states.map(lambda tensor: tensor * float("nan")) if self.seen > 8 else states
 
 
 @register_model("refusing_toy")

@@ -17,6 +17,7 @@ from armillary.world_models.checkpoints.locate import CheckpointError
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.model import Losses, Window
 from armillary.world_models.registry import build_model, register_model
+from armillary.world_models.state import LatentState
 from armillary.world_models.training.schedule import Stage
 from armillary.world_models.training.trainer import Trainer, TrainingError
 from tests.world_models import toy
@@ -173,11 +174,10 @@ def test_stages_that_do_not_fit_are_refused_before_any_work(
 
 @register_model("entangled_toy")
 class EntangledToy(toy.ToyModel):
-    """Its filter depends on the dynamics."""
+    """Its beliefs depend on the dynamics."""
 
-    def filter(self, frames: Tensor, actions: Tensor) -> toy.ToyState:
-        states = super().filter(frames, actions)
-        return toy.ToyState(states.slots + self.dynamics.bias)
+    def observe(self, state: LatentState | None, action: Tensor, frame: Tensor) -> toy.ToyState:
+        return toy.ToyState(super().observe(state, action, frame).slots + self.dynamics.bias)
 
 
 def test_states_that_would_go_stale_are_not_encoded_once(
