@@ -141,7 +141,7 @@ class MPCAgent:
             _shifted(self._plans[index], shift),
             self._bounds,
             generators,
-            seeds=_shifted(self._elites[index], shift),
+            proposals=_shifted(self._elites[index], shift),
         )
         self._plans[index] = plan.actions
         if self._elites.shape[1] != plan.elites.shape[1]:

@@ -1,4 +1,7 @@
+from .categorical_cem import CategoricalCEM as CategoricalCEM
 from .cem import CEM as CEM
+from .cem_gradient import CEMGradient as CEMGradient
+from .cma_es import CMAES as CMAES
 from .costs import Approach as Approach
 from .costs import Cost as Cost
 from .costs import Effort as Effort
@@ -9,12 +12,15 @@ from .costs import ObjectPosition as ObjectPosition
 from .costs import PixelDistance as PixelDistance
 from .costs import SlotMatching as SlotMatching
 from .costs import Smoothness as Smoothness
+from .gradient import Gradient as Gradient
 from .icem import ICEM as ICEM
+from .mppi import MPPI as MPPI
 from .objective import Objective as Objective
 from .objective import Term as Term
 from .optimizer import ActionOptimizer as ActionOptimizer
 from .optimizer import Bounds as Bounds
 from .optimizer import Plan as Plan
+from .predictive_sampling import PredictiveSampling as PredictiveSampling
 from .random_shooting import RandomShooting as RandomShooting
 from .reductions import CVaR as CVaR
 from .reductions import Discounted as Discounted

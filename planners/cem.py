@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from armillary.planners.checks import check, check_fitting, check_sampling
-from armillary.planners.optimizer import Bounds, Plan, Score
-from armillary.planners.search import Search, refit
+from armillary.planners.checks import check, check_fitting
+from armillary.planners.search import Distribution, GaussianSearch, best, refit
 from armillary.plugins import register
 
 
 @register("planner", "cem")
 @dataclass(frozen=True, kw_only=True)
-class CEM:
+class CEM(GaussianSearch):
     """Cross-entropy method (Rubinstein 1999; for planning PETS, Chua et al. 2018).
 
     The mean is a candidate of every iteration: the warm start of the first, the mean of the
@@ -32,36 +29,22 @@ class CEM:
         noise_exponent: 0 white, 2 red noise over time.
     """
 
-    samples: int = 300
-    iterations: int = 10
     elites: int = 30
-    std: float = 0.5
     min_std: float = 0.0
     momentum: float = 0.0
-    noise_exponent: float = 0.0
 
     def __post_init__(self) -> None:
-        check_sampling(self.samples, self.iterations, self.std, self.noise_exponent)
+        super().__post_init__()
         check_fitting(self.samples, self.elites, self.momentum)
         check("min_std", self.min_std, f"in [0, std={self.std}]", 0 <= self.min_std <= self.std)
 
-    @torch.no_grad()
-    def optimize(
-        self,
-        score: Score,
-        init: Tensor,
-        bounds: Bounds,
-        generators: Sequence[torch.Generator],
-        seeds: Tensor | None = None,
-    ) -> Plan:
-        """See ``ActionOptimizer``."""
-        search = Search(score, init, bounds, generators, seeds)
-        mean, std = search.mean, self.std * search.half_range
-        least_std = self.min_std * search.half_range
-        sizes, centred = [self.samples] * self.iterations, range(self.iterations)
-        for noise in search.noise(sizes, self.noise_exponent, centred):
-            elites = search.evaluate(search.sample(mean, std, noise), self.elites)
-            mean, std = refit(elites, mean, std, self.momentum)
-            if self.min_std > 0:
-                std = std.maximum(least_std)
-        return search.plan(mean)
+    def update(
+        self, distribution: Distribution, candidates: Tensor, scores: Tensor
+    ) -> Distribution:
+        """See ``Search``."""
+        elites = best(candidates, scores, self.elites)
+        mean, std = refit(elites, distribution.mean, distribution.std, self.momentum)
+        problem = distribution.problem
+        if self.min_std > 0:
+            std = std.maximum(self.min_std * problem.half_range)
+        return Distribution(problem, mean, std)

@@ -17,10 +17,8 @@ def check_count(name: str, value: int, least: int) -> None:
     check(name, value, f"a whole number of at least {least}", holds)
 
 
-def check_sampling(samples: int, iterations: int, std: float, noise_exponent: float) -> None:
+def check_noise(std: float, noise_exponent: float) -> None:
     """Raises ArmillaryError unless candidates can be drawn like this."""
-    check_count("samples", samples, 2)
-    check_count("iterations", iterations, 1)
     check("std", std, "positive and finite", 0 < std < float("inf"))
     check(
         "noise_exponent",

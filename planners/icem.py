@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from armillary.planners.checks import check, check_fitting, check_sampling
-from armillary.planners.optimizer import Bounds, Plan, Score
-from armillary.planners.search import Search, refit
+from armillary.planners.checks import check, check_fitting
+from armillary.planners.search import Distribution, GaussianSearch, best, refit
 from armillary.plugins import register
 
 
 @register("planner", "icem")
 @dataclass(frozen=True, kw_only=True)
-class ICEM:
+class ICEM(GaussianSearch):
     """Improved cross-entropy method (Pinneri et al. 2020, Algorithm 1).
 
     The best elites join the candidates of the next iteration and, as ``Plan.elites``, those of the
@@ -35,43 +33,36 @@ class ICEM:
         keep: the fraction of the elites that is tried again.
     """
 
-    samples: int = 300
-    iterations: int = 10
     elites: int = 10
-    std: float = 0.5
     momentum: float = 0.1
     noise_exponent: float = 2.5
     decay: float = 1.25
     keep: float = 0.3
 
     def __post_init__(self) -> None:
-        check_sampling(self.samples, self.iterations, self.std, self.noise_exponent)
+        super().__post_init__()
         check_fitting(self.samples, self.elites, self.momentum)
         check("decay", self.decay, "at least 1", self.decay >= 1)
         check("keep", self.keep, "in [0, 1]", 0 <= self.keep <= 1)
 
-    @torch.no_grad()
-    def optimize(
-        self,
-        score: Score,
-        init: Tensor,
-        bounds: Bounds,
-        generators: Sequence[torch.Generator],
-        seeds: Tensor | None = None,
-    ) -> Plan:
-        """See ``ActionOptimizer``."""
-        search = Search(score, init, bounds, generators, seeds)
-        mean, std = search.mean, self.std * search.half_range
-        kept = mean[:, :0]
-        centred = {0, self.iterations - 1}
-        for noise in search.noise(self.population_sizes(), self.noise_exponent, centred):
-            candidates = torch.cat([search.sample(mean, std, noise), kept], 1)
-            elites = search.evaluate(candidates, self.elites)
-            kept = elites[:, : math.ceil(self.keep * self.elites)]
-            mean, std = refit(elites, mean, std, self.momentum)
-        return search.plan(mean, kept)
-
-    def population_sizes(self) -> list[int]:
+    def population_sizes(self) -> Sequence[int]:
         """New candidates of each iteration."""
         least = 2 * self.elites
         return [max(int(self.samples / self.decay**i), least) for i in range(self.iterations)]
+
+    def centred(self) -> Collection[int]:
+        """See ``GaussianSearch``: the first and the last."""
+        return {0, self.iterations - 1}
+
+    def update(
+        self, distribution: Distribution, candidates: Tensor, scores: Tensor
+    ) -> Distribution:
+        """See ``Search``."""
+        elites = best(candidates, scores, self.elites)
+        mean, std = refit(elites, distribution.mean, distribution.std, self.momentum)
+        kept = elites[:, : math.ceil(self.keep * self.elites)]
+        return Distribution(distribution.problem, mean, std, kept)
+
+    def elites_of(self, distribution: Distribution) -> Tensor | None:
+        """See ``Search``: those kept."""
+        return distribution.carried

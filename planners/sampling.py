@@ -44,7 +44,8 @@ def populations(
             row.copy_(_coloured(row.shape, exponent, generator, like.dtype))
         torch.neg(noise[:, :, 0], out=noise[:, :, 1])
         noise = noise.flatten(2, 3).flatten(3)[:, :, :size]
-        noise[:, [i for i in range(count) if first + i in centred], 0] = 0
+        middle = [i for i in range(count) if first + i in centred]
+        noise[:, slice(None) if len(middle) == count else middle, 0] = 0
         yield from noise.unbind(1)
         first += count
 

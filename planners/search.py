@@ -1,135 +1,173 @@
-"""What sampling optimizers share: check a problem, clip, score and remember candidates."""
+"""The template of searches: draw a population, score it, learn from it: the `update` of each."""
 
 from __future__ import annotations
 
-import logging
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
+from armillary.planners.checks import check, check_count, check_noise
 from armillary.planners.optimizer import Bounds, Plan, Score
-from armillary.planners.sampling import populations
+from armillary.planners.problem import Problem
+from armillary.planners.record import rows
+from armillary.planners.settling import Settling
 
-logger = logging.getLogger(__name__)
 
-
-class Search:
-    """One optimisation under way. Time and action are one dimension here, T * A.
-
-    Nothing in it mixes problems or adds up in an order that depends on their number, so that a plan
-    is the same, bit by bit, whoever shares its batch.
-
-    Args:
-        score: see ``ActionOptimizer.optimize``, as the others.
+@dataclass(slots=True)
+class Distribution:
+    """What the next population is made of; an algorithm may derive its own.
 
     Attributes:
-        mean: (B, 1, T * A), the warm start.
-        half_range: (T * A,), half the width of the bounds.
-
-    Raises:
-        ArmillaryError: shapes disagree.
+        problem: that it is a distribution for.
+        mean: (B, 1, T * A), around which new candidates are drawn.
+        std: like ``mean`` or (T * A,), their standard deviation.
+        carried: (B, E, T * A), candidates that join them.
+        gradient: whether the scores of the next population are to be differentiated.
     """
 
-    def __init__(
+    problem: Problem
+    mean: Tensor
+    std: Tensor
+    carried: Tensor | None = None
+    gradient: bool = False
+
+
+D = TypeVar("D", bound=Distribution)
+
+_KINDS = {False: "continuous actions", True: "discrete actions (bounds with choices)"}
+_FITTING = {False: "cem", True: "categorical_cem"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(ABC, Generic[D]):
+    """Minimises by populations, see ``ActionOptimizer``.
+
+    Attributes:
+        iterations: how many populations are scored.
+        tolerance: a problem's search ends early when neither its best cost, relative to itself, nor
+            its spread, in halves of the range of the bounds, has changed by more over two
+            iterations; 0 never ends early.
+    """
+
+    discrete: ClassVar[bool] = False
+    """Whether it chooses among options; else it wants continuous actions."""
+
+    iterations: int = 10
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_count("iterations", self.iterations, 1)
+        check("tolerance", self.tolerance, "in [0, 1)", 0 <= self.tolerance < 1)
+
+    @abstractmethod
+    def start(self, problem: Problem) -> D:
+        """The distribution that the first population is drawn from."""
+
+    @abstractmethod
+    def update(self, distribution: D, candidates: Tensor, scores: Tensor) -> D:
+        """Learns from a population.
+
+        Args:
+            distribution: that it was drawn from.
+            candidates: (B, S, T * A) within the bounds: those drawn, those carried, and at first
+                the proposals. ``candidates.grad`` is their scores' gradient if it was wanted.
+            scores: (B, S), lower is better, +inf for what must not be learnt from.
+
+        Returns:
+            The next distribution. Nothing in it may depend on other problems.
+        """
+
+    def noise(self, problem: Problem) -> Iterator[Tensor]:
+        """The noise (B, S_i, T * A) that each iteration adds to the mean; by default none."""
+        nothing = problem.mean[:, :0]
+        return iter([nothing] * self.iterations)
+
+    def elites_of(self, distribution: D) -> Tensor | None:
+        """(B, E, T * A), the last distribution's ``Plan.elites``; None is the best candidate."""
+        return None
+
+    @torch.no_grad()
+    def optimize(
         self,
         score: Score,
         init: Tensor,
         bounds: Bounds,
         generators: Sequence[torch.Generator],
-        seeds: Tensor | None,
-    ) -> None:
-        _check_inputs(init, bounds, generators, seeds)
-        self._score = score
-        self._init = init
-        self._generators = generators
-        self._shape = init.shape[1:]
-        self._low = bounds.low.repeat(self._shape[0])
-        self._high = bounds.high.repeat(self._shape[0])
-        self._problems = torch.arange(len(init), device=init.device).unsqueeze(1)
-        self._seeds = None if seeds is None else self._clip(seeds.flatten(2))
-        self._scores: list[Tensor] = []
-        self._least: list[Tensor] = []
-        self._elites: list[Tensor] = []
-        self.mean = self._clip(init.flatten(1).unsqueeze(1))
-        self.half_range = (self._high - self._low) / 2
-
-    def noise(
-        self, sizes: Sequence[int], exponent: float, centred: Collection[int]
-    ) -> Iterator[Tensor]:
-        """The noise (B, S_i, T * A) of each iteration, see ``sampling.populations``."""
-        return populations(sizes, self._init, exponent, self._generators, centred)
-
-    def sample(self, mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
-        """Candidates (B, S, T * A) = mean + std * noise, clipped to the bounds."""
-        return torch.addcmul(mean, std, noise).clamp_(self._low, self._high)
-
-    def evaluate(self, candidates: Tensor, keep: int) -> Tensor:
-        """Scores candidates, the first time together with the seeds.
-
-        Args:
-            candidates: (B, S, T * A) within the bounds.
-            keep: E, how many to return.
-
-        Returns:
-            (B, E, T * A): the elites, best first.
-        """
-        if self._seeds is not None:
-            candidates = torch.cat([candidates, self._seeds], 1)
-            self._seeds = None
-        actions = candidates.view(len(candidates), -1, *self._shape)
-        scores = self._score(actions)
-        if scores.shape != actions.shape[:2]:
+        proposals: Tensor | None = None,
+    ) -> Plan:
+        """See ``ActionOptimizer``."""
+        if bool(bounds.choices) != self.discrete:
             raise ArmillaryError(
-                f"score must map candidates (B, S, T, A) = {tuple(actions.shape)} "
-                f"to (B, S) = {tuple(actions.shape[:2])}, got {tuple(scores.shape)}"
+                f"{type(self).__name__} needs {_KINDS[self.discrete]}, got "
+                f"{_KINDS[not self.discrete]}; planner={_FITTING[not self.discrete]} fits"
             )
-        # topk puts NaN behind +inf.
-        least, rows = scores.topk(keep, 1, largest=False)
-        elites = candidates[self._problems, rows]
-        self._scores.append(scores)
-        self._least.append(least)
-        self._elites.append(elites)
-        return elites
+        problem = Problem(score, init, bounds, generators, proposals)
+        settling = Settling(problem, self.tolerance, self.iterations) if self.tolerance else None
+        now = self.start(problem)
+        for noise in self.noise(problem):
+            candidates = problem.population(now.mean, now.std, noise, now.carried)
+            scores = problem.evaluate(candidates, now.gradient)
+            now = self.update(now, candidates, scores)
+            if settling and settling.observe(scores, now.mean, now.std, self.elites_of(now)):
+                break
+        return settling.plan() if settling else problem.plan(now.mean, now.std, self.elites_of(now))
 
-    def plan(self, mean: Tensor | None = None, elites: Tensor | None = None) -> Plan:
-        """The best candidate ever scored.
 
-        Args:
-            mean: (B, 1, T * A), ``Plan.mean``; by default the best candidate.
-            elites: (B, E, T * A), ``Plan.elites``; by default the best candidate.
+@dataclass(frozen=True, kw_only=True)
+class GaussianSearch(Search[Distribution]):
+    """Draws every population from a Gaussian, at first around the warm start.
 
-        Raises:
-            ArmillaryError: no candidate of a problem scored below +inf.
-        """
-        scores = torch.cat(self._scores, 1)
-        least = torch.stack(self._least)[..., 0]
-        invalid = int(scores.isnan().sum())
-        if invalid:
-            logger.warning("%d of %d candidates scored NaN", invalid, scores.numel())
-            least = least.masked_fill(least.isnan(), torch.inf)
-        cost, iteration = least.min(0)
-        failed = [b for b, value in enumerate(cost.tolist()) if value == math.inf]
-        if failed:
-            raise ArmillaryError(
-                "every problem needs a candidate with a finite score, "
-                f"but all {scores.shape[1]} scored NaN or inf for problem {failed}"
-            )
-        best = torch.stack([self._elites[i][b, 0] for b, i in enumerate(iteration.tolist())])
-        mean = best if mean is None else mean
-        elites = best.unsqueeze(1) if elites is None else elites
-        return Plan(
-            best.view_as(self._init),
-            cost,
-            least.cummin(0).values,
-            mean.view_as(self._init),
-            elites.reshape(len(elites), -1, *self._shape),
-        )
+    Attributes:
+        samples: S, candidates per iteration.
+        std: at the start, in halves of the range of the bounds.
+        noise_exponent: 0 white, 2 red noise over time.
+    """
 
-    def _clip(self, candidates: Tensor) -> Tensor:
-        return candidates.clamp(self._low, self._high)
+    samples: int = 300
+    std: float = 0.5
+    noise_exponent: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("samples", self.samples, 2)
+        check_noise(self.std, self.noise_exponent)
+
+    def start(self, problem: Problem) -> Distribution:
+        """See ``Search``: around the warm start."""
+        return Distribution(problem, problem.mean, self.std * problem.half_range)
+
+    def noise(self, problem: Problem) -> Iterator[Tensor]:
+        """See ``Search``."""
+        return problem.noise(self.population_sizes(), self.noise_exponent, self.centred())
+
+    def population_sizes(self) -> Sequence[int]:
+        """New candidates of each iteration."""
+        return [self.samples] * self.iterations
+
+    def centred(self) -> Collection[int]:
+        """The iterations in which the mean is a candidate; 0 must be one."""
+        return range(self.iterations)
+
+
+def best(candidates: Tensor, scores: Tensor, count: int) -> Tensor:
+    """The ``count`` candidates of each problem with the least scores, best first.
+
+    Args:
+        candidates: (B, S, T * A).
+        scores: (B, S).
+        count: E, from 1 to S.
+
+    Returns:
+        (B, E, T * A).
+    """
+    return candidates[
+        rows(scores.shape[0], scores.device), scores.topk(count, 1, largest=False).indices
+    ]
 
 
 def refit(elites: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[Tensor, Tensor]:
@@ -150,24 +188,3 @@ def refit(elites: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[T
     if momentum == 0:
         return new_mean, new_std
     return new_mean.lerp(mean, momentum), new_std.lerp(std, momentum)
-
-
-def _check_inputs(
-    init: Tensor, bounds: Bounds, generators: Sequence[torch.Generator], seeds: Tensor | None
-) -> None:
-    actions = len(bounds.low)
-    if init.ndim != 3 or init.shape[2] != actions or init.numel() == 0:
-        raise ArmillaryError(
-            f"init must be (B, T, A) with A = {actions} as in the bounds, got {tuple(init.shape)}"
-        )
-    problems, horizon, _ = init.shape
-    if len(generators) != problems:
-        raise ArmillaryError(
-            f"there must be one generator for each of the {problems} problems, "
-            f"got {len(generators)}"
-        )
-    if seeds is not None and (*seeds.shape[:1], *seeds.shape[2:]) != tuple(init.shape):
-        raise ArmillaryError(
-            f"seeds must be (B, E, T, A) = ({problems}, E, {horizon}, {actions}), "
-            f"got {tuple(seeds.shape)}"
-        )

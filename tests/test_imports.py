@@ -46,8 +46,8 @@ ROOMS = {
 """What the folders and files of a package may import of each other."""
 MOST_MODULES = 14
 """Modules in a folder, beside ``__init__``: about a dozen, and one for every verb."""
-CROWDED = {"experiments/pages", "world_models"}
-"""Folders with more, until they are divided."""
+CROWDED = {"experiments/command": 15, "world_models": 15, "world_models/training": 15}
+"""Folders with more: to be divided before anything is added."""
 FOR_USERS = {"hydra", "omegaconf", "rich", "matplotlib", "imageio"}
 FILES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 
@@ -133,6 +133,7 @@ def test_no_folder_has_more_rooms_than_one_can_remember() -> None:
         if path.name != "__init__.py":
             folder = path.parent.relative_to(ROOT).as_posix()
             counts[folder] = counts.get(folder, 0) + 1
-    assert {name for name, count in counts.items() if count > MOST_MODULES} <= CROWDED
+    for folder, count in counts.items():
+        assert count <= CROWDED.get(folder, MOST_MODULES), folder
     flat = [path.name for path in (ROOT / "experiments").glob("*.py")]
     assert len(flat) <= 4

@@ -67,7 +67,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 def test_ours_are_registered_like_those_of_others() -> None:
     found = {kind: set(plugins.registered(kind)) for kind in KINDS}
     assert {"sdvae", "op3", "ssm", "vrnn", "slot_dynamics"} <= found["model"]
-    assert {"cem", "icem", "random_shooting"} <= found["planner"]
+    assert {"cem", "gradient", "icem", "mppi", "random_shooting"} <= found["planner"]
     assert {"pixel", "latent", "slot_matching", "object_position", "approach"} <= found["cost"]
     assert {"last", "mean", "discounted", "cvar", "worst"} <= found["reduction"]
     assert {"bair_pushing", "op3_pickplace", "towel_pick"} <= found["source"]

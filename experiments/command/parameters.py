@@ -47,8 +47,8 @@ class Parameter:
     explanation: str
 
 
-def configured(section: DictConfig) -> Any:
-    """The class or function that a section configures, or None: ``_target_``, or a model's name."""
+def target_of(section: DictConfig) -> Any:
+    """The class or function that ``_target_`` names, or None."""
     target = section.get("_target_")
     try:
         return None if target is None else _locate(target)

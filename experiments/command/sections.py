@@ -16,9 +16,9 @@ from armillary.experiments.command.parameters import (
     OF_THE_DATA,
     Parameter,
     checked,
-    configured,
     model_class,
     parameters_of,
+    target_of,
 )
 from armillary.experiments.command.verbs import declared, groups_of, options_of, verbs
 from armillary.seeds import SEEDS
@@ -84,17 +84,25 @@ def check_options(config: DictConfig) -> None:
             raise UsageError(f"unknown {name} {value!r}; {suggest(str(value), valid)}")
 
 
-def fill(config: DictConfig) -> None:
-    """Writes out the defaults of every class that a section configures, and of the model."""
-    with open_dict(config):
-        _fill(config)
-        model = config.get(MODEL)
-        if isinstance(model, DictConfig) and "name" in model:
-            for name, parameter in parameters_of(model_class(model.name)).items():
-                if name in OF_THE_DATA:
-                    model.setdefault(name, None)
-                elif not _there(model, name):
-                    _default(model, name, parameter)
+def configured(path: str, section: DictConfig) -> Any:
+    """What a section configures: a model by its name, else what ``_target_`` says, or None."""
+    if path == MODEL and "name" in section:
+        return model_class(section["name"])
+    return target_of(section)
+
+
+def fill(section: DictConfig, path: str = "") -> None:
+    """Writes out the defaults of every class that a section, or one in it, configures."""
+    for name, parameter in parameters_of(configured(path, section)).items():
+        if not _there(section, name):
+            default = None if path == MODEL and name in OF_THE_DATA else parameter.default
+            default = list(default) if isinstance(default, tuple) else default
+            if isinstance(default, bool | int | float | str | NoneType | list) and name != "_":
+                with open_dict(section):
+                    section[name] = default
+    for key, child in _children(section):
+        if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
+            fill(child, _dotted(path, key))
 
 
 def check_sections(config: DictConfig, verb: str) -> None:
@@ -110,10 +118,7 @@ def check_sections(config: DictConfig, verb: str) -> None:
             continue
         if "_target_" not in section:
             _check_keys(key, section, set(map(str, own)))
-    _check_targets(config, verb, "")
-    model = config.get(MODEL)
-    if isinstance(model, DictConfig) and "name" in model:
-        _check_keys(MODEL, model, {"name", *parameters_of(model_class(model.name))})
+    _check_configured(config, verb, "")
 
 
 def assign(verb: str, config: DictConfig, word: Override) -> None:
@@ -135,7 +140,8 @@ def assign(verb: str, config: DictConfig, word: Override) -> None:
         with open_dict(section):
             del section[name]
         return
-    parameters = _parameters(config, parent, section)
+    stage = _STAGE.fullmatch(parent)
+    parameters = parameters_of(Stage if stage else configured(parent, section))
     there = _there(section, name)
     if word.is_add() and there and OmegaConf.select(section, name) is not None:
         raise UsageError(f"+{key}: it is there already; write {key}=... to change it")
@@ -149,34 +155,18 @@ def assign(verb: str, config: DictConfig, word: Override) -> None:
     OmegaConf.update(config, key, checked(key, value, annotation, text, example), force_add=True)
 
 
-def _fill(section: DictConfig) -> None:
-    for name, parameter in parameters_of(configured(section)).items():
-        if not _there(section, name):
-            _default(section, name, parameter)
-    for _, child in _children(section):
-        if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
-            _fill(child)
-
-
-def _default(section: DictConfig, name: str, parameter: Parameter) -> None:
-    default = parameter.default
-    if isinstance(default, tuple):
-        default = list(default)
-    if isinstance(default, bool | int | float | str | NoneType | list) and name != "_":
-        section[name] = default
-
-
-def _check_targets(section: DictConfig, verb: str, path: str) -> None:
-    if "_target_" in section:
-        thing = configured(section)
+def _check_configured(section: DictConfig, verb: str, path: str) -> None:
+    thing = configured(path, section)
+    if thing is not None:
         kinds = {one.kind for one in inspect.signature(thing).parameters.values()}
         own = OmegaConf.select(declared(verb), path) if path else None
         extra = set(map(str, own)) if isinstance(own, DictConfig) else set()
+        extra |= _OF_HYDRA if "_target_" in section else {"name"}
         if inspect.Parameter.VAR_KEYWORD not in kinds:
-            _check_keys(path, section, {*parameters_of(thing), *_OF_HYDRA, *extra})
+            _check_keys(path, section, {*parameters_of(thing), *extra})
     for key, child in _children(section):
         if key not in _ADDED and isinstance(child, DictConfig) and not child._is_none():
-            _check_targets(child, verb, _dotted(path, key))
+            _check_configured(child, verb, _dotted(path, key))
 
 
 def _check_keys(path: str, section: DictConfig, known: set[str]) -> None:
@@ -186,15 +176,6 @@ def _check_keys(path: str, section: DictConfig, known: set[str]) -> None:
             raise UsageError(
                 f"unknown setting {_dotted(path, key)!r}; {suggest(_dotted(path, key), choices)}"
             )
-
-
-def _parameters(config: DictConfig, parent: str, section: DictConfig) -> Mapping[str, Parameter]:
-    """What the class behind a section takes."""
-    if parent == MODEL and "name" in section:
-        return parameters_of(model_class(section["name"]))
-    if _STAGE.fullmatch(parent):
-        return parameters_of(Stage)
-    return parameters_of(configured(section))
 
 
 def _kind(section: DictConfig, name: str, parameters: Mapping[str, Parameter]) -> tuple[Any, Any]:

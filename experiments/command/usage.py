@@ -18,7 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 from armillary.experiments.command.config import choices, compose
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.loader import Loader
-from armillary.experiments.command.parameters import configured, model_class, parameters_of
+from armillary.experiments.command.parameters import parameters_of
+from armillary.experiments.command.sections import configured
 from armillary.experiments.command.verbs import (
     CONF,
     POSITIONAL,
@@ -151,10 +152,8 @@ def shown(config: DictConfig, what: str, package: str) -> str:
 
 def _settings(path: str, section: DictConfig) -> list[tuple[str, str]]:
     """The keywords of the classes that a section configures, with their explanations."""
-    name = section.get("name") if path == "model" else None
-    thing = configured(section) if name is None else model_class(name)
     rows = []
-    for key, parameter in parameters_of(thing).items():
+    for key, parameter in parameters_of(configured(path, section)).items():
         node = section._get_node(key)
         if key in section and not OmegaConf.is_dict(node):
             value = "???" if OmegaConf.is_missing(section, key) else written(section[key])

@@ -124,7 +124,7 @@ METRICS: dict[str, Metric] = {
         function=lambda seen: psnr(seen.frames, seen.truth).clamp_max(PSNR_LIMIT),
     ),
     "ssim": Metric("SSIM", "", 3, True, lambda seen: seen.similarities[0]),
-    "ssim_ref": Metric("SSIM, data range 2", "", 3, True, lambda seen: seen.similarities[1]),
+    "ssim_ref": Metric("SSIM, range 2", "", 3, True, lambda seen: seen.similarities[1]),
     "lpips": Metric("LPIPS", "", 3, False, _lpips),
     "log_likelihood": Metric("Log-likelihood", "nats", 1, True, _likelihood),
     "fg_ari": Metric("FG-ARI", "", 3, True, _fg_ari, of="masks"),

@@ -189,7 +189,6 @@ class Played(Part):
     steps: Count
     actions: list[list[float]] = Field(default_factory=list)
     distances: list[Number] = Field(default_factory=list)
-    gif: str | None = None
 
 
 class Planning(Benchmark):
@@ -230,6 +229,14 @@ class Training(Stored):
     remarks: list[str] = Field(default_factory=list)
 
 
+class Generation(Stored):
+    """Of ``generate``: the file, and the shape and kind of each array in it."""
+
+    file: str
+    videos: Count
+    arrays: dict[str, str]
+
+
 class Distance(Part):
     """A Frechet distance over populations."""
 
@@ -267,6 +274,7 @@ OF_VERB: dict[str, type[Stored]] = {
     "plan": Planning,
     "render": Rendering,
     "train": Training,
+    "generate": Generation,
     "fvd": Realism,
     "demo": Demonstration,
 }

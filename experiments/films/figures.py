@@ -138,50 +138,56 @@ def slots_figure(imagination: Imagination, side: int) -> Figure:
     return Figure(film, sheet(rows, side=side, title=title, note=note))
 
 
-def plan_figure(episode: PlannedEpisode, side: int) -> Figure:
-    """What the plans imagined against what then happened, and the goal.
+def plan_figure(planned: PlannedEpisode, side: int) -> Figure:
+    """What the plans imagined against what then happened, the goal, and whether it was reached.
 
     Args:
-        episode: that was planned.
+        planned: the episode; of one without plans, what happened and the goal are shown.
         side: of a tile in pixels, at most.
     """
-    steps = len(episode.imagined)
-    outcome = (
-        f"success after {_steps(steps)}" if episode.success else f"no success in {steps} steps"
-    )
+    episode, steps = planned.episode, planned.episode.steps
+    verdict = f"{'success after' if episode.success else 'no success in'} {_steps(steps)}"
     goal = Tile(episode.goal_image, SUCCESS, "goal")
+    plans = len(planned.plan_numbers) > 0
 
     def real(time: int, caption: str) -> Tile:
-        reached = episode.success and time == steps
-        return Tile(episode.frames[time], SUCCESS if reached else REAL, caption)
+        if time < steps:
+            return Tile(episode.frames[time], REAL, caption)
+        ended = caption and ("goal reached" if episode.success else "goal not reached")
+        return Tile(episode.frames[time], SUCCESS if episode.success else REAL, ended)
+
+    def expected(time: int, caption: str) -> Tile:
+        if time == 0:  # the first plan is made, but the first frame that it expects is to come
+            return Tile(episode.frames[0], REAL, "start")
+        return Tile(planned.imagined[time - 1], IMAGINED, caption)
 
     film = []
     for time in range(steps + 1):
-        # At the start the first plan is made, but the first frame that it expects is to come.
-        index = max(time - 1, 0)
-        expected = Tile(episode.imagined[index], IMAGINED, "what the plan expected")
-        if time == 0:
-            expected = Tile(episode.frames[0], REAL, "start")
-        end = Tile(episode.plan_ends[index], IMAGINED, "where the plan ends")
-        row = Row("", [real(time, "what happened"), expected, end, goal])
-        title = f"step {time} of {steps} · plan {episode.plan_numbers[index] + 1}"
-        title = f"{title} · {outcome}" if time == steps else title
-        note = f"distance to the goal {episode.distances[time]:.3f}"
+        tiles = [real(time, "what happened")]
+        title = f"episode {episode.seed} · step {time} of {steps}"
+        if plans:
+            end = planned.plan_ends[max(time - 1, 0)]
+            tiles.append(expected(time, "what the plan expected"))
+            tiles.append(Tile(end, IMAGINED, "where the plan ends"))
+            title += f" · plan {planned.plan_numbers[max(time - 1, 0)] + 1}"
+        title += f" · {verdict}" if time == steps else ""
+        note = f"distance to the goal {planned.distances[time]:.3f}" if planned.distances else ""
+        row = Row("", [*tiles, goal])
         film.append(sheet([row], side=_fitting(side, 4), title=title, note=note))
 
     times = _moments(1, steps + 1)
-    happened = [real(time, f"{episode.distances[time]:.3f}") for time in times]
-    expected = [
-        Tile(episode.imagined[time - 1], IMAGINED, f"step {time}")
-        if time
-        else Tile(real(0, "").picture, REAL, "start")
-        for time in times
-    ]
+    told = {t: f"{planned.distances[t]:.3f}" if planned.distances else f"step {t}" for t in times}
+    happened = [Tile(real(t, "").picture, real(t, "").border, told[t]) for t in times]
+    rows = [Row("happened", [*happened, goal])]
+    if plans:
+        rows.append(Row("expected", [expected(time, f"step {time}") for time in times]))
+    notes = ["with the distance to the goal at each step"] if planned.distances else []
+    notes += [f"{planned.plan_numbers[-1] + 1} plans"] if plans else []
     contact_sheet = sheet(
-        [Row("happened", [*happened, goal]), Row("expected", expected)],
+        rows,
         side=_fitting(side, len(times) + 1),
-        title=f"A planned episode: {outcome}",
-        note=f"with the distance to the goal at each step; {episode.plan_numbers[-1] + 1} plans",
+        title=f"A planned episode: {verdict}",
+        note="; ".join(notes),
     )
     return Figure(film, contact_sheet)
 

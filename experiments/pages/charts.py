@@ -87,6 +87,12 @@ class Chart:
     legend: bool = False
 
     @property
+    def numbers(self) -> list[tuple[float, list[float | None]]]:
+        """Every x and the value of each line there."""
+        held = [dict(line.points) for line in self.lines]
+        return [(x, [one.get(x) for one in held]) for x in sorted({x for h in held for x in h})]
+
+    @property
     def crowded(self) -> bool:
         """Whether there are too many lines to mark all their points."""
         return len(self.lines) > _CROWD

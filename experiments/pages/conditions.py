@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from armillary.experiments.command.console import counted, joined
 from armillary.experiments.evaluation.results import Data, Evaluation, Row, Training
+from armillary.experiments.pages.html import Section
 from armillary.experiments.pages.runs import Run
 from armillary.world_models.data.identity import content_digest
 
@@ -48,6 +49,15 @@ class Group(Generic[Member]):
     def title(self, what: str) -> str:
         """The heading of a group's own table."""
         return f"{what}: {self.differs}" if self.differs else what
+
+
+def alone(title: str, why: str, lone: Sequence[tuple[str, Group[Any]]]) -> list[Section]:
+    """A section that names the runs with conditions of their own, and where these differ."""
+    if not lone:
+        return []
+    text = f"Not compared, because {why}: {', '.join(name for name, _ in lone)}."
+    differs = [f"{name}: {group.differs}." for name, group in lone if group.differs]
+    return [Section(title, "alone.html.j2", {"text": text, "differs": differs})]
 
 
 def grouped(members: Iterable[tuple[Conditions, Member]]) -> list[Group[Member]]:
@@ -104,7 +114,7 @@ def of_planning(run: Run, row: Row) -> Conditions:
     steps = f" of at most {counted(int(facts['steps']), 'step')}" if "steps" in facts else ""
     seeds = f"with seeds from {row.seed}" if row.episodes > 1 else f"with seed {row.seed}"
     text = f"Task {row.task}{f' ({posed})' if posed else ''}, "
-    text += f"{counted(row.episodes, 'problem')} {seeds}{steps}"
+    text += f"{counted(row.episodes, 'problem')}{steps} {seeds}"
     search = {
         name.replace("_", " "): str(settings[name])
         for name in ("horizon", "replan_interval")

@@ -10,8 +10,8 @@ from armillary.experiments.command.console import duration
 from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.command.stored import read
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row, Training
+from armillary.experiments.films.embedded import Film
 from armillary.experiments.pages.charts import Chart, Charts
-from armillary.experiments.pages.films import Film
 from armillary.experiments.pages.html import render
 from armillary.experiments.pages.others import FILMS
 from armillary.experiments.pages.planning import Result, result_of

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from armillary.experiments.pages.films import FilmRequest
+from armillary.experiments.films.embedded import FilmRequest
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("armillary.experiments.pages"),

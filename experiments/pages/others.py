@@ -5,7 +5,7 @@ from __future__ import annotations
 from armillary.experiments.command.config import flatten
 from armillary.experiments.command.console import counted
 from armillary.experiments.evaluation.results import Realism, Rendering
-from armillary.experiments.pages.films import FilmRequest
+from armillary.experiments.films.embedded import FilmRequest
 from armillary.experiments.pages.html import Content
 from armillary.experiments.pages.runs import Run
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from armillary.experiments.command.console import counted, joined
 from armillary.experiments.evaluation.results import Benchmark, Planning, Played, Row
-from armillary.experiments.pages.conditions import grouped, of_planning
-from armillary.experiments.pages.films import FilmRequest
+from armillary.experiments.films.embedded import FilmRequest
+from armillary.experiments.pages.conditions import alone, grouped, of_planning
 from armillary.experiments.pages.html import Content, Section
 from armillary.experiments.pages.measures import Estimate, separated_best
 from armillary.experiments.pages.runs import Run
@@ -101,7 +101,6 @@ def content(run: Run, found: Benchmark) -> Content:
             for result in (trained or results)[:3]
         ],
         films,
-        gallery=True,
     )
 
 
@@ -110,10 +109,10 @@ def compared(runs: Sequence[Run]) -> list[Section]:
     held = [(run, run.results) for run in runs if isinstance(run.results, Benchmark)]
     rows = [(of_planning(run, row), (run, row)) for run, found in held for row in found.rows]
     groups = grouped(rows)
-    sections, alone = [], []
+    sections, lone = [], []
     for group in groups:
         if len({run.name for run, _ in group.members}) < 2:
-            alone.append(group)
+            lone.append((group.members[0][0].name, group))
             continue
         results = []
         for run, row in group.members:
@@ -125,13 +124,9 @@ def compared(runs: Sequence[Run]) -> list[Section]:
             "rest": "",
         }
         sections.append(Section(group.title("Comparison of success"), "planning.html.j2", view))
-    if alone and len(held) > 1:
-        names = [group.members[0][0].name for group in alone]
-        text = "Not compared, because no other run met the same problems with the same search: "
-        differs = [f"{n}: {group.differs}." for n, group in zip(names, alone, strict=True)]
-        view = {"text": f"{text}{', '.join(names)}.", "differs": differs}
-        sections.append(Section("Success rates that stand alone", "alone.html.j2", view))
-    return sections
+    why = "no other run met the same problems with the same search"
+    lone = lone if len(held) > 1 else []
+    return [*sections, *alone("Success rates that stand alone", why, lone)]
 
 
 def best_marked(results: Sequence[Result]) -> list[Result]:
@@ -149,7 +144,7 @@ def _film(run: Run, episode: Played) -> FilmRequest:
     known = [distance for distance in episode.distances if distance is not None]
     ended = ""
     if known:
-        ended = f" It began {known[0]:.3f} from it and ended {known[-1]:.3f} from it."
+        ended = f" Distance to the goal: {known[0]:.3f} at the start, {known[-1]:.3f} at the end."
     return FilmRequest(
         title=f"{run.name}: episode {episode.seed}",
         caption=f"It {outcome}, in {counted(episode.steps, 'step')}.{ended}",

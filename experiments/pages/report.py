@@ -10,10 +10,10 @@ from armillary import plugins
 from armillary.errors import PluginError
 from armillary.experiments.command.console import counted, joined
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.evaluation.results import Benchmark, Realism, Rendering
-from armillary.experiments.pages import evaluations, others, planning, training
+from armillary.experiments.evaluation.results import Benchmark, Evaluation, Realism, Rendering
+from armillary.experiments.films.embedded import Film, NoFilm, prepared
+from armillary.experiments.pages import comparison, evaluation, others, planning, training
 from armillary.experiments.pages.charts import Look, look_of
-from armillary.experiments.pages.films import Film, NoFilm, prepared
 from armillary.experiments.pages.html import Content, render
 from armillary.experiments.pages.runs import Run
 
@@ -70,14 +70,14 @@ def report_page(runs: Sequence[Run], title: str | None, limit: int, scratch: Pat
         PluginError: a plug-in's section is no text.
     """
     looks = {run.name: look_of(index) for index, run in enumerate(runs)}
-    evaluated = evaluations.evaluations_of(runs)
+    evaluated = evaluation.evaluations_of(runs)
     contents = [_content(run) for run in runs]
     comparisons = [
-        *evaluations.compared(evaluated, looks),
+        *comparison.compared(evaluated, looks),
         *planning.compared(runs),
         *training.compared([run for run in runs if run.verb == "train"], looks),
     ]
-    leading = evaluations.leaders(evaluated)
+    leading = comparison.leaders(evaluated)
     extra = [_extra(run) for run in runs]
 
     def page(films: Sequence[Sequence[Film | NoFilm]]) -> str:
@@ -114,8 +114,8 @@ def _content(run: Run) -> Content:
     found = run.results
     if run.verb == "train":
         return training.content(run)
-    if isinstance(found, evaluations.Evaluation):
-        return evaluations.content(evaluations.Evaluated(run, found))
+    if isinstance(found, Evaluation):
+        return evaluation.content(evaluation.Evaluated(run, found))
     if isinstance(found, Benchmark):
         return planning.content(run, found)
     if isinstance(found, Rendering):
@@ -167,7 +167,7 @@ def _lead(runs: Sequence[Run], contents: Sequence[Content], compares: bool) -> s
 def _highlights(
     shown: Sequence[Shown], leading: Sequence[tuple[str, str]]
 ) -> Sequence[tuple[str, str]]:
-    """The figures of a run; of several, who leads and then the first figures, of each verb some."""
+    """The figures of a run; of several, the first figures, of each verb some, and who leads."""
     if len(shown) == 1:
         return shown[0].content.highlights
     by_verb: dict[str, list[tuple[str, str]]] = {}
@@ -178,7 +178,7 @@ def _highlights(
     figures = []
     while any(queues):
         figures += [queue.pop(0) for queue in queues if queue]
-    return [*leading, *figures][:_MOST_FIGURES]
+    return [*figures[: _MOST_FIGURES - len(leading)], *leading]
 
 
 def _together(shown: Sequence[Shown]) -> dict[str, list[Film | NoFilm]]:

@@ -13,7 +13,7 @@ from armillary.experiments.command.console import counted, duration
 from armillary.experiments.evaluation.metrics import METRICS, metric_of
 from armillary.experiments.evaluation.results import Training
 from armillary.experiments.pages.charts import Chart, Charts, Line, Look, Point
-from armillary.experiments.pages.conditions import grouped, of_training
+from armillary.experiments.pages.conditions import alone, grouped, of_training
 from armillary.experiments.pages.html import Content, Section
 from armillary.experiments.pages.measures import Estimate, Measured, Measures
 from armillary.experiments.pages.runs import Run
@@ -64,7 +64,7 @@ def content(run: Run) -> Content:
     """The curves of a run, also of one that goes on, and its last validation."""
     charts, found = Charts(_curves(run)), run.results
     if not isinstance(found, Training):
-        return Content("training.html.j2", {"charts": charts, "rows": []})
+        return Content("training.html.j2", {"charts": charts, "rows": [], "remarks": []})
     metrics = _metrics(found)
     rows = [("optimiser steps", str(found.steps)), ("time", duration(found.seconds))]
     rows += [(metric_of(n).heading, metric_of(n).text(value)) for n, value in metrics.items()]
@@ -72,7 +72,7 @@ def content(run: Run) -> Content:
     highlights = [] if psnr is None else [(f"{psnr:.1f} dB", "PSNR of imagined frames, held out")]
     return Content(
         "training.html.j2",
-        {"charts": charts, "rows": rows},
+        {"charts": charts, "rows": rows, "remarks": found.remarks},
         f"{counted(found.steps, 'optimiser step')}.",
         [*highlights, (str(found.steps), "optimiser steps")],
     )
@@ -90,14 +90,9 @@ def compared(runs: Sequence[Run], looks: Mapping[str, Look]) -> list[Section]:
         for group in groups
         if len(group.members) > 1
     ]
-    alone = [group for group in groups if len(group.members) == 1]
-    if alone and len(runs) > 1:
-        names = ", ".join(group.members[0].name for group in alone)
-        differs = [f"{group.members[0].name}: {group.differs}." for group in alone]
-        text = f"Not compared, because no other run was trained on the same data: {names}."
-        view = {"text": text, "differs": differs}
-        sections.append(Section("Trainings that stand alone", "alone.html.j2", view))
-    return sections
+    why = "no other run was trained on the same data"
+    lone = [(g.members[0].name, g) for g in groups if len(g.members) == 1 < len(runs)]
+    return [*sections, *alone("Trainings that stand alone", why, lone)]
 
 
 def _compared(data: str, runs: Sequence[Run], looks: Mapping[str, Look]) -> dict[str, object]:

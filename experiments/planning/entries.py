@@ -35,6 +35,7 @@ class Entry:
         planner: name of its search, None for an agent that does not plan.
         agent: the agent.
         make_env: its environment; the problems are the same for all.
+        simulator: that it plans with, None for an agent that does not plan.
         plan_seconds: grows by the seconds per episode of every planning call.
         resources: closed when it is left.
     """
@@ -43,6 +44,7 @@ class Entry:
     planner: str | None
     agent: Agent
     make_env: Callable[[], gym.Env]
+    simulator: Simulator | None = None
     plan_seconds: Sequence[float] = ()
     resources: AbstractContextManager[object] = field(default_factory=nullcontext)
 
@@ -68,9 +70,11 @@ def entry_of(name: str, config: DictConfig) -> Entry:
         oracle = OracleSimulator(build(config.task.physics), workers=config.workers)
         agent = planning_agent(oracle, config)
         make = privileged_env(config)
-        return Entry(name, planner, agent, make, agent.plan_seconds, closing(oracle))
-    agent = planning_agent(latent_simulator(name, config), config)
-    return Entry(name, planner, agent, plain_env(config), agent.plan_seconds)
+        seconds = agent.plan_seconds
+        return Entry(name, planner, agent, make, oracle, seconds, closing(oracle))
+    simulator = latent_simulator(name, config)
+    agent = planning_agent(simulator, config)
+    return Entry(name, planner, agent, plain_env(config), simulator, agent.plan_seconds)
 
 
 def planning_agent(simulator: Simulator, config: DictConfig) -> MPCAgent:

@@ -1,9 +1,9 @@
-"""Plays one episode of a planning agent and keeps what each of its plans imagined."""
+"""Plays episodes of an agent and keeps, of one that plans, what each of its plans imagined."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from armillary.agent.episodes import run_episodes
+from armillary.agent.agent import Agent
+from armillary.agent.episodes import Episode, Progress, run_episodes
 from armillary.agent.mpc import MPCAgent
 from armillary.experiments.pixels import Picture, pictures
 from armillary.planners.optimizer import Plan
-from armillary.world_models.imagine import Imaginer
-from armillary.world_models.model import WorldModel
-from armillary.world_models.simulator import Observation
+from armillary.world_models.simulator import Observation, Simulator
 
 
 @dataclass(frozen=True)
@@ -25,106 +24,131 @@ class PlannedEpisode:
     """What was planned and what happened in an episode of L steps.
 
     Attributes:
-        success: whether the goal was reached.
-        distances: (L + 1,) to the goal, as the task measures it.
-        frames: (L + 1, H, W, 3) uint8, what happened.
-        goal_image: (H, W, 3) uint8.
+        episode: what happened.
+        distances: (L + 1,) to the goal, as the task measures it; empty where it does not.
         imagined: (L, H, W, 3) uint8; what the plan then in force expected after each step.
         plan_ends: (L, H, W, 3) uint8; the last frame that it imagined.
-        plan_numbers: (L,) which plan that was, from 0.
+        plan_numbers: (L,) which plan that was, from 0. Of an agent that does not plan, all three
+            are empty.
     """
 
-    success: bool
+    episode: Episode
     distances: Sequence[float]
-    frames: Picture
-    goal_image: Picture
     imagined: Picture
     plan_ends: Picture
     plan_numbers: Sequence[int]
 
 
 def play(
-    make_env: Callable[[], gym.Env], agent: MPCAgent, model: WorldModel, seed: int
-) -> PlannedEpisode:
-    """Runs one episode.
+    make_env: Callable[[], gym.Env],
+    agent: Agent,
+    simulator: Simulator | None,
+    seeds: Sequence[int],
+    batch: int = 1,
+    on_end: Progress = lambda count: None,
+) -> list[PlannedEpisode]:
+    """Runs one episode per seed; see ``run_episodes``.
 
     Args:
         make_env: makes a ``Task`` that truncates by itself.
-        agent: plans with the model.
-        model: imagines the executed plans again, without noise, for their frames.
-        seed: of the environment and the agent.
+        agent: acts; an ``MPCAgent`` where there is a simulator.
+        simulator: imagines the executed plans again, for their frames; None where nothing plans.
+        seeds: of the environments and the agent, each once.
+        batch: episodes at a time.
+        on_end: told as episodes end.
     """
-    recorder = _PlanRecorder(agent, model)
-    distances: list[_DistanceRecorder] = []
+    travelled: dict[int, list[float]] = {}
+    recorder = _PlanRecorder(agent, simulator)
 
     def watched() -> gym.Env:
-        distances.append(_DistanceRecorder(make_env()))
-        return distances[-1]
+        return _DistanceRecorder(make_env(), travelled)
 
-    episode = run_episodes(watched, recorder, [seed], batch=1)[0]
-    plans = [recorder.plans[number] for number in recorder.numbers]
-    firsts = [recorder.numbers.index(number) for number in recorder.numbers]
-    offsets = [step - first for step, first in enumerate(firsts)]
+    episodes = run_episodes(watched, recorder, seeds, batch, on_end)
+    return [_told(one, travelled[one.seed], recorder.logs[one.seed]) for one in episodes]
+
+
+@dataclass
+class _Log:
+    """The plans of one episode, (T, H, W, 3) uint8 each, and which one each step followed."""
+
+    plans: list[Picture] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+
+def _told(episode: Episode, distances: Sequence[float], log: _Log) -> PlannedEpisode:
+    nothing = np.empty((0, *episode.frames.shape[1:]), np.uint8)
+    steps = [(log.plans[n], step - log.numbers.index(n)) for step, n in enumerate(log.numbers)]
     return PlannedEpisode(
-        success=episode.success,
-        distances=distances[0].measured,
-        frames=episode.frames,
-        goal_image=episode.goal_image,
-        imagined=np.stack([plan[offset] for plan, offset in zip(plans, offsets, strict=True)]),
-        plan_ends=np.stack([plan[-1] for plan in plans]),
-        plan_numbers=recorder.numbers,
+        episode=episode,
+        distances=distances,
+        imagined=np.stack([plan[offset] for plan, offset in steps]) if steps else nothing,
+        plan_ends=np.stack([plan[-1] for plan, _ in steps]) if steps else nothing,
+        plan_numbers=log.numbers,
     )
 
 
 class _DistanceRecorder(gym.Wrapper):
-    """Keeps the distance to the goal that the task reports at every moment."""
+    """Keeps the distance to the goal at every moment, if the task reports one, by its seed."""
 
-    def __init__(self, env: gym.Env) -> None:
+    def __init__(self, env: gym.Env, travelled: dict[int, list[float]]) -> None:
         super().__init__(env)
-        self.measured: list[float] = []
+        self._travelled = travelled
+        self._distances: list[float] = []
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(seed=seed, options=options)
-        self.measured = [info["distance"]]
+        assert seed is not None
+        self._distances = self._travelled[seed] = []
+        self._read(info)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         result = self.env.step(action)
-        self.measured.append(result[-1]["distance"])
+        self._read(result[-1])
         return result
+
+    def _read(self, info: dict[str, Any]) -> None:
+        if "distance" in info:
+            self._distances.append(float(info["distance"]))
 
 
 class _PlanRecorder:
-    """Passes everything on to an agent of one episode, and films its plans.
+    """Passes everything on to an agent, and films its plans.
 
     Attributes:
-        plans: per plan its imagined frames (T, H, W, 3) uint8.
-        numbers: per step the plan that it followed.
+        logs: what was planned, by the seed of the episode.
     """
 
-    def __init__(self, agent: MPCAgent, model: WorldModel) -> None:
+    def __init__(self, agent: Agent, simulator: Simulator | None) -> None:
         self._agent = agent
-        self._core = Imaginer(model)
+        self._simulator = simulator
         self._last: Plan | None = None
-        self.plans: list[Picture] = []
-        self.numbers: list[int] = []
+        self._seeds: Sequence[int] = ()
+        self.logs: dict[int, _Log] = {}
 
     def reset(self, seeds: Sequence[int]) -> None:
         self._agent.reset(seeds)
+        self._seeds = seeds
+        self.logs |= {seed: _Log() for seed in seeds}
 
     def act(
         self, observations: Sequence[Observation], active: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         actions = self._agent.act(observations, active)
+        if self._simulator is None:
+            return actions
+        assert isinstance(self._agent, MPCAgent)
+        seeds = [self._seeds[row] for row in np.flatnonzero(active).tolist()]
         plan, state = self._agent.last_plan, self._agent.last_state
-        if plan is not self._last:
-            assert plan is not None
-            assert state is not None
-            with torch.no_grad():
-                futures = self._core.rollout(state, plan.actions)
-                self.plans.append(pictures(self._core.frames(futures.flatten(2))))
+        if plan is not None and plan is not self._last:
+            device = self._simulator.device
+            generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+            future = self._simulator.rollout(state, plan.actions.unsqueeze(1), generators)
+            for seed, frames in zip(seeds, future.frames[:, 0, 0], strict=True):
+                self.logs[seed].plans.append(pictures(frames))
             self._last = plan
-        self.numbers.append(len(self.plans) - 1)
+        for seed in seeds:
+            self.logs[seed].numbers.append(len(self.logs[seed].plans) - 1)
         return actions

@@ -11,7 +11,9 @@ from omegaconf import DictConfig
 from armillary.experiments.command.console import counting, results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.provenance import commit
+from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.evaluation.results import RESULTS, Generation
 from armillary.experiments.realism.clips import draw_clips
 from armillary.experiments.realism.generation import (
     GroundTruth,
@@ -56,7 +58,10 @@ def run(config: DictConfig) -> Path:
             rows = missing[start : start + config.batch]
             writer.write(rows, source.make(rows))
             progress.advance(task, len(rows))
-    shown = ", ".join(f"{name} {[count, *shape]} {kind}" for name, (shape, kind) in arrays.items())
+    told = {name: f"{[count, *shape]} {kind}" for name, (shape, kind) in arrays.items()}
+    found = Generation(file=str(path), videos=count, arrays=told, commit=commit())
+    write(Path(config.record).expanduser() / RESULTS, found)
+    shown = ", ".join(f"{name} {what}" for name, what in told.items())
     results.print(f"{path}  {shown}", highlight=False, markup=False, soft_wrap=True)
     return path
 

@@ -7,50 +7,56 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from armillary.agent.episodes import Episode
+from armillary.experiments.command.console import counted, counting
 from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Planning, Played
-from armillary.experiments.films.drawing import Row, Tile, sheet, write_gif
-from armillary.experiments.palette import REAL, SUCCESS
+from armillary.experiments.films.drawing import write_gif
+from armillary.experiments.films.figures import plan_figure
 from armillary.experiments.planning.entries import entry_of
-from armillary.experiments.verbs.benchmark import play, show, summarise
+from armillary.experiments.planning.planned_episode import PlannedEpisode, play
+from armillary.experiments.verbs.benchmark import show, summarise
+from armillary.seeds import played_episode_seed
 
 log = logging.getLogger(__name__)
 
-_SIDE, _FPS = 256, 4
+_SIDE, _FPS = 192, 4
 
 
-def run(config: DictConfig) -> list[Episode]:
-    """Plays, and writes ``results.json`` and one GIF per episode, the goal beside what happened.
+def run(config: DictConfig) -> list[PlannedEpisode]:
+    """Plays, and writes ``results.json`` and one GIF per episode.
+
+    A film shows what happened beside what the plan in force expected, where it would end, the goal,
+    and whether the goal was reached.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
         UsageError: settings do not fit.
     """
     output = Path(config.output).expanduser()
-    agent = entry_of(str(config.checkpoint), config)
-    episodes = play(agent, config)
-    row = summarise(agent, episodes, config)
-    for episode in episodes:
-        film(output / f"episode_{episode.seed}.gif", episode)
-    played = [
-        Played(seed=e.seed, success=e.success, steps=e.steps, actions=e.actions.tolist())
-        for e in episodes
-    ]
+    entry = entry_of(str(config.checkpoint), config)
+    seeds = [played_episode_seed(config.seed, index) for index in range(config.episodes)]
+    progress, task = counting(entry.name, len(seeds))
+    with entry.resources, progress:
+        planned = play(
+            *(entry.make_env, entry.agent, entry.simulator, seeds, config.batch),
+            lambda count: progress.advance(task, count),
+        )
+    row = summarise(entry, [one.episode for one in planned], config)
+    played = []
+    for one in planned:
+        episode = one.episode
+        write_gif(output / f"episode_{episode.seed}.gif", plan_figure(one, _SIDE).film, _FPS)
+        played.append(
+            Played(
+                seed=episode.seed,
+                success=episode.success,
+                steps=episode.steps,
+                actions=episode.actions.tolist(),
+                distances=[round(distance, 4) for distance in one.distances],
+            )
+        )
     write(output / RESULTS, Planning(rows=[row], episodes=played, **made_with(config)))
     show([row])
-    log.info("%d films in %s", len(episodes), output)
-    return episodes
-
-
-def film(path: Path, episode: Episode) -> None:
-    """Writes a GIF of an episode next to its goal."""
-    last = len(episode.frames) - 1
-    sheets = []
-    for step, frame in enumerate(episode.frames):
-        reached = episode.success and step == last
-        now = Tile(frame, SUCCESS if reached else REAL, "reached" if reached else f"step {step}")
-        row = Row("", [now, Tile(episode.goal_image, REAL, "goal")])
-        sheets.append(sheet([row], side=_SIDE, title=f"episode {episode.seed}"))
-    write_gif(path, sheets, _FPS)
+    log.info("%s in %s", counted(len(played), "film"), output)
+    return planned

@@ -73,8 +73,9 @@ def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
             f"{config.task.name!r} has image size {size}; choose a task of the model's kind, or "
             "plan=never"
         )
-    agent = planning_agent(build(config.simulator, model=model), config)
-    return play(plain_env(config), agent, model, config.seed)
+    simulator = build(config.simulator, model=model)
+    agent = planning_agent(simulator, config)
+    return play(plain_env(config), agent, simulator, [config.seed])[0]
 
 
 def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Window:
@@ -105,8 +106,8 @@ def _results(
 ) -> Rendering:
     plan = episode and RenderedPlan(
         seed=config.seed,
-        success=episode.success,
-        steps=len(episode.imagined),
+        success=episode.episode.success,
+        steps=episode.episode.steps,
         distances=[round(distance, 4) for distance in episode.distances],
     )
     return Rendering(

@@ -13,7 +13,7 @@ from torch import Tensor
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
 
 BOUNDS = Bounds(torch.tensor([-2.0, -0.5, 0.1]), torch.tensor([1.0, 0.5, 3.0]))
-FIELDS = ("actions", "cost", "history", "mean", "elites")
+FIELDS = ("actions", "cost", "history", "mean", "spread", "elites", "evaluations")
 
 
 def generators(count: int, first: int = 0) -> list[torch.Generator]:
@@ -54,13 +54,13 @@ class OptimizerContract:
         target: Tensor,
         init: Tensor,
         samples: int = 200,
-        seeds: Tensor | None = None,
+        proposals: Tensor | None = None,
         first: int = 0,
     ) -> Plan:
         """Minimises the distance to ``target``; problem b's generator has the seed first + b."""
         drawing = generators(len(init), first)
         optimizer = self.make(samples)
-        return optimizer.optimize(squared_distance(target), init, BOUNDS, drawing, seeds)
+        return optimizer.optimize(squared_distance(target), init, BOUNDS, drawing, proposals)
 
     # What it finds
 
@@ -95,11 +95,11 @@ class OptimizerContract:
         assert torch.equal(plan.cost, torch.zeros(2))
 
     @pytest.mark.parametrize("place", [0, 2])
-    def test_seeds_are_tried(self, place: int) -> None:
+    def test_proposals_are_tried(self, place: int) -> None:
         target = uniform(4, 3, seed=1)
-        seeds = torch.full((4, 3, 3, 3), 50.0)
-        seeds[:, place] = target
-        plan = self.solve(target, uniform(4, 3, seed=2), seeds=seeds)
+        proposals = torch.full((4, 3, 3, 3), 50.0)
+        proposals[:, place] = target
+        plan = self.solve(target, uniform(4, 3, seed=2), proposals=proposals)
         assert torch.equal(plan.actions, target)
         assert torch.equal(plan.cost, torch.zeros(4))
 
@@ -113,8 +113,8 @@ class OptimizerContract:
             seen.append(actions.clone())
             return actions.sum((2, 3))
 
-        init, seeds = scale * uniform(2, 4), scale * uniform(2, 5, 4)
-        plan = self.make().optimize(score, init, BOUNDS, generators(2), seeds)
+        init, proposals = scale * uniform(2, 4), scale * uniform(2, 5, 4)
+        plan = self.make().optimize(score, init, BOUNDS, generators(2), proposals)
         for actions in (*seen, plan.actions, plan.elites):
             assert (actions >= BOUNDS.low).all()
             assert (actions <= BOUNDS.high).all()
@@ -133,7 +133,7 @@ class OptimizerContract:
     def test_shapes_of_a_plan(self) -> None:
         init = uniform(2, 4)
         plan = self.solve(uniform(2, 4, seed=1), init)
-        assert plan.actions.shape == plan.mean.shape == init.shape
+        assert plan.actions.shape == plan.mean.shape == plan.spread.shape == init.shape
         assert plan.cost.shape == (2,)
         assert plan.history.shape[1:] == (2,)
         assert plan.elites.shape[0::2] == (2, 4)
@@ -161,6 +161,22 @@ class OptimizerContract:
         assert (plan.history.diff(dim=0) <= 0).all()
         assert torch.equal(plan.history[-1], plan.cost)
 
+    def test_counts_what_it_asks_the_model(self) -> None:
+        scored = 0
+
+        def score(actions: Tensor) -> Tensor:
+            nonlocal scored
+            scored += actions.shape[1]
+            return squared_distance(uniform(1, 4, seed=1))(actions)
+
+        plan = self.make().optimize(score, uniform(1, 4), BOUNDS, generators(1))
+        assert plan.evaluations.tolist() == [scored]
+
+    def test_spread_is_a_standard_deviation(self) -> None:
+        plan = self.solve(uniform(3, 4, seed=1), uniform(3, 4))
+        assert (plan.spread >= 0).all()
+        assert plan.spread.isfinite().all()
+
     def test_keeps_nothing_between_plans(self) -> None:
         optimizer = self.make()
         target, init = uniform(2, 4, seed=1), uniform(2, 4)
@@ -170,11 +186,11 @@ class OptimizerContract:
         assert_same(before, optimizer.optimize(score, init, BOUNDS, generators(2)))
 
     def test_leaves_its_arguments_alone(self) -> None:
-        init, seeds = 5 * uniform(2, 4), 5 * uniform(2, 3, 4)
-        before = init.clone(), seeds.clone()
-        self.solve(uniform(2, 4, seed=1), init, seeds=seeds)
+        init, proposals = 5 * uniform(2, 4), 5 * uniform(2, 3, 4)
+        before = init.clone(), proposals.clone()
+        self.solve(uniform(2, 4, seed=1), init, proposals=proposals)
         assert torch.equal(init, before[0])
-        assert torch.equal(seeds, before[1])
+        assert torch.equal(proposals, before[1])
 
     # Randomness
 
@@ -203,11 +219,11 @@ class OptimizerContract:
     ) -> None:
         """Bit by bit, also where the work is split among threads."""
         target, init = uniform(problems, horizon, seed=1), uniform(problems, horizon)
-        seeds = uniform(problems, 2, horizon, seed=3)
-        together = self.solve(target, init, samples, seeds)
+        proposals = uniform(problems, 2, horizon, seed=3)
+        together = self.solve(target, init, samples, proposals)
         for b in range(problems):
             one = slice(b, b + 1)
-            alone = self.solve(target[one], init[one], samples, seeds[one], first=b)
+            alone = self.solve(target[one], init[one], samples, proposals[one], first=b)
             assert_same(alone, together, row=b)
 
     # Bad scores
@@ -227,7 +243,19 @@ class OptimizerContract:
         assert len(caplog.records) == 1
         assert "scored NaN" in caplog.text
 
-    @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+    def test_minus_infinity_never_wins(self) -> None:
+        target = BOUNDS.low.expand(4, 3, -1)
+
+        def score(actions: Tensor) -> Tensor:
+            broken = actions[:, :, 0, 0] > -0.5
+            return squared_distance(target)(actions).masked_fill(broken, -torch.inf)
+
+        plan = self.make().optimize(score, target + 1.4, BOUNDS, generators(4))
+        assert plan.cost.isfinite().all()
+        assert plan.history.min() >= 0
+        assert (plan.actions[:, 0, 0] <= -0.5).all()
+
+    @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
     def test_refuses_a_problem_without_a_valid_score(self, bad: float) -> None:
         target = uniform(3, 4, seed=1)
 
@@ -236,13 +264,44 @@ class OptimizerContract:
             scores[1] = bad
             return scores
 
-        with pytest.raises(ValueError, match=r"NaN or inf for problem \[1\]"):
+        with pytest.raises(ValueError, match=r"NaN or infinite for problem \[1\]"):
             self.make().optimize(score, uniform(3, 4), BOUNDS, generators(3))
 
     @pytest.mark.parametrize("shape", [(2,), (2, 1), (4, 2), (2, 200, 1)])
     def test_refuses_scores_of_another_shape(self, shape: Sequence[int]) -> None:
         with pytest.raises(ValueError, match=r"to \(B, S\) = \(2, \d+\), got \("):
             self.make().optimize(lambda _: torch.zeros(shape), uniform(2, 4), BOUNDS, generators(2))
+
+    # Types
+
+    @pytest.mark.parametrize("init", [torch.float32, torch.float64])
+    @pytest.mark.parametrize("other", [torch.float32, torch.float64])
+    def test_types_may_differ(self, init: torch.dtype, other: torch.dtype) -> None:
+        target, bounds = uniform(2, 4, seed=1), Bounds(BOUNDS.low.to(other), BOUNDS.high.to(other))
+
+        def score(actions: Tensor) -> Tensor:
+            assert actions.dtype == init
+            return squared_distance(target)(actions).to(other)
+
+        start, proposals = uniform(2, 4).to(init), uniform(2, 2, 4).to(other)
+        plan = self.make().optimize(score, start, bounds, generators(2), proposals)
+        assert {plan.actions.dtype, plan.mean.dtype, plan.elites.dtype} == {init}
+        assert (plan.actions.to(other) >= bounds.low).all()
+        assert (plan.actions.to(other) <= bounds.high).all()
+
+    def test_bounds_that_round_outwards_are_kept(self) -> None:
+        """A tenth in float32 is more than a tenth in float64."""
+        tenth = torch.tensor([0.1], dtype=torch.float64)
+        bounds = Bounds(-tenth, tenth)
+        plan = self.make().optimize(
+            lambda actions: -actions.sum((2, 3)), torch.zeros(2, 3, 1), bounds, generators(2)
+        )
+        assert (plan.actions.double() <= bounds.high).all()
+
+    def test_refuses_a_warm_start_of_whole_numbers(self) -> None:
+        init = torch.zeros(2, 4, 3, dtype=torch.int64)
+        with pytest.raises(ValueError, match="floating point, such as float32, got"):
+            self.make().optimize(squared_distance(init), init, BOUNDS, generators(2))
 
     # Bad arguments
 
@@ -260,9 +319,9 @@ class OptimizerContract:
             )
 
     @pytest.mark.parametrize("shape", [(2, 4, 3), (1, 5, 4, 3), (2, 5, 3, 3), (2, 5, 4, 2)])
-    def test_refuses_other_seeds(self, shape: Sequence[int]) -> None:
-        with pytest.raises(ValueError, match=r"seeds must be \(B, E, T, A\) = \(2, E, 4, 3\)"):
-            self.solve(uniform(2, 4), uniform(2, 4), seeds=torch.zeros(shape))
+    def test_refuses_other_proposals(self, shape: Sequence[int]) -> None:
+        with pytest.raises(ValueError, match=r"proposals must be \(B, E, T, A\) = \(2, E, 4, 3\)"):
+            self.solve(uniform(2, 4), uniform(2, 4), proposals=torch.zeros(shape))
 
 
 def assert_same(one: Plan, other: Plan, row: int | None = None) -> None:

@@ -34,6 +34,11 @@ class TestCEMWithEverything(OptimizerContract):
         )
 
 
+class TestCEMThatStopsEarly(OptimizerContract):
+    def make(self, samples: int = 200) -> CEM:
+        return CEM(samples=samples, iterations=16, elites=samples // 10, tolerance=0.05)
+
+
 def watched(optimizer: CEM, init: Tensor) -> tuple[list[Tensor], Tensor]:
     """The candidates (S, T, A) of every iteration, and the final mean (T, A), for one problem."""
     seen: list[Tensor] = []

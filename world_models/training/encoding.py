@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
 
 import torch
@@ -26,10 +26,12 @@ class Encoding:
 
     Args:
         split: the episodes.
+        between: called after each batch of frames, since encoding may take minutes.
     """
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: Split, between: Callable[[], None] = lambda: None) -> None:
         self._split = split
+        self._between = between
         self._states: StateBatch | None = None
         self._made_with: dict[str, Tensor] = {}
 
@@ -40,7 +42,7 @@ class Encoding:
             return None
         fixed = _fixed(model, stage)
         if self._states is None or not _equal(fixed, self._made_with):
-            self._states = encode(model, self._split)
+            self._states = encode(model, self._split, self._between)
             self._made_with = {name: tensor.clone() for name, tensor in fixed.items()}
         return self._states
 
@@ -56,7 +58,7 @@ def _equal(here: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> bool:
     return here.keys() == there.keys() and all(torch.equal(here[n], there[n]) for n in here)
 
 
-def encode(model: WorldModel, split: Split) -> StateBatch:
+def encode(model: WorldModel, split: Split, between: Callable[[], None]) -> StateBatch:
     """Filters every episode of a split: states (N, T, ...) and actions (N, T - 1, A).
 
     Leaves the model in evaluation mode or training mode, as it was.
@@ -72,5 +74,6 @@ def encode(model: WorldModel, split: Split) -> StateBatch:
             window = batch.to_window(device)
             states.append(model.filter(window.frames, window.actions))
             actions.append(window.actions)
+            between()
     model.train(training)
     return StateBatch(type(states[0]).cat(states), torch.cat(actions))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from armillary.world_models.checkpoints.checkpoint import CheckpointInfo
 from armillary.world_models.data import Split
 from armillary.world_models.model import WorldModel
 from armillary.world_models.training.batches import Batch
@@ -81,3 +82,33 @@ class Run:
     threads: int | None = None
     validated: int = 0
     saved: int = -1
+
+    def state(self) -> dict[str, Any]:
+        """Where it stands, for a checkpoint that it can be resumed from."""
+        return {
+            "seconds": self.seconds,
+            "best": self.best,
+            "stage_index": self.stage_index,
+            "stage_steps": dict(self.stage_steps),
+            "update": self.update.state_dict() if self.update else {},
+        }
+
+    def restore(self, info: CheckpointInfo, state: Mapping[str, Any]) -> None:
+        """Stands where a checkpoint was saved; older ones lack what is new."""
+        self.step = self.saved = self.validated = info.step
+        self.seconds, self.best, self.metrics = state["seconds"], state["best"], info.metrics
+        self.resumed = (state["stage_index"], state["update"])
+        self.stage_steps.update(state.get("stage_steps", {}))
+        self.threads = state.get("threads")
+
+    def outcome(self, interrupted: bool, checkpoint: Path) -> Outcome:
+        """How it ended."""
+        return Outcome(
+            step=self.step,
+            seconds=self.seconds,
+            metrics=self.metrics,
+            best=self.best,
+            interrupted=interrupted,
+            checkpoint=checkpoint,
+            stage_steps=dict(self.stage_steps),
+        )

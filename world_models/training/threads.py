@@ -83,7 +83,7 @@ class Threads:
             number = self._first(most) if recorded is None else min(recorded, most)
             self._follower = processors.Follower(most, number)
             if number < most:
-                log.info("%d of %d threads: the others' processors are busy", number, most)
+                log.info("%d of %d threads: others use the other processors", number, most)
         self._follows = self._follower.least < self._follower.most
         if self._follows:
             self._meter = self._make_meter()

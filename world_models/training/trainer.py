@@ -111,7 +111,8 @@ class Trainer:
         config, engine = self.config, self._engine
         earlier = earlier_run(self.last, model, config, resume) if self.leads else None
         check_fit(config, model, train, validation)
-        run = Run(model, train, Validator(model, validation, config), Encoding(train))
+        encoding = Encoding(train, lambda: self._threads.look(run.step))
+        run = Run(model, train, Validator(model, validation, config), encoding)
         device = engine.start()
         model.to(device).train()
         randomness.seed_everything(config.seed)
@@ -141,15 +142,7 @@ class Trainer:
             model.requires_grad_(True).eval()
             self._threads.stop()
             self._tell(lambda callback: callback.on_end())
-        return Outcome(
-            step=run.step,
-            seconds=run.seconds,
-            metrics=run.metrics,
-            best=run.best,
-            interrupted=interrupted,
-            checkpoint=self.last,
-            stage_steps=dict(run.stage_steps),
-        )
+        return run.outcome(interrupted, self.last)
 
     def _train(self, run: Run) -> None:
         """One optimiser step, at the start of a stage after its preparation."""
@@ -243,16 +236,9 @@ class Trainer:
 
     def _save_last(self, run: Run) -> None:
         """Saves all that an exact resume needs."""
-        state = {
-            "seconds": run.seconds,
-            "best": run.best,
-            "stage_index": run.stage_index,
-            "stage_steps": dict(run.stage_steps),
-            "threads": self._threads.number,
-            "update": run.update.state_dict() if run.update else {},
-            "random": randomness.capture(run.model.action_mean.device),
-        }
-        self._save(run, self.last, state)
+        random_state = randomness.capture(run.model.action_mean.device)
+        state = {"threads": self._threads.number, "random": random_state}
+        self._save(run, self.last, {**run.state(), **state})
         run.saved = run.step
 
     def _save(self, run: Run, path: Path, state: Mapping[str, Any] | None) -> None:
@@ -273,11 +259,7 @@ class Trainer:
         """Puts a run back where ``last`` was saved."""
         state = load_state(info)
         load_weights(run.model, info)
-        run.step = run.saved = run.validated = info.step
-        run.seconds, run.best, run.metrics = state["seconds"], state["best"], info.metrics
-        run.resumed = (state["stage_index"], state["update"])
-        run.stage_steps.update(state.get("stage_steps", {}))
-        run.threads = state.get("threads")
+        run.restore(info, state)
         randomness.restore(state["random"], run.model.action_mean.device)
         log.info("resumed from %s after %d steps", info.path, info.step)
 

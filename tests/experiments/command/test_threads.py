@@ -14,6 +14,7 @@ from armillary import processors
 from armillary.experiments.command.run_directory import recorded
 from armillary.experiments.command.threads import COMPUTING, number_for
 from armillary.experiments.command.verbs import verbs
+from armillary.experiments.verbs.evaluate import _threads
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +56,13 @@ def test_a_run_keeps_its_number_when_it_is_resumed(
         assert torch.get_num_threads() == 4
         assert json.loads((tmp_path / "run" / "run.json").read_text())["threads"] == 2
     assert "2 of 4 threads" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "each"),
+    [(0, None, 4), (2, None, 2), (3, None, 1), (9, None, 1), (2, 3, 3)],
+)
+def test_workers_times_threads_are_no_more_than_there_are(
+    workers: int, threads: int | None, each: int
+) -> None:
+    assert _threads(OmegaConf.create({"workers": workers, "threads": threads})) == each

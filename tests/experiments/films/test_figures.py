@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from armillary.agent.episodes import Episode
 from armillary.experiments.films.drawing import zoom
 from armillary.experiments.films.figures import Figure, plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import Imagination, imagine
@@ -83,11 +84,10 @@ def episode(success: bool) -> PlannedEpisode:
         return rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
 
     steps = 5
+    happened, goal = frames(steps + 1), frames(1)[0]
     return PlannedEpisode(
-        success=success,
+        Episode(7, success, steps, happened, goal, np.zeros((steps, 2), np.float32)),
         distances=[0.3, 0.3, 0.25, 0.2, 0.1, 0.04 if success else 0.1],
-        frames=frames(steps + 1),
-        goal_image=frames(1)[0],
         imagined=frames(steps),
         plan_ends=frames(steps),
         plan_numbers=[0, 0, 1, 1, 2],
@@ -99,7 +99,11 @@ def test_a_plan_shows_what_was_expected_beside_what_happened_and_the_goal() -> N
     film = plan_figure(played, SIDE).film
     assert len(film) == 6
     for time, picture in enumerate(film):
-        parts = [played.frames[time], played.plan_ends[max(time - 1, 0)], played.goal_image]
+        parts = [
+            played.episode.frames[time],
+            played.plan_ends[max(time - 1, 0)],
+            played.episode.goal_image,
+        ]
         if time:
             parts.insert(1, played.imagined[time - 1])
         columns = [find(picture, zoom(part, SIDE))[0][1] for part in parts]
@@ -109,8 +113,27 @@ def test_a_plan_shows_what_was_expected_beside_what_happened_and_the_goal() -> N
 def test_success_is_marked_where_it_happens() -> None:
     def happened(played: PlannedEpisode, time: int) -> bool:
         picture = plan_figure(played, SIDE).film[time]
-        ((y, x),) = find(picture, zoom(played.frames[time], SIDE))
+        ((y, x),) = find(picture, zoom(played.episode.frames[time], SIDE))
         return tuple(picture[y - 1, x]) == SUCCESS
 
     assert [happened(episode(success=True), time) for time in (4, 5)] == [False, True]
     assert not happened(episode(success=False), 5)
+
+
+def test_the_verdict_stands_in_the_last_picture() -> None:
+    won, lost = (plan_figure(episode(success), SIDE).film for success in (True, False))
+    same = [np.array_equal(one, other) for one, other in zip(won, lost, strict=True)]
+    assert same == [True] * 5 + [False]
+    width = min(won[-1].shape[1], lost[-1].shape[1])
+    assert (won[-1][:20, :width] != lost[-1][:20, :width]).any(), "told in the title"
+
+
+def test_an_episode_without_plans_or_distances_shows_what_happened_and_the_goal() -> None:
+    planned = episode(success=True)
+    nothing = planned.imagined[:0]
+    bare = PlannedEpisode(planned.episode, [], nothing, nothing, [])
+    for time, picture in enumerate(plan_figure(bare, SIDE).film):
+        ((_, left),) = find(picture, zoom(planned.episode.frames[time], SIDE))
+        ((_, right),) = find(picture, zoom(planned.episode.goal_image, SIDE))
+        assert left < right
+    assert plan_figure(bare, SIDE).contact_sheet.size

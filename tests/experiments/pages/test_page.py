@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,9 @@ import pytest
 from PIL import Image
 
 from armillary.experiments.films.drawing import write_gif, write_png
+from armillary.experiments.films.embedded import Film
 from armillary.experiments.pages.charts import Chart, Line
 from armillary.experiments.pages.demo import Page, render_page
-from armillary.experiments.pages.films import Film
 from armillary.experiments.pages.html import part
 from armillary.experiments.pages.planning import Result
 from tests.experiments.pages.reader import Reader
@@ -178,3 +179,19 @@ def test_a_browser_draws_the_page(page: Page, tmp_path: Path, width: int) -> Non
     assert dot.sum() > 50, "the charts and intervals are seen"
     edge = pixels[:, -3:]
     assert np.abs(edge - edge[0, 0]).max() == 0, "nothing runs off the right edge"
+
+
+def test_the_templates_are_part_of_the_distribution() -> None:
+    root = Path(__file__).parents[3]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    (pattern,) = project["tool"]["setuptools"]["package-data"]["armillary.experiments.pages"]
+    folder = root / "experiments" / "pages"
+    packed = set(folder.glob(pattern))
+    assert {path for path in folder.rglob("*") if path.suffix in (".j2", ".css")} <= packed
+    assert len(packed) > 5
+
+
+def test_templates_hold_the_markup_and_python_none() -> None:
+    folder = Path(__file__).parents[3] / "experiments" / "pages"
+    for path in folder.glob("*.py"):
+        assert not re.search(r"</?(div|p|table|tr|td|svg|section)\b", path.read_text()), path

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from armillary.agent.agent import RandomAgent
 from armillary.agent.mpc import MPCAgent
 from armillary.experiments.pixels import pictures
 from armillary.experiments.planning.environments import make_environment
@@ -41,8 +42,9 @@ def played() -> tuple[WorldModel, PlannedEpisode, list[tuple[np.ndarray, dict]]]
     env = make()
     space = env.action_space
     assert isinstance(space, gym.spaces.Box)
+    simulator = LatentSimulator(model, device="cpu")
     agent = MPCAgent(
-        LatentSimulator(model, device="cpu"),
+        simulator,
         Objective({"latent": Term(LatentDistance())}),
         RandomShooting(samples=6),
         space,
@@ -50,21 +52,27 @@ def played() -> tuple[WorldModel, PlannedEpisode, list[tuple[np.ndarray, dict]]]
         INTERVAL,
     )
     Recorder.log.clear()
-    return model, play(lambda: Recorder(make()), agent, model, SEED), list(Recorder.log)
+    (planned,) = play(lambda: Recorder(make()), agent, simulator, [SEED])
+    return model, planned, list(Recorder.log)
 
 
 def test_the_episode_is_the_seeds_and_every_step_of_it_is_there(played) -> None:
     _, episode, log = played
     env = make_environment({"id": "armillary/PushBlocks-v0"}, STEPS)
     observation, info = env.reset(seed=SEED)
-    assert np.array_equal(episode.frames[0], observation["image"])
-    assert np.array_equal(episode.goal_image, observation["goal_image"])
+    assert np.array_equal(episode.episode.frames[0], observation["image"])
+    assert np.array_equal(episode.episode.goal_image, observation["goal_image"])
     for time, (action, _) in enumerate(log):
         observation = env.step(action)[0]
-        assert np.array_equal(episode.frames[time + 1], observation["image"])
+        assert np.array_equal(episode.episode.frames[time + 1], observation["image"])
     assert episode.distances == [info["distance"], *(said["distance"] for _, said in log)]
-    assert episode.success is any(said["is_success"] for _, said in log)
-    assert len(episode.frames) - 1 == len(episode.imagined) == len(episode.plan_ends) == len(log)
+    assert episode.episode.success is any(said["is_success"] for _, said in log)
+    assert (
+        len(episode.episode.frames) - 1
+        == len(episode.imagined)
+        == len(episode.plan_ends)
+        == len(log)
+    )
 
 
 def test_plans_change_every_replan_interval(played) -> None:
@@ -73,7 +81,7 @@ def test_plans_change_every_replan_interval(played) -> None:
 
 def test_what_is_expected_is_the_models_answer_to_the_actions_taken(played) -> None:
     model, episode, log = played
-    frames = torch.from_numpy(episode.frames).permute(0, 3, 1, 2).float() / 255
+    frames = torch.from_numpy(episode.episode.frames).permute(0, 3, 1, 2).float() / 255
     for step in range(STEPS):
         start = step - step % INTERVAL
         context = frames[[0, *range(start + 1)]].unsqueeze(0)
@@ -91,3 +99,37 @@ def test_the_end_of_a_plan_is_the_same_while_it_is_followed(played) -> None:
     assert np.array_equal(ends[0], ends[1])
     assert np.array_equal(ends[2], ends[3])
     assert not np.array_equal(ends[1], ends[2])
+
+
+def test_episodes_that_are_planned_together_keep_their_own_plans(played) -> None:
+    """Whoever shares the batch, and also when one ends before the others."""
+    model, alone, _ = played
+    lengths = {SEED: STEPS, SEED + 1: 2, SEED + 2: STEPS}
+    made = iter(lengths.values())
+    simulator = LatentSimulator(model, device="cpu")
+    env = make_environment({"id": "armillary/PushBlocks-v0"}, STEPS)
+    assert isinstance(env.action_space, gym.spaces.Box)
+    objective = Objective({"latent": Term(LatentDistance())})
+    search = RandomShooting(samples=6)
+    agent = MPCAgent(simulator, objective, search, env.action_space, HORIZON, INTERVAL)
+    found = play(
+        lambda: make_environment({"id": "armillary/PushBlocks-v0"}, next(made)),
+        *(agent, simulator, list(lengths), 3),
+    )
+    assert [one.plan_numbers for one in found] == [[0, 0, 1, 1, 2], [0, 0], [0, 0, 1, 1, 2]]
+    assert [len(one.distances) for one in found] == [STEPS + 1, 3, STEPS + 1]
+    assert found[0].distances == pytest.approx(alone.distances, abs=1e-3)
+    difference = found[0].imagined.astype(int) - alone.imagined
+    assert np.abs(difference).max() <= 2
+    assert not np.array_equal(found[0].plan_ends[0], found[2].plan_ends[0])
+
+
+def test_an_agent_that_does_not_plan_has_its_episodes_and_no_plans() -> None:
+    env = make_environment({"id": "armillary/PushBlocks-v0"}, 3)
+    assert isinstance(env.action_space, gym.spaces.Box)
+    agent = RandomAgent(env.action_space)
+    (found,) = play(
+        lambda: make_environment({"id": "armillary/PushBlocks-v0"}, 3), agent, None, [0]
+    )
+    assert len(found.distances) == len(found.episode.frames) == 4
+    assert len(found.imagined) == len(found.plan_numbers) == 0

@@ -117,6 +117,16 @@ def test_plan_films_every_episode(armillary: Command, tmp_path: Path, checkpoint
         assert len(episode["actions"]) == episode["steps"]
         film = imageio.imread(run / f"episode_{episode['seed']}.gif")
         assert len(film) == episode["steps"] + 1
+        assert len(episode["distances"]) == episode["steps"] + 1
+        assert film.shape[2] > 4 * 32 * 4, "what happened, two of the plan, and the goal"
+
+
+@pytest.mark.parametrize("name", ["oracle", "random"])
+def test_a_plan_of_any_simulator_is_filmed(armillary: Command, tmp_path: Path, name: str) -> None:
+    words = [f"checkpoint={name}", *SMALL, "episodes=1", "task.max_steps=4", "output=run"]
+    assert armillary("plan", *words).code == 0
+    film = imageio.imread(tmp_path / "run" / "episode_0.gif")
+    assert (film.shape[2] > 4 * 32 * 4) == (name == "oracle")
 
 
 def test_model_of_another_image_size_is_refused(

@@ -44,6 +44,8 @@ def test_a_file_of_imagined_videos(armillary: Command, checkpoint: Path, episode
     assert sorted(p.name for p in Path("out").iterdir()) == ["x.h5", "x.h5-run"]
     record = json.loads(Path("out/x.h5-run/run.json").read_text())
     assert (record["verb"], record["status"], record["seed"]) == ("generate", "finished", 5)
+    found = json.loads(Path("out/x.h5-run/results.json").read_text())
+    assert (found["videos"], found["arrays"]["videos"]) == (6, "[6, 10, 32, 32, 3] uint8")
 
 
 def test_real_populations_differ_by_seed(armillary: Command, episodes: Path) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from armillary import plugins
+from armillary.errors import PluginError
 from armillary.experiments.films.drawing import write_gif, write_png
 from tests.experiments.conftest import Command
 from tests.experiments.pages.reader import Reader
@@ -134,11 +137,13 @@ def test_curves_of_training_are_compared_and_a_running_run_is_told(
             for step in (100, 200):
                 log.add_scalar("validation/open_loop_psnr", 20 + index + step / 100, step)
     content = {"steps": 200, "seconds": 63.0, "metrics": {"open_loop_psnr": 22.0, "x/1": 1.0}}
+    content["remarks"] = ["It is worse than copying."]
     (runs[0] / "results.json").write_text(json.dumps(content))
     html = page_of(runs, output)
     text = text_of(html)
     assert "going did not finish: it is still running, or was killed." in text
     assert "1 min 3 s" in text
+    assert "It is worse than copying." in text
     comparison = html[html.index("Comparison of training") : html.index("Run by run")]
     assert comparison.count("<polyline") == 2
     assert "done: 22 at 200" in comparison
@@ -166,7 +171,7 @@ def test_films_of_plans_and_renders_are_shown(tmp_path: Path, output: Path) -> N
     assert html.count('<picture class="wide">') == 3
 
 
-@pytest.mark.parametrize("verb", ["collect", "generate", "something_new"])
+@pytest.mark.parametrize("verb", ["collect", "convert", "something_new"])
 def test_any_verb_has_a_page(tmp_path: Path, output: Path, verb: str) -> None:
     run = record(tmp_path / "run", verb)
     assert f"armillary {verb} output=run" in page_of([run], output)
@@ -430,8 +435,8 @@ def test_a_benchmarks_sentence_stands_once(tmp_path: Path, output: Path) -> None
     run = configured(benchmark(tmp_path / "a", {"random": 1, "slots": 45}), **problems())
     other = configured(benchmark(tmp_path / "b", {"slots": 40}, episodes=44), **problems())
     sentence = (
-        "Task push_blocks (image size 32, num blocks 3), 50 problems with seeds from 0 of at most "
-        "20 steps; plans look 12 steps ahead, searched with 300 samples and 5 iterations."
+        "Task push_blocks (image size 32, num blocks 3), 50 problems of at most 20 steps with "
+        "seeds from 0; plans look 12 steps ahead, searched with 300 samples and 5 iterations."
     )
     for runs in ([run], [run, other]):
         assert text_of(page_of(runs, output)).count(sentence) == 1
@@ -516,3 +521,21 @@ def test_a_plugins_metric_is_shown_as_it_says(tmp_path: Path, output: Path) -> N
         for row in re.findall('row"><svg.*?</th>(.*?)</tr>', table)[:2]
     ]
     assert best == [[1, 1, 0], [0, 0, 1]], "lower is better in the last column"
+
+
+def test_sections_of_plugins_follow_the_results(
+    tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(plugins._TABLES, "section", {})
+    plugins.register("section", "my_words", by="my_pack")(
+        lambda directory, verb, results: f"<b>{verb}</b> {len(results['rows'])}"
+    )
+    plugins.register("section", "marked", by="my_pack")(lambda *_: Markup("<em>ours</em>"))
+    plugins.register("section", "silent", by="my_pack")(lambda *_: None)
+    html = page_of([benchmark(tmp_path / "a", {"slots": 4})], output)
+    assert "<h3>my words</h3><p>&lt;b&gt;benchmark&lt;/b&gt; 1</p>" in html
+    assert "<p><em>ours</em></p>" in html
+    assert "silent" not in html
+    plugins.register("section", "wrong", by="my_pack")(lambda *_: 7)
+    with pytest.raises(PluginError, match="the section 'wrong' must be a text or None"):
+        page_of([tmp_path / "a"], output)

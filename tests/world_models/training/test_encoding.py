@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.training import encoding
@@ -25,9 +24,9 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
     plain = encoding.encode
 
-    def watched(model, split):
+    def watched(model, split, between):
         told.append(split.name)
-        return plain(model, split)
+        return plain(model, split, between)
 
     monkeypatch.setattr(encoding, "encode", watched)
     return told
@@ -82,9 +81,9 @@ def test_encoding_takes_no_time_from_the_stages(
     time = [0.0]
     plain: Callable = encoding.encode
 
-    def slow(model, split):
+    def slow(model, split, between):
         time[0] += 1e6
-        return plain(model, split)
+        return plain(model, split, between)
 
     monkeypatch.setattr(encoding, "encode", slow)
 
@@ -97,12 +96,15 @@ def test_encoding_takes_no_time_from_the_stages(
     settings = config((DISCOVER, *[LATENT] * 4), max_steps=None, max_minutes=1.0)
     trainer = Trainer(settings, tmp_path, [record], clock=lambda: time[0])
     outcome = trainer.fit(fresh(), episodes.split("train"), episodes.split("val"))
-    assert [sum(r.stage_index == i for r in record.steps) for i in range(5)] == pytest.approx(
-        [12] * 5, abs=1
-    )
+    assert list(outcome.stage_steps.values()) == pytest.approx([12] * 5, abs=1)
+    assert sum(outcome.stage_steps.values()) == outcome.step == len(record.steps)
     assert outcome.seconds == pytest.approx(60, abs=1)
-    assert (
-        outcome.stage_steps == {i: n for i, n in enumerate([12] * 5)}
-        or sum(outcome.stage_steps.values()) == outcome.step
-    )
-    assert torch.isfinite(torch.tensor(outcome.best))
+
+
+def test_others_are_noticed_while_a_split_is_encoded(
+    episodes: EpisodeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "ENCODED_FRAMES", 4 * episodes.split("train").length)
+    looks: list[int] = []
+    Encoding(episodes.split("train"), lambda: looks.append(1)).states(fresh(), LATENT)
+    assert len(looks) == 24 / 4

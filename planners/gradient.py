@@ -1,0 +1,102 @@
+"""Gradient descent on the actions, from several starts at once, through a differentiable model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from armillary.planners.checks import check, check_count, check_noise
+from armillary.planners.problem import Problem
+from armillary.planners.search import Distribution, Search, refit
+from armillary.plugins import register
+
+_DECAYS = (0.9, 0.999)
+_EPSILON = 1e-8
+
+
+@dataclass(slots=True)
+class Descent(Distribution):
+    """Points on their way down; ``carried`` are the points.
+
+    Attributes:
+        steps: taken so far.
+        first: (B, S, T * A), the decaying mean of the gradient, in halves of the range.
+        second: like ``first``, of its square.
+    """
+
+    steps: int = 0
+    first: Tensor | None = None
+    second: Tensor | None = None
+
+
+@register("planner", "gradient")
+@dataclass(frozen=True, kw_only=True)
+class Gradient(Search[Descent]):
+    """Adam (Kingma & Ba 2015, with its own decays and epsilon), projected into the bounds.
+
+    The restarts are the warm start, the proposals and points around the warm start. The scores
+    must carry a gradient from the actions: those of a world model do, those of true physics do not.
+
+    Attributes:
+        restarts: points drawn around the warm start, itself among them.
+        iterations: steps; each scores every point once, with its gradient.
+        std: of the points at the start, in halves of the range of the bounds.
+        learning_rate: the length of a first step, in the same unit; it falls linearly to zero.
+        noise_exponent: 0 white, 2 red noise over time.
+        tolerance: see ``Search``; 0 never ends early.
+    """
+
+    restarts: int = 16
+    iterations: int = 30
+    std: float = 0.5
+    learning_rate: float = 0.2
+    noise_exponent: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("restarts", self.restarts, 1)
+        check_noise(self.std, self.noise_exponent)
+        check("learning_rate", self.learning_rate, "in (0, 1]", 0 < self.learning_rate <= 1)
+
+    def start(self, problem: Problem) -> Descent:
+        """See ``Search``: around the warm start."""
+        return Descent(problem, problem.mean, self.std * problem.half_range, gradient=True)
+
+    def noise(self, problem: Problem) -> Iterator[Tensor]:
+        """See ``Search``: the first population alone is drawn."""
+        yield from problem.noise([self.restarts], self.noise_exponent, {0})
+        yield from [problem.mean[:, :0]] * (self.iterations - 1)
+
+    def update(self, distribution: Descent, candidates: Tensor, scores: Tensor) -> Descent:
+        """See ``Search``."""
+        return descend(
+            distribution,
+            candidates,
+            self.learning_rate * (1 - distribution.steps / self.iterations),
+        )
+
+
+def descend(distribution: Descent, candidates: Tensor, learning_rate: float) -> Descent:
+    """One step of Adam, projected into the bounds.
+
+    Args:
+        distribution: with the moments so far.
+        candidates: (B, S, T * A), with their gradient.
+        learning_rate: in halves of the range of the bounds.
+    """
+    problem, steps = distribution.problem, distribution.steps + 1
+    assert candidates.grad is not None
+    gradient = candidates.grad * problem.half_range
+    first, second = distribution.first, distribution.second
+    if first is None or second is None:
+        first, second = torch.zeros_like(gradient), torch.zeros_like(gradient)
+    first = first.lerp(gradient, 1 - _DECAYS[0])
+    second = second.lerp(gradient.square(), 1 - _DECAYS[1])
+    size = (second / (1 - _DECAYS[1] ** steps)).sqrt_().add_(_EPSILON)
+    step = first / (1 - _DECAYS[0] ** steps) / size
+    points = problem.clip(candidates.detach() - learning_rate * problem.half_range * step)
+    mean, std = refit(points, distribution.mean, distribution.std, 0.0)
+    return Descent(problem, mean, std, points, True, steps, first, second)
