@@ -23,7 +23,7 @@ types: .venv/developer
 	$(BIN)/pyright
 
 docs: .venv/developer
-	$(BIN)/mkdocs build --strict --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir build/site
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Armillary needs Python 3.11 or newer; none was found." \

@@ -1,4 +1,4 @@
-"""Model-predictive control: encode, plan, act, and plan again."""
+"""Model-predictive control: observe, plan, act, and plan again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from armillary.errors import ArmillaryError
 from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
-from armillary.world_models.simulator import Observation, Simulator
+from armillary.world_models.simulator import Goal, Observation, Simulator
 from armillary.world_models.state import LatentState
 
 
 class MPCAgent:
     """Plans in B episodes at once, every ``replan_interval`` steps, from a warm start.
+
+    It carries one belief per episode, into which every frame is filtered together with the action
+    that led to it, so that slots stay what they are. The goal is read once, at the beginning, when
+    the first frame is shown as often as a belief takes to settle.
 
     Args:
         simulator: answers what candidates would lead to.
@@ -56,12 +60,14 @@ class MPCAgent:
         self._simulator = simulator
         self._objective = objective
         self._optimizer = optimizer
-        self._bounds = Bounds(
-            torch.as_tensor(action_space.low, device=simulator.device).float(),
-            torch.as_tensor(action_space.high, device=simulator.device).float(),
+        low, high = (
+            torch.as_tensor(end, dtype=torch.float32).to(simulator.device)
+            for end in (action_space.low, action_space.high)
         )
+        self._bounds = Bounds(low, high)
         self._horizon = horizon
         self._interval = replan_interval
+        self._step = -1
         self.plan_seconds: list[float] = []
         self.last_plan: Plan | None = None
         self.last_state: LatentState | None = None
@@ -70,8 +76,10 @@ class MPCAgent:
         """Forgets everything; every episode gets a generator of its own."""
         count, size, device = len(seeds), self._simulator.action_size, self._simulator.device
         self._generators = [torch.Generator(device).manual_seed(int(seed)) for seed in seeds]
-        self._histories: list[list[Observation]] = [[] for _ in seeds]
-        self._taken = np.zeros((count, self._simulator.context_length - 1, size), np.float32)
+        self._rows: list[int] = []
+        self._belief: LatentState | None = None
+        self._goal: Goal | None = None
+        self._taken = np.zeros((count, size), np.float32)
         self._plans = torch.zeros(count, self._horizon, size, device=device)
         self._elites = self._plans.unsqueeze(1)[:, :0]
         self._step = 0
@@ -79,29 +87,52 @@ class MPCAgent:
     def act(
         self, observations: Sequence[Observation], active: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """See ``Agent``."""
-        rows = np.flatnonzero(active).tolist()
-        for row in rows:
-            self._remember(self._histories[row], observations[row])
-        phase = self._step % self._interval
-        if phase == 0:
-            self._replan(observations, rows)
-        actions = self._plans[:, phase].cpu().numpy()
-        actions = np.where(active[:, None], actions, 0.0).astype(np.float32)
-        if self._taken.shape[1]:
-            self._taken = np.concatenate([self._taken[:, 1:], actions[:, None]], axis=1)
-        self._step += 1
-        return actions
-
-    def _replan(self, observations: Sequence[Observation], rows: list[int]) -> None:
+        """See ``Agent``. Raises ArmillaryError before ``reset``, or where an ended one goes on."""
+        if self._step < 0:
+            raise ArmillaryError("reset(seeds) starts the episodes, and comes before act")
         started = time.perf_counter()
-        state = self._simulator.encode([self._histories[row] for row in rows], self._taken[rows])
-        goal = self._simulator.goal(state, [observations[row] for row in rows])
+        rows = np.flatnonzero(active).tolist()
+        if rows:
+            self._observe([observations[row] for row in rows], rows)
+        phase = self._step % self._interval
+        if rows and phase == 0:
+            self._replan()
+            self.plan_seconds.append((time.perf_counter() - started) / len(rows))
+        actions = self._plans[:, phase].cpu().numpy()
+        self._taken = np.where(active[:, None], actions, 0.0).astype(np.float32)
+        self._step += 1
+        return self._taken
+
+    def _observe(self, observations: Sequence[Observation], rows: list[int]) -> None:
+        """Filters one frame of each episode that still runs."""
+        taken, observe = self._taken[rows], self._simulator.observe
+        if self._belief is None or self._goal is None:
+            belief = observe(None, taken, observations)
+            for _ in range(self._simulator.context_length - 1):
+                belief = observe(belief, taken, observations)
+            self._goal = self._simulator.goal(belief, observations)
+        else:
+            belief = self._belief
+            if rows != self._rows:
+                if not set(rows) <= set(self._rows):
+                    raise ArmillaryError(
+                        f"episodes that have ended do not go on before the next reset; {rows} are "
+                        f"active, {self._rows} were"
+                    )
+                kept = torch.tensor([self._rows.index(row) for row in rows])
+                kept = kept.to(self._simulator.device)
+                belief, self._goal = belief.index(kept), self._goal.index(kept)
+            belief = observe(belief, taken, observations)
+        self._belief, self._rows = belief, rows
+
+    def _replan(self) -> None:
+        state, goal, rows = self._belief, self._goal, self._rows
+        assert state is not None
+        assert goal is not None
         generators = [self._generators[row] for row in rows]
 
         def score(actions: torch.Tensor) -> torch.Tensor:
-            rollout = self._simulator.rollout(state, actions, generators)
-            return self._objective(rollout, goal).total
+            return self._simulator.score(state, actions, self._objective, goal, generators)
 
         index = torch.as_tensor(rows, device=self._plans.device)
         shift = self._interval if self._step else 0
@@ -117,13 +148,6 @@ class MPCAgent:
             self._elites = self._plans.unsqueeze(1).repeat(1, plan.elites.shape[1], 1, 1)
         self._elites[index] = plan.elites
         self.last_plan, self.last_state = plan, state
-        self.plan_seconds.append((time.perf_counter() - started) / len(rows))
-
-    def _remember(self, history: list[Observation], observation: Observation) -> None:
-        """Keeps the last C observations; the first one stands for all before it."""
-        length = self._simulator.context_length
-        history.extend([observation] * (1 if history else length))
-        del history[:-length]
 
 
 def _shifted(actions: torch.Tensor, steps: int) -> torch.Tensor:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 from armillary.errors import ArmillaryError
 
-_Z95 = 1.959963984540054
-"""The 97.5 % quantile of the standard normal distribution."""
 
-
-def wilson_interval(successes: int, episodes: int, z: float = _Z95) -> tuple[float, float]:
+def wilson_interval(successes: int, episodes: int, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a success rate (Wilson 1927); useful at 0 % and at 100 % too.
 
     Args:
         successes: from 0 to ``episodes``.
         episodes: at least 1.
-        z: normal quantile of the confidence; 1.96 gives 95 %.
+        confidence: how often such an interval covers the rate.
 
     Returns:
-        The low and high end, in [0, 1].
+        The low and high end, in [0, 1]; exactly 0 or 1 where all or none failed.
 
     Raises:
         ArmillaryError: the counts are out of range.
@@ -29,10 +24,7 @@ def wilson_interval(successes: int, episodes: int, z: float = _Z95) -> tuple[flo
             f"successes must be from 0 to episodes, which must be at least 1, "
             f"got {successes} of {episodes}"
         )
-    rate, spread = successes / episodes, z * z / episodes
-    middle = (rate + spread / 2) / (1 + spread)
-    half = z * math.sqrt((rate * (1 - rate) + spread / 4) / episodes) / (1 + spread)
-    # At 0 % and at 100 % one end is exact; rounding must not move it.
-    low = 0.0 if successes == 0 else middle - half
-    high = 1.0 if successes == episodes else middle + half
-    return low, high
+    from scipy.stats import binomtest  # takes most of a second, which agents need not wait for
+
+    low, high = binomtest(successes, episodes).proportion_ci(confidence, method="wilson")
+    return float(low), float(high)

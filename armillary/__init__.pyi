@@ -26,7 +26,6 @@ from .planners.gradient import Gradient as Gradient
 from .planners.icem import ICEM as ICEM
 from .planners.mppi import MPPI as MPPI
 from .planners.objective import Objective as Objective
-from .planners.objective import Scores as Scores
 from .planners.objective import Term as Term
 from .planners.optimizer import ActionOptimizer as ActionOptimizer
 from .planners.optimizer import Bounds as Bounds
@@ -48,6 +47,7 @@ from .world_models.data import EpisodeFile as EpisodeFile
 from .world_models.data import EpisodeWriter as EpisodeWriter
 from .world_models.data import Provenance as Provenance
 from .world_models.data import WindowDataset as WindowDataset
+from .world_models.imagine import Imaginer as Imaginer
 from .world_models.latent import LatentSimulator as LatentSimulator
 from .world_models.model import Losses as Losses
 from .world_models.model import Window as Window
@@ -60,6 +60,7 @@ from .world_models.registry import register_model as register_model
 from .world_models.simulator import Goal as Goal
 from .world_models.simulator import Rollout as Rollout
 from .world_models.simulator import Simulator as Simulator
+from .world_models.simulator import View as View
 from .world_models.state import LatentState as LatentState
 from .world_models.state import Scene as Scene
 from .world_models.training.config import TrainerConfig as TrainerConfig

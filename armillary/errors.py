@@ -23,6 +23,10 @@ class PluginError(ArmillaryError):
     """A plug-in cannot be imported, takes a name that is taken, or lacks what its kind needs."""
 
 
+class RunError(RuntimeError):
+    """A run that cannot go on although nothing is wrong with the program; the message says why."""
+
+
 def shortened(text: str, longest: int = LONGEST) -> str:
     """The text; the middle of a long one is left out, which is where its lists are."""
     if len(text) <= longest:

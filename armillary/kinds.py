@@ -12,8 +12,7 @@ goal      a class that reads goals (``GoalReader``)
 source    a dataclass derived from ``Source``, all its settings but ``path`` with defaults
 metric    a function ``(pred, true) -> values``: imagined frames (N, R, T, 3, H, W) and true ones
           (N, 1, T, 3, H, W), float32 in [0, 1], to (N, R, T); an object with attributes
-          ``label``, ``unit``, ``digits`` and ``higher_is_better`` (``experiments.evaluation.metrics
-          .Metric`` is one)
+          ``label``, ``unit``, ``digits`` and ``higher_is_better``
 section   a function ``(directory, verb, results) -> str | None`` of a run's folder, its verb and
           what its ``results.json`` holds: text, or HTML in a ``markupsafe.Markup``, for a section
           of the report; None where it has nothing to say

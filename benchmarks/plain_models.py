@@ -9,12 +9,12 @@ from armillary.world_models.blocks.gaussian import mixture_nll
 from armillary.world_models.blocks.noise import Noise
 from armillary.world_models.iterative_slots import Frame, IterativeSlotModel, SlotBelief
 from armillary.world_models.registry import build_model
-from armillary.world_models.sdvae_davos import SdvaeDavos
+from armillary.world_models.sdvae import Sdvae
 from armillary.world_models.vrnn import Vrnn
 from benchmarks.plain import PlainBroadcastDecoder, PlainGatedEncoder
 
 
-class PlainBestOfMany(SdvaeDavos):
+class PlainBestOfMany(Sdvae):
     """Keeps the graph of all S rollouts and chooses afterwards."""
 
     def _best_of_many(
@@ -36,7 +36,9 @@ class PlainBestOfMany(SdvaeDavos):
 def build_plain(name: str) -> IterativeSlotModel | Vrnn:
     """A published model at its published size, for 64 px and actions of 4, written plainly."""
     if name == "sdvae_davos":
-        model: IterativeSlotModel | Vrnn = PlainBestOfMany(image_size=64, action_size=4)
+        model: IterativeSlotModel | Vrnn = PlainBestOfMany(
+            image_size=64, action_size=4, objective="U"
+        )
     else:
         built = build_model(name, image_size=64, action_size=4)
         assert isinstance(built, IterativeSlotModel | Vrnn)

@@ -1,4 +1,9 @@
 from .moving_sprites.environment import MovingSpritesEnv as MovingSpritesEnv
 from .push_blocks.environment import PushBlocksEnv as PushBlocksEnv
 from .push_blocks.oracle import PushOracle as PushOracle
+from .task import Policy as Policy
+from .task import Posed as Posed
+from .task import Recordable as Recordable
+from .task import Simulated as Simulated
+from .task import Task as Task
 from .wrappers import PrivilegedState as PrivilegedState

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.push_blocks.physics import polygon
+from armillary.envs.shapes import polygon
 
 
 class Shape(NamedTuple):
@@ -21,7 +21,7 @@ class Shape(NamedTuple):
         x: of its centre.
         y: of its centre.
         angle: in radians.
-        kind: one of ``armillary.envs.push_blocks.physics.SHAPES``.
+        kind: one of ``armillary.envs.shapes.SHAPES``.
         radius: of the disc of equal area.
         color: red, green and blue in [0, 1].
     """

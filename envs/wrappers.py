@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from armillary.envs.task import Simulated
+
 
 class PrivilegedState(gym.ObservationWrapper):
     """Adds the snapshots ``state`` and ``goal_state`` to the observation, for oracle simulators.
 
-    The task must offer ``snapshot()`` and ``goal_scene``.
+    The task must be ``armillary.envs.task.Simulated``.
     """
 
     def __init__(self, env: gym.Env) -> None:
         super().__init__(env)
         assert isinstance(env.observation_space, spaces.Dict)
-        self._task: Any = env.unwrapped
+        self._task = cast(Simulated, env.unwrapped)
         vector = spaces.Box(-np.inf, np.inf, self._task.snapshot().shape, np.float64)
         added = {"state": vector, "goal_state": vector}
         self.observation_space = spaces.Dict({**env.observation_space.spaces, **added})

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from armillary.processors import spinning
+
+os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads it when it is loaded
 
 from omegaconf import DictConfig
 
 from armillary.errors import ArmillaryError, shortened
-from armillary.experiments.command.completion import complete
 from armillary.experiments.command.config import loader_of, require
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
-from armillary.experiments.command.flags import Flags, read_flags
-from armillary.experiments.command.processes import is_follower
 from armillary.experiments.command.provenance import package_version
-from armillary.experiments.command.run_directory import recorded
+from armillary.experiments.command.run_directory import is_follower, recorded
 from armillary.experiments.command.sweep import sweep
-from armillary.experiments.command.usage import help_of, overview, shown
+from armillary.experiments.command.usage import complete, help_of, overview, shown
 from armillary.experiments.command.verbs import verbs
 from armillary.suggestions import suggest
 
-MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
+MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        hint = "; write --cfg job, --cfg hydra or --cfg all" if "--cfg" in message else ""
+        raise UsageError(f"{message}{hint}")
+
+
+_PARSER = _Parser(add_help=False, allow_abbrev=False)
+"""The flags, which are Hydra's where Hydra has them."""
+_PARSER.add_argument("-h", "--help", action="store_true")
+_PARSER.add_argument("--traceback", action="store_true")
+_PARSER.add_argument("-m", "--multirun", action="store_true")
+_PARSER.add_argument("-c", "--cfg", choices=("job", "hydra", "all"), default="")
+_PARSER.add_argument("-p", "--package", default="")
+_PARSER.add_argument("--resolve", action="store_true")  # what is printed is resolved always
+_PARSER.add_argument("-cd", "--config-dir")
+_PARSER.add_argument("-sc", "--shell-completion", dest="completion", default="")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,20 +60,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = f"armillary {words[0]}" if words and words[0] in verbs() else "armillary"
-    return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
+    try:
+        with _ended_by_sigterm():
+            return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
+    except KeyboardInterrupt as error:
+        _say(f"{name}: {error if error.args else 'interrupted'}")
+        return TERMINATED if error.args else INTERRUPTED
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Makes SIGTERM end a run as Ctrl-C does: recorded, no worker left, nothing half-written."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt("terminated")
+
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _guarded(name: str, traceback: bool, work: Callable[[], int]) -> int:
-    """The one place where errors become messages and exit codes."""
+    """Where errors become messages and exit codes."""
     try:
         code = work()
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output, head say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except KeyboardInterrupt:
-        _say(f"{name}: interrupted")
-        return INTERRUPTED
     except (ArmillaryError, RunError) as error:
         if traceback:
             raise
@@ -61,8 +106,12 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(f"armillary {package_version()}")
         return 0
-    flags = read_flags(arguments)
-    verb, words = (flags.words[0], flags.words[1:]) if flags.words else ("help", [])
+    flags, given = _PARSER.parse_known_args(arguments)  # a flag may stand anywhere
+    unknown = [word.partition("=")[0] for word in given if word.startswith("-") and word != "-"]
+    if unknown:
+        known = _PARSER._option_string_actions
+        raise UsageError(f"unknown flag {unknown[0]!r}; {suggest(unknown[0], known)}")
+    verb, *words = given or ["help"]
     if flags.completion:
         complete(flags.completion, loader_of(flags.config_dir))
     elif verb == "help":
@@ -78,7 +127,7 @@ def _dispatch(arguments: list[str]) -> int:
     return 0
 
 
-def _one(verb: str, words: Sequence[str], flags: Flags) -> int:
+def _one(verb: str, words: Sequence[str], flags: argparse.Namespace) -> int:
     """Prints a configuration, or runs it."""
     loader = loader_of(flags.config_dir)
     if flags.cfg:

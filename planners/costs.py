@@ -1,7 +1,8 @@
-"""Costs: how far every imagined state is from the goal."""
+"""Costs: how far every imagined state is from the goal, and what the way there costs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +19,11 @@ from armillary.world_models.simulator import Goal, Rollout
 
 
 class Cost(Protocol):
-    """A pure function of a rollout and a goal; a mean over elements, so that weights compare."""
+    """A pure function of a rollout, its actions and a goal.
+
+    It is at least 0, and a mean over elements, so that weights compare. A distance is 0 at the goal
+    and above 0 elsewhere; what regularises the way there promises neither.
+    """
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """A rollout of shape (B, S, P, T) and B goals -> (B, S, P, T)."""
@@ -132,6 +137,114 @@ class Approach:
         effector = (rollout.positions * hand).sum(-2)
         pull = (effector - target).square().sum(-1)
         return pull.masked_fill(distance <= self.tolerance**2, 0.0)
+
+
+@register("cost", "effort")
+@dataclass(frozen=True)
+class Effort:
+    """Mean squared action, in the square of the environment's units."""
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``."""
+        return _over_particles(rollout.actions.square().mean(-1), rollout)
+
+
+@register("cost", "smoothness")
+@dataclass(frozen=True)
+class Smoothness:
+    """Mean squared change of the action since the step before; 0 at the first step."""
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``."""
+        change = rollout.actions.diff(dim=2).square().mean(-1)
+        return _over_particles(functional.pad(change, (1, 0)), rollout)
+
+
+@register("cost", "limits")
+@dataclass(frozen=True)
+class Limits:
+    """Mean square of what actions exceed soft limits by, in the environment's units.
+
+    Candidates never leave the action space; these limits lie inside it and may be crossed, at a
+    price.
+
+    Args:
+        low: of every action, or one per dimension.
+        high: of every action, or one per dimension.
+    """
+
+    low: float | Sequence[float] = -1.0
+    high: float | Sequence[float] = 1.0
+
+    def __post_init__(self) -> None:
+        if bool((torch.as_tensor(self.low) > torch.as_tensor(self.high)).any()):
+            raise ArmillaryError(f"low must not be above high, got {self.low} and {self.high}")
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``. Raises ArmillaryError for limits of another number of dimensions."""
+        actions = rollout.actions
+        low, high = (actions.new_tensor(limit) for limit in (self.low, self.high))
+        for limit in (low, high):
+            if limit.ndim and len(limit) != actions.shape[-1]:
+                raise ArmillaryError(
+                    f"limits must be a number or {actions.shape[-1]}, one per action dimension, "
+                    f"got {len(limit)}"
+                )
+        excess = (low - actions).clamp_min(0.0) + (actions - high).clamp_min(0.0)
+        return _over_particles(excess.square().mean(-1), rollout)
+
+
+@register("cost", "keep_out")
+@dataclass(frozen=True)
+class KeepOut:
+    """Squared depth of things inside regions that they should stay out of, in image widths.
+
+    The depth is the way to the nearest edge of a region; the cost is its mean over the things, and
+    the sum over the regions.
+
+    Args:
+        regions: of the image, (x0, y0, x1, y1) in [0, 1] each, x to the right and y downwards.
+        things: ``objects``, ``effector`` or ``both``.
+        margin: what regions are widened by on all sides, in image widths.
+    """
+
+    regions: Sequence[Sequence[float]] = ()
+    things: str = "both"
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        check("margin", self.margin, "at least 0", self.margin >= 0)
+        if self.things not in _THINGS:
+            raise ArmillaryError(f"unknown things {self.things!r}; {suggest(self.things, _THINGS)}")
+        for region in self.regions:
+            if len(region) != 4 or region[0] >= region[2] or region[1] >= region[3]:
+                raise ArmillaryError(
+                    f"a region must be [x0, y0, x1, y1] with x0 < x1 and y0 < y1, got {region}"
+                )
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``. Raises ArmillaryError for models that do not segment."""
+        objects, effector = (
+            _present(slots, "object or effector") for slots in (goal.objects, goal.effector)
+        )
+        chosen = {"objects": objects, "effector": effector, "both": objects + effector}
+        things = _over_rollout(chosen[self.things])
+        positions = rollout.positions
+        cost = positions.new_zeros(positions.shape[:-2])
+        for region in self.regions:
+            low = positions.new_tensor(region[:2]) - self.margin
+            high = positions.new_tensor(region[2:]) + self.margin
+            depth = torch.minimum(positions - low, high - positions).amin(-1).clamp_min(0.0)
+            cost = cost + (depth.square() * things).sum(-1) / things.sum(-1).clamp_min(1.0)
+        return cost
+
+
+_THINGS = ("objects", "effector", "both")
+
+
+def _over_particles(cost: Tensor, rollout: Rollout) -> Tensor:
+    """(B, S, T) of actions, which all particles share -> (B, S, P, T)."""
+    return cost.unsqueeze(2).expand(rollout.shape)
 
 
 def _over_rollout(tensor: Tensor) -> Tensor:

@@ -26,19 +26,6 @@ class Term:
         check("weight", self.weight, "at least 0 and finite", 0 <= self.weight < float("inf"))
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What candidates cost.
-
-    Attributes:
-        total: (B, S).
-        terms: each weighted term (B, S); they add up to the total where time and risk are means.
-    """
-
-    total: Tensor
-    terms: dict[str, Tensor]
-
-
 class Objective:
     """Scores rollouts: risk over particles of the reduction over time of the weighted sum of costs.
 
@@ -62,21 +49,25 @@ class Objective:
         self._time = named(time, TIME)
         self._risk = named(risk, RISK)
 
-    def __call__(self, rollout: Rollout, goal: Goal) -> Scores:
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """A rollout of shape (B, S, P, T) and B goals -> scores (B, S).
 
         Raises:
             ArmillaryError: a cost returned another shape than the rollout's.
         """
-        costs = {}
-        for name, term in self._terms.items():
-            cost = term.cost(rollout, goal)
-            if cost.shape != rollout.shape:
-                raise ArmillaryError(
-                    f"the cost {name!r} must be (B, S, P, T) = {rollout.shape}, "
-                    f"got {tuple(cost.shape)}"
-                )
-            costs[name] = term.weight * cost
-        total = torch.stack(list(costs.values())).sum(0)
-        terms = {name: self._risk(self._time(cost)) for name, cost in costs.items()}
-        return Scores(self._risk(self._time(total)), terms)
+        costs = [self._cost(name, rollout, goal) for name in self._terms]
+        return self._risk(self._time(torch.stack(costs).sum(0)))
+
+    def terms(self, rollout: Rollout, goal: Goal) -> dict[str, Tensor]:
+        """Each weighted term (B, S) by itself; they add up where time and risk are means."""
+        costs = {name: self._cost(name, rollout, goal) for name in self._terms}
+        return {name: self._risk(self._time(cost)) for name, cost in costs.items()}
+
+    def _cost(self, name: str, rollout: Rollout, goal: Goal) -> Tensor:
+        term = self._terms[name]
+        cost = term.cost(rollout, goal)
+        if cost.shape != rollout.shape:
+            raise ArmillaryError(
+                f"the cost {name!r} must be (B, S, P, T) = {rollout.shape}, got {tuple(cost.shape)}"
+            )
+        return term.weight * cost

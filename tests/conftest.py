@@ -1,7 +1,34 @@
 """Settings shared by all tests."""
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 import torch
+from gymnasium.envs import registration
+
+from armillary import plugins
+from armillary.kinds import KINDS
 
 pytest.register_assert_rewrite("armillary.contracts")
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def plugins_apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is registered, loaded or made importable in a test is gone after it."""
+    for kind in KINDS:
+        plugins._import_built_in(kind)
+    tables = {kind: dict(table) for kind, table in plugins._TABLES.items()}
+    for name, value in (("_TABLES", tables), ("_LOADED", {}), ("_BROKEN", {})):
+        monkeypatch.setattr(plugins, name, value)
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(registration, "registry", dict(registration.registry))
+    before = set(sys.modules)
+    plugins._installed.cache_clear()
+    yield
+    plugins._installed.cache_clear()
+    for name in set(sys.modules) - before:
+        if name.startswith(("pack_", "my_")):
+            del sys.modules[name]

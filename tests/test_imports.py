@@ -16,6 +16,38 @@ MAY_IMPORT = {
     "agent": {"planners", "world_models"},
     "experiments": {"agent", "envs", "planners", "world_models"},
 }
+BASE = {"command", "palette", "pixels"}
+"""What every room of experiments may use; none of them uses another room."""
+ROOMS = {
+    "experiments": {
+        "command": set(),
+        "palette": set(),
+        "pixels": set(),
+        "templates": set(),
+        "planning": BASE,
+        "realism": BASE,
+        "films": {*BASE, "planning"},
+        "evaluation": {*BASE, "films"},
+        "pages": {*BASE, "evaluation", "films", "planning", "realism"},
+        "verbs": {*BASE, "evaluation", "films", "pages", "planning", "realism", "templates"},
+        "cli": {"command"},
+        "conf": set(),
+    },
+    "envs": {
+        "registration": set(),
+        "shapes": set(),
+        "task": set(),
+        "drawing": {"shapes"},
+        "wrappers": {"task"},
+        "push_blocks": {"drawing", "shapes", "task"},
+        "moving_sprites": {"drawing", "shapes", "task"},
+    },
+}
+"""What the folders and files of a package may import of each other."""
+MOST_MODULES = 14
+"""Modules in a folder, beside ``__init__``: about a dozen, and one for every verb."""
+CROWDED = {"experiments/pages"}
+"""Folders with more, until they are divided."""
 FOR_USERS = {"hydra", "omegaconf", "rich", "matplotlib", "imageio"}
 FILES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 
@@ -33,6 +65,18 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: import with the full name of the package"
             found |= {_package(f"{node.module}.{alias.name}") for alias in node.names}
+    return found
+
+
+def rooms_imported(path: Path, package: str) -> set[str]:
+    """The folders and files of its own package that a file imports from, by name."""
+    found: set[str] = set()
+    for node in nodes(path):
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {name.split(".")[2] for name in names if name.startswith(f"armillary.{package}.")}
     return found
 
 
@@ -55,3 +99,40 @@ def test_imports_follow_the_data(path: Path) -> None:
         assert not imported(path) & FOR_USERS
         calls = [node.func for node in nodes(path) if isinstance(node, ast.Call)]
         assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_imports_go_one_way_between_rooms(package: str) -> None:
+    rooms = ROOMS[package]
+    seen = set()
+    for path in sorted((ROOT / package).rglob("*.py")):
+        room = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        seen.add(room)
+        assert room in rooms, f"{path}: say here what it may import"
+        others = rooms_imported(path, package) - {room}
+        assert others <= rooms[room], f"{path} imports {sorted(others - rooms[room])}"
+    assert seen == {*rooms}
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_two_rooms_may_import_each_other(package: str) -> None:
+    """The table above is a partial order."""
+    left = dict(ROOMS[package])
+    while left:
+        free = [room for room, others in left.items() if not others & {*left}]
+        assert free, f"in a circle: {sorted(left)}"
+        for room in free:
+            del left[room]
+
+
+def test_no_folder_has_more_rooms_than_one_can_remember() -> None:
+    counts: dict[str, int] = {}
+    for path in FILES:
+        if path.name != "__init__.py":
+            folder = path.parent.relative_to(ROOT).as_posix()
+            counts[folder] = counts.get(folder, 0) + 1
+    assert {name for name, count in counts.items() if count > MOST_MODULES} <= CROWDED
+    flat = [path.name for path in (ROOT / "experiments").glob("*.py")]
+    assert len(flat) <= 4

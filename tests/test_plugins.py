@@ -6,11 +6,10 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gymnasium.envs import registration
 from omegaconf import OmegaConf
 
 import armillary
@@ -30,24 +29,9 @@ def reduction(costs):
 
 
 @pytest.fixture(autouse=True)
-def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is registered, loaded or imported in a test is gone after it."""
-    for kind in KINDS:
-        plugins._import_built_in(kind)
-    tables = {kind: dict(table) for kind, table in plugins._TABLES.items()}
-    for name, value in (("_TABLES", tables), ("_LOADED", {}), ("_BROKEN", {})):
-        monkeypatch.setattr(plugins, name, value)
-    monkeypatch.setenv(plugins.VARIABLE, "")
-    monkeypatch.setattr(sys, "path", list(sys.path))
+def apart(plugins_apart: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test in a folder of its own, without what others registered."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registration, "registry", dict(registration.registry))
-    before = set(sys.modules)
-    plugins._installed.cache_clear()
-    yield
-    plugins._installed.cache_clear()
-    for name in set(sys.modules) - before:
-        if name.startswith("pack_"):
-            del sys.modules[name]
 
 
 @pytest.fixture

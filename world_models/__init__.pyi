@@ -10,6 +10,7 @@ from .data import EpisodeFile as EpisodeFile
 from .data import EpisodeWriter as EpisodeWriter
 from .data import Provenance as Provenance
 from .data import WindowDataset as WindowDataset
+from .imagine import Imaginer as Imaginer
 from .latent import LatentSimulator as LatentSimulator
 from .model import Losses as Losses
 from .model import Window as Window
@@ -22,6 +23,7 @@ from .registry import register_model as register_model
 from .simulator import Goal as Goal
 from .simulator import Rollout as Rollout
 from .simulator import Simulator as Simulator
+from .simulator import View as View
 from .state import LatentState as LatentState
 from .state import Scene as Scene
 from .training.config import TrainerConfig as TrainerConfig

@@ -173,16 +173,20 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
         for part in (self.refinement, self.dynamics, self.decoder):
             initialise(part, weight_gain)
 
-    def filter(self, frames: Tensor, actions: Tensor) -> SlotBelief:
-        """See the contract; the mean of every posterior, refined with the same draws each time."""
-        self.check_inputs(frames, actions)
-        weight, noise = self.geco.weight(self.geco.steps), SharedNoise()
-        states: list[SlotBelief] = []
-        for t in range(frames.shape[1]):
-            prior = self.predict(states[-1], actions[:, t - 1]) if states else None
-            found, state = self._discover(frames[:, t], prior, t, weight, noise)
-            states.append(replace(state, latents=found.posterior.chunk(2, -1)[0]))
-        return SlotBelief.stack(states, dim=1)
+    def observe(self, state: SlotBelief | None, action: Tensor, frame: Tensor) -> SlotBelief:
+        """See the contract; the mean of every posterior, refined with the same draws each time.
+
+        The second number of ``iterations`` counts for all frames after the first.
+        """
+        noise = SharedNoise()
+        prior = None
+        if state is not None:
+            prior = self.predict(state, action)
+            noise.skip(self.iterations[0], (self.num_slots, self.latent_size))
+        weight = self.geco.weight(self.geco.steps)
+        found, seen = self._discover(frame, prior, int(state is not None), weight, noise)
+        # The copy leaves the graph of the inference behind where the caller wants none.
+        return replace(seen, latents=found.posterior.chunk(2, -1)[0].clone())
 
     def predict(self, state: SlotBelief, action: Tensor) -> _Prediction:
         """The dynamics: location and raw scale (N, K, Z) of the next slots, and their memory.

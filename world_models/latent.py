@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Generic
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from armillary.errors import ArmillaryError
 from armillary.world_models.assignment import assign
 from armillary.world_models.device import resolve_device
+from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.model import WorldModel
-from armillary.world_models.simulator import Goal, Observation, Rollout
+from armillary.world_models.simulator import Goal, Observation, Rollout, ScoreRollouts, View
 from armillary.world_models.state import Scene, State
 
 logger = logging.getLogger(__name__)
@@ -24,17 +27,19 @@ _PRESENT = 0.5
 
 
 class LatentSimulator(Generic[State]):
-    """Imagines with a world model; chunks, particles and precision are decided here alone.
+    """Imagines with a world model; particles and device are decided here alone.
 
-    Everything from the observation to the scores stays on the device.
+    Everything from the observation to the scores stays on the device. Scores and rollouts have
+    gradients where actions require them; beliefs and goals never do.
 
     Args:
         model: moved to the device and put in evaluation mode.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
-        particles: P, stochastic rollouts per candidate; 1 imagines the mean.
-        chunk: states that are stepped or decoded at a time.
+        particles: P, stochastic rollouts per candidate; 1 imagines the mean. Their noise is drawn
+            once for all candidates of a problem, so that none wins by luck.
         precision: ``float32`` or ``bfloat16`` (autocast).
         compile: whether ``torch.compile`` prepares the model's step.
+        budget: how much is computed at a time, by default what suits the device.
     """
 
     def __init__(
@@ -42,31 +47,34 @@ class LatentSimulator(Generic[State]):
         model: WorldModel[State],
         device: str = "auto",
         particles: int = 1,
-        chunk: int = 4096,
         precision: str = "float32",
         compile: bool = False,
+        budget: Budget | None = None,
     ) -> None:
-        if particles < 1 or chunk < 1:
-            raise ArmillaryError(f"particles and chunk must be >= 1, got {particles} and {chunk}")
-        if precision not in ("float32", "bfloat16"):
-            raise ArmillaryError(f"precision must be 'float32' or 'bfloat16', got {precision!r}")
+        if particles < 1:
+            raise ArmillaryError(f"particles must be at least 1, got {particles}")
         self.device = resolve_device(device)
         self.model = model.to(self.device).eval()
         self.context_length = model.context_length
         self.action_size = model.action_size
         self.particles = particles
-        self._chunk = chunk
-        self._autocast = torch.autocast(
-            self.device.type, torch.bfloat16, enabled=precision == "bfloat16"
-        )
-        self._imagine = torch.compile(model.rollout) if compile else model.rollout
+        self._core = Imaginer(self.model, precision, compile, budget)
 
+    @torch.no_grad()
+    def observe(
+        self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
+    ) -> State:
+        """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
+        frames = self._frames([[observation["image"]] for observation in observations])
+        return self._core.observe(state, self._actions(actions), frames[:, 0])
+
+    @torch.no_grad()
     def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
         frames = self._frames([[step["image"] for step in history] for history in histories])
-        with torch.no_grad(), self._autocast:
-            return self.model.encode(frames, torch.as_tensor(actions).float().to(self.device))
+        return self._core.encode(frames, self._actions(actions))
 
+    @torch.no_grad()
     def goal(self, state: State, observations: Sequence[Observation]) -> Goal[State]:
         """See ``Simulator``; reads ``goal_image``.
 
@@ -77,14 +85,12 @@ class LatentSimulator(Generic[State]):
         context = self.context_length
         images = [[observation["goal_image"]] * context for observation in observations]
         still = torch.zeros(len(images), context - 1, self.action_size, device=self.device)
-        with torch.no_grad(), self._autocast:
-            goal_state = self.model.encode(self._frames(images), still)
-            start = self.model.decode(state)
-            view = Rollout(goal_state, (len(images),), self.model, self._chunk)
-            looks, goal_looks = _appearance(start), _appearance(view.scene)
-            distance = (looks.unsqueeze(2) - goal_looks.unsqueeze(1)).square().sum(-1)
-            assignment, _ = assign(distance)
-            effector = self._effector(state)
+        view = View(self._core.encode(self._frames(images), still), (len(images),), self._core)
+        start = self._core.decode(state)
+        looks, goal_looks = _appearance(start), _appearance(view.scene)
+        distance = (looks.unsqueeze(2) - goal_looks.unsqueeze(1)).square().sum(-1)
+        assignment, _ = assign(distance)
+        effector = self._effector(state)
         present = (start.masks.amax((-1, -2, -3)) > _PRESENT).float()
         area = start.masks.sum((-1, -2, -3))
         background = torch.zeros_like(area).scatter_(1, area.argmax(1, keepdim=True), 1.0)
@@ -101,26 +107,61 @@ class LatentSimulator(Generic[State]):
         generators: Sequence[torch.Generator] | None = None,
     ) -> Rollout[State]:
         """See ``Simulator``. Raises ArmillaryError where particles lack their generators."""
+        with _recording(actions):
+            return self._imagine(state, actions, self._noise(actions, generators))
+
+    def score(
+        self,
+        state: State,
+        actions: Tensor,
+        objective: ScoreRollouts[State],
+        goal: Goal[State],
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        """See ``Simulator``. Raises ArmillaryError where particles lack their generators.
+
+        Where there are gradients and several pieces, each is imagined again in the backward pass.
+        """
+        problems, _, horizon, _ = actions.shape
+        noise = self._noise(actions, generators)
+        states = problems * self.particles * horizon
+        pieces = actions.split(self._core.candidates_at_once(state, states), 1)
+
+        def scored(piece: Tensor) -> Tensor:
+            return objective(self._imagine(state, piece, noise), goal)
+
+        with _recording(actions):
+            if len(pieces) > 1 and torch.is_grad_enabled():
+                again = partial(checkpoint, scored, use_reentrant=False, preserve_rng_state=False)
+                return torch.cat([again(piece) for piece in pieces], 1)
+            return torch.cat([scored(piece) for piece in pieces], 1)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _imagine(self, state: State, actions: Tensor, noise: Tensor | None) -> Rollout[State]:
+        """Under actions (B, S, T, A) and noise (B, P, T, ...)."""
         problems, candidates, horizon, _ = actions.shape
         count = candidates * self.particles
-        shape = (problems, candidates, self.particles, horizon)
         flat = actions.repeat_interleave(self.particles, 1).flatten(0, 1)
-        start = state.repeat(count)
-        noise = None
-        if self.particles > 1:
-            if generators is None or len(generators) != problems:
-                raise ArmillaryError(f"{self.particles} particles need one generator per problem")
-            size = (count, horizon, *self.model.noise_shape)
-            drawn = [torch.randn(size, generator=g, device=g.device) for g in generators]
-            noise = torch.cat(drawn).to(self.device)
-        parts = []
-        with torch.no_grad(), self._autocast:
-            for first in range(0, len(flat), self._chunk):
-                rows = slice(first, first + self._chunk)
-                part_noise = None if noise is None else noise[rows]
-                parts.append(self._imagine(start.index(rows), flat[rows], part_noise))
-        states = type(start).cat(parts).flatten(2)
-        return Rollout(states, shape, self.model, self._chunk)
+        if noise is not None:
+            shared = noise.unsqueeze(1).expand(-1, candidates, *noise.shape[1:])
+            noise = shared.flatten(0, 2)
+        states = self._core.rollout(state.repeat(count), flat, noise).flatten(2)
+        return Rollout(states, (problems, candidates, self.particles, horizon), self._core, actions)
+
+    def _noise(
+        self, actions: Tensor, generators: Sequence[torch.Generator] | None
+    ) -> Tensor | None:
+        """(B, P, T, \\*noise_shape) standard normal; None for a single particle."""
+        if self.particles == 1:
+            return None
+        problems, _, horizon, _ = actions.shape
+        if generators is None or len(generators) != problems:
+            raise ArmillaryError(f"{self.particles} particles need one generator per problem")
+        size = (self.particles, horizon, *self.model.noise_shape)
+        drawn = [torch.randn(size, generator=g, device=g.device) for g in generators]
+        return torch.stack(drawn).to(self.device)
 
     def _effector(self, state: State) -> Tensor:
         """(B, K) one-hot: the slot that opposite actions move furthest apart."""
@@ -128,11 +169,15 @@ class LatentSimulator(Generic[State]):
         probes = torch.cat([units, -units]).unsqueeze(1).expand(-1, _PROBE_STEPS, -1)
         problems = len(state)
         actions = probes.repeat(problems, 1, 1)
-        imagined = self.model.rollout(state.repeat(len(probes)), actions)
-        positions = self.model.positions(imagined.map(lambda tensor: tensor[:, -1]))
+        imagined = self._core.rollout(state.repeat(len(probes)), actions)
+        positions = self._core.positions(imagined.map(lambda tensor: tensor[:, -1]))
         positions = positions.unflatten(0, (problems, len(probes)))
         spread = (positions - positions.mean(1, keepdim=True)).square().sum((1, -1))
         return torch.zeros_like(spread).scatter_(1, spread.argmax(1, keepdim=True), 1.0)
+
+    def _actions(self, actions: np.ndarray) -> Tensor:
+        """On the device, in float32: some have no float64."""
+        return torch.as_tensor(actions, dtype=torch.float32).to(self.device)
 
     def _frames(self, images: Sequence[Sequence[np.ndarray]]) -> Tensor:
         """Images (H, W, 3) uint8 -> (B, C, 3, H, W) float32 on the device."""
@@ -145,6 +190,11 @@ class LatentSimulator(Generic[State]):
             )
         frames = torch.from_numpy(stacked).to(self.device)
         return frames.permute(0, 1, 4, 2, 3).float() / 255.0
+
+
+def _recording(actions: Tensor) -> torch.set_grad_enabled:
+    """Gradients are for actions that require them; those of weights are the trainer's."""
+    return torch.set_grad_enabled(torch.is_grad_enabled() and actions.requires_grad)
 
 
 def _appearance(scene: Scene) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -48,6 +48,15 @@ class Window:
         """Some of the clips."""
         return self.map(lambda tensor: tensor[rows])
 
+    def start(self, length: int) -> Window:
+        """The first frames of every clip."""
+        return Window(
+            self.frames[:, :length],
+            self.actions[:, : length - 1],
+            self.labels[:, :length],
+            self.previous,
+        )
+
     @property
     def length(self) -> int:
         """T, the number of frames of a clip."""
@@ -77,7 +86,7 @@ class WorldModel(nn.Module, ABC, Generic[State]):
     Attributes:
         image_size: H = W of the frames, in pixels.
         action_size: A, 0 for an action-free model.
-        context_length: C, how many frames ``encode`` wants.
+        context_length: C, how many frames a belief takes to settle; what it is trained with.
         num_slots: K, 1 for a model that does not segment.
         slot_size: D, the width of what ``slots`` returns.
         noise_shape: shape of the standard-normal noise that one ``step`` of one state takes.
@@ -119,32 +128,48 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         self.register_buffer("action_std", torch.ones(action_size))
 
     @abstractmethod
-    def filter(self, frames: Tensor, actions: Tensor) -> State:
+    def observe(self, state: State | None, action: Tensor, frame: Tensor) -> State:
+        """The posterior after one more frame: a belief that is carried on.
+
+        Args:
+            state: the belief before, tensors shaped (N, ...); None before the first frame.
+            action: (N, A), what led to this frame; zeros where nothing did.
+            frame: (N, 3, H, W) float32 in [0, 1].
+
+        Returns:
+            The belief now, tensors shaped (N, ...). The arguments are left as they were. Slots
+            keep their identity: slot k shows the thing that it showed before.
+        """
+
+    def filter(self, frames: Tensor, actions: Tensor, previous: Tensor | None = None) -> State:
         """The posterior of every frame given the frames and actions up to it.
 
         Args:
             frames: (N, T, 3, H, W) float32 in [0, 1], T >= 1.
             actions: (N, T - 1, A).
+            previous: (N, A), the action that led to the first frame; None stands for zeros.
 
         Returns:
             A state whose tensors are shaped (N, T, ...).
-        """
-
-    def encode(self, frames: Tensor, actions: Tensor) -> State:
-        """The posterior after a context.
-
-        Args:
-            frames: (N, C, 3, H, W) float32 in [0, 1].
-            actions: (N, C - 1, A).
-
-        Returns:
-            The state at the last frame, tensors shaped (N, ...).
 
         Raises:
             ArmillaryError: the shapes are not the model's.
         """
+        states = list(self._beliefs(frames, actions, previous))
+        return type(states[0]).stack(states, dim=1)
+
+    def encode(self, frames: Tensor, actions: Tensor, previous: Tensor | None = None) -> State:
+        """The posterior after a context of any length, tensors shaped (N, ...); see ``filter``."""
+        *_, last = self._beliefs(frames, actions, previous)
+        return last
+
+    def _beliefs(self, frames: Tensor, actions: Tensor, previous: Tensor | None) -> Iterator[State]:
         self.check_inputs(frames, actions)
-        return self.filter(frames, actions).map(lambda tensor: tensor[:, -1])
+        first = actions.new_zeros(len(frames), self.action_size) if previous is None else previous
+        state = None
+        for t in range(frames.shape[1]):
+            state = self.observe(state, actions[:, t - 1] if t else first, frames[:, t])
+            yield state
 
     @abstractmethod
     def step(self, state: State, action: Tensor, noise: Tensor | None = None) -> State:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,8 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from armillary.world_models.simulator import Goal, Observation, Rollout
+from armillary.errors import ArmillaryError
+from armillary.pool import AHEAD, Pool, worker_count
+from armillary.world_models.simulator import Goal, Observation, Rollout, ScoreRollouts, View
 from armillary.world_models.state import LatentState, Scene
+
+_STATES_AT_ONCE = 8192
+"""Of all candidates together, whose frames may be drawn."""
 
 
 class Physics(Protocol):
@@ -60,7 +62,7 @@ class OracleSimulator:
 
     Args:
         physics: of the task.
-        workers: processes; 0 computes in this one, -1 takes one per core.
+        workers: processes; 0 computes in this one, -1 takes one per processor.
     """
 
     context_length = 1
@@ -69,8 +71,17 @@ class OracleSimulator:
         self.device = torch.device("cpu")
         self.action_size = physics.action_size
         self._physics = physics
-        self._workers = (os.cpu_count() or 1) if workers < 0 else workers
-        self._pool: ProcessPoolExecutor | None = None
+        self._workers = worker_count(workers)
+        self._pool = Pool(self._workers)
+
+    def observe(
+        self,
+        state: PhysicsState | None,
+        actions: np.ndarray,
+        observations: Sequence[Observation],
+    ) -> PhysicsState:
+        """See ``Simulator``; reads ``state``, the snapshot, which is all there is to know."""
+        return self._stack([observation["state"] for observation in observations])
 
     def encode(
         self, histories: Sequence[Sequence[Observation]], actions: np.ndarray
@@ -81,7 +92,7 @@ class OracleSimulator:
     def goal(self, state: PhysicsState, observations: Sequence[Observation]) -> Goal[PhysicsState]:
         """See ``Simulator``; reads ``goal_state``, the goal's snapshot."""
         goals = self._stack([observation["goal_state"] for observation in observations])
-        view = Rollout(goals, (len(goals),), self)
+        view = View(goals, (len(goals),), self)
         roles = [self._physics.roles(scene) for scene in goals.scene.numpy()]
         objects = torch.from_numpy(np.stack([role[0] for role in roles])).float()
         effector = torch.from_numpy(np.stack([role[1] for role in roles])).float()
@@ -94,21 +105,37 @@ class OracleSimulator:
         actions: Tensor,
         generators: Sequence[torch.Generator] | None = None,
     ) -> Rollout[PhysicsState]:
-        """See ``Simulator``; deterministic, P = 1."""
+        """See ``Simulator``; deterministic, P = 1.
+
+        Raises:
+            ArmillaryError: the actions require gradients, which the true physics do not have.
+        """
+        if actions.requires_grad:
+            raise ArmillaryError(
+                "the true physics have no gradients; choose a planner that needs none, such as cem"
+            )
         problems, candidates, horizon, _ = actions.shape
         scenes = np.repeat(state.tensors()["scene"].numpy(), candidates, axis=0)
         flat = actions.flatten(0, 1).double().numpy()
-        if self._workers > 1:
-            jobs = np.array_split(np.arange(len(flat)), 4 * self._workers)
-            jobs = [job for job in jobs if len(job)]
-            results = self._executor().map(
-                _simulate, [(self._physics, scenes[job], flat[job]) for job in jobs]
-            )
-        else:
-            results = [_simulate((self._physics, scenes, flat))]
+        rows = np.array_split(np.arange(len(flat)), max(1, AHEAD * self._workers))
+        jobs = [(self._physics, scenes[part], flat[part]) for part in rows if len(part)]
+        results = self._pool.map(_simulate, jobs)
         futures = torch.from_numpy(np.concatenate(list(results)))
         flat_state = PhysicsState(futures.flatten(0, 1))
-        return Rollout(flat_state, (problems, candidates, 1, horizon), self)
+        return Rollout(flat_state, (problems, candidates, 1, horizon), self, actions)
+
+    def score(
+        self,
+        state: PhysicsState,
+        actions: Tensor,
+        objective: ScoreRollouts[PhysicsState],
+        goal: Goal[PhysicsState],
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        """See ``Simulator``."""
+        problems, _, horizon, _ = actions.shape
+        pieces = actions.split(max(1, _STATES_AT_ONCE // (problems * horizon)), 1)
+        return torch.cat([objective(self.rollout(state, piece), goal) for piece in pieces], 1)
 
     def slots(self, state: PhysicsState) -> Tensor:
         """(N, K, D) float32: the true poses."""
@@ -129,17 +156,17 @@ class OracleSimulator:
         components = (frames.permute(0, 3, 1, 2).float() / 255.0).unsqueeze(1)
         return Scene(components.expand(-1, slots, -1, -1, -1), masks.unsqueeze(2))
 
+    def frames(self, state: PhysicsState) -> Tensor:
+        """(N, 3, H, W): the true frames."""
+        return self.decode(state).frames
+
+    def masks(self, state: PhysicsState) -> Tensor:
+        """(N, K, 1, H, W): each thing's pixels."""
+        return self.decode(state).masks
+
     def close(self) -> None:
         """Ends the worker processes."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
-
-    def _executor(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
-        return self._pool
+        self._pool.close()
 
     @staticmethod
     def _stack(scenes: Sequence[np.ndarray]) -> PhysicsState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, Protocol
@@ -18,7 +18,7 @@ Observation = Mapping[str, Any]
 
 
 class Reader(Protocol):
-    """Reads quantities off N states; a ``WorldModel`` is one."""
+    """Reads quantities off N states, in bounded memory: an ``Imaginer``, or the true physics."""
 
     def slots(self, state: Any) -> Tensor:
         """(N, K, D)."""
@@ -32,57 +32,94 @@ class Reader(Protocol):
         """Components (N, K, 3, H, W) and masks (N, K, 1, H, W)."""
         ...
 
+    def frames(self, state: Any) -> Tensor:
+        """(N, 3, H, W) in [0, 1]."""
+        ...
 
-class Rollout(Generic[State]):
-    """Imagined states, read on first use: slot costs never decode, two pixel costs decode once.
+    def masks(self, state: Any) -> Tensor:
+        """(N, K, 1, H, W) in [0, 1]."""
+        ...
+
+
+class View(Generic[State]):
+    """States that are read on first use: slot costs never decode, two pixel costs decode once.
+
+    Gradients are recorded where the states have them.
 
     Args:
         state: tensors shaped (N, ...), N being the product of ``shape``.
-        shape: the leading dimensions, (B, S, P, T) for a rollout and (B,) for single states.
+        shape: the leading dimensions, such as (B,).
         reader: what reads slots, positions and scenes off the states.
-        chunk: how many states are decoded at a time.
     """
 
-    def __init__(
-        self, state: State, shape: tuple[int, ...], reader: Reader, chunk: int = 1024
-    ) -> None:
+    def __init__(self, state: State, shape: tuple[int, ...], reader: Reader) -> None:
         self.state = state
         self.shape = shape
         self._reader = reader
-        self._chunk = chunk
 
     @cached_property
     def slots(self) -> Tensor:
         """(\\*shape, K, D)."""
-        with torch.no_grad():
-            return self._unflatten(self._reader.slots(self.state))
+        return self._read(self._reader.slots)
 
     @cached_property
     def positions(self) -> Tensor:
         """(\\*shape, K, 2): x right and y down, in [0, 1] of the image."""
-        with torch.no_grad():
-            return self._unflatten(self._reader.positions(self.state))
+        return self._read(self._reader.positions)
 
     @cached_property
     def scene(self) -> Scene:
         """Components (\\*shape, K, 3, H, W) and masks (\\*shape, K, 1, H, W)."""
-        with torch.no_grad():
-            parts = [
-                self._reader.decode(self.state.index(slice(start, start + self._chunk)))
-                for start in range(0, len(self.state), self._chunk)
-            ]
-        return Scene(
-            self._unflatten(torch.cat([part.components for part in parts])),
-            self._unflatten(torch.cat([part.masks for part in parts])),
-        )
+        with self._recording():
+            return self._reader.decode(self.state).map(self._unflatten)
 
-    @property
+    @cached_property
+    def masks(self) -> Tensor:
+        """(\\*shape, K, 1, H, W) float32 in [0, 1], summing to 1 over K."""
+        return self.scene.masks if "scene" in self.__dict__ else self._read(self._reader.masks)
+
+    @cached_property
     def frames(self) -> Tensor:
         """(\\*shape, 3, H, W) float32 in [0, 1]."""
-        return self.scene.frames
+        return self.scene.frames if "scene" in self.__dict__ else self._read(self._reader.frames)
+
+    def index(self, rows: Tensor | slice | Sequence[int]) -> View[State]:
+        """Those of some rows of the first dimension."""
+        states = self.state.reshape(*self.shape).index(rows)
+        shape = (len(states), *self.shape[1:])
+        return View(states.flatten(len(shape)), shape, self._reader)
+
+    def _read(self, function: Callable[[State], Tensor]) -> Tensor:
+        with self._recording():
+            return self._unflatten(function(self.state))
+
+    def _recording(self) -> torch.set_grad_enabled:
+        return torch.set_grad_enabled(torch.is_grad_enabled() and self.state.requires_grad)
 
     def _unflatten(self, tensor: Tensor) -> Tensor:
         return tensor.reshape(*self.shape, *tensor.shape[1:])
+
+
+class Rollout(View[State]):
+    """What B problems' S candidates are imagined to lead to.
+
+    Args:
+        state: tensors shaped (N, ...), N being the product of ``shape``.
+        shape: (B, S, P, T).
+        reader: what reads slots, positions and scenes off the states.
+        actions: (B, S, T, A) in the environment's units; ``actions[:, :, t]`` leads to state t.
+    """
+
+    def __init__(
+        self, state: State, shape: tuple[int, ...], reader: Reader, actions: Tensor
+    ) -> None:
+        super().__init__(state, shape, reader)
+        self.actions = actions
+
+    def index(self, rows: Tensor | slice | Sequence[int]) -> Rollout[State]:
+        """That of some of the problems."""
+        view = super().index(rows)
+        return Rollout(view.state, view.shape, self._reader, self.actions[rows])
 
 
 @dataclass(frozen=True)
@@ -97,7 +134,7 @@ class Goal(Generic[State]):
         effector: (B, K) float32; 1 for the start's slot that the actions move directly, else 0.
     """
 
-    view: Rollout[State]
+    view: View[State]
     assignment: Tensor
     objects: Tensor
     effector: Tensor
@@ -109,17 +146,20 @@ class Goal(Generic[State]):
 
     def index(self, rows: Tensor) -> Goal[State]:
         """The goals of some of the problems."""
-        view = Rollout(
-            self.view.state.index(rows), (len(rows),), self.view._reader, self.view._chunk
+        return Goal(
+            self.view.index(rows), self.assignment[rows], self.objects[rows], self.effector[rows]
         )
-        return Goal(view, self.assignment[rows], self.objects[rows], self.effector[rows])
+
+
+ScoreRollouts = Callable[[Rollout[State], Goal[State]], Tensor]
+"""A rollout of shape (B, S, P, T) and B goals -> scores (B, S); ``Objective`` is one."""
 
 
 class Simulator(Protocol[State]):
     """Answers "what if" for B planning problems at once.
 
     Attributes:
-        context_length: C, how many past observations ``encode`` wants.
+        context_length: C, how many observations a belief takes to settle.
         action_size: A.
         device: where states live and costs are computed.
     """
@@ -128,12 +168,27 @@ class Simulator(Protocol[State]):
     action_size: int
     device: torch.device
 
-    def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
-        """The present state of B problems.
+    def observe(
+        self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
+    ) -> State:
+        """The beliefs about B problems after one more observation of each.
 
         Args:
-            histories: per problem its last C observations, oldest first.
-            actions: (B, C - 1, A) float32, the actions between them.
+            state: the B beliefs before; None at the beginning.
+            actions: (B, A) float32, what led to the observations; zeros at the beginning.
+            observations: B, one of each problem.
+
+        Returns:
+            The B beliefs now; slots keep their identity.
+        """
+        ...
+
+    def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
+        """The beliefs about B problems whose past is at hand: ``observe`` again and again.
+
+        Args:
+            histories: per problem its last T >= 1 observations, oldest first.
+            actions: (B, T - 1, A) float32, the actions between them.
         """
         ...
 
@@ -147,14 +202,45 @@ class Simulator(Protocol[State]):
         actions: Tensor,
         generators: Sequence[torch.Generator] | None = None,
     ) -> Rollout[State]:
-        """Imagines S candidates for each problem.
+        """Imagines S candidates for each problem; all of it lies in memory.
+
+        Gradients reach ``actions`` where they require them.
 
         Args:
             state: B states.
             actions: (B, S, T, A) in the environment's units.
-            generators: one per problem, needed by simulators with several particles.
+            generators: one per problem, needed by simulators with several particles. What they
+                draw is shared by the candidates of a problem.
 
         Returns:
             A rollout of shape (B, S, P, T).
         """
+        ...
+
+    def score(
+        self,
+        state: State,
+        actions: Tensor,
+        objective: ScoreRollouts,
+        goal: Goal[State],
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        """Scores S candidates for each problem, a few at a time: memory does not grow with S.
+
+        Gradients reach ``actions`` where they require them.
+
+        Args:
+            state: B states.
+            actions: (B, S, T, A) in the environment's units.
+            objective: scores what some of the candidates lead to.
+            goal: of the B problems.
+            generators: see ``rollout``; drawn from once.
+
+        Returns:
+            (B, S) scores, lower is better.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives back what it holds, such as worker processes."""
         ...

@@ -108,8 +108,11 @@ class SlotDynamics(WorldModel[SlotState]):
             slot_size=content_size + 2,
             noise_shape=(num_slots - 1, content_size + 2),
         )
-        if image_size % _TOKENS:
-            raise ArmillaryError(f"image_size must be a multiple of {_TOKENS}, got {image_size}")
+        if image_size % _TOKENS or image_size < 2 * _TOKENS:
+            raise ArmillaryError(
+                f"image_size must be a multiple of {_TOKENS}, at least {2 * _TOKENS}, "
+                f"got {image_size}"
+            )
         if num_slots < 2:
             raise ArmillaryError(
                 f"num_slots must count the background and an object, got {num_slots}"
@@ -154,22 +157,16 @@ class SlotDynamics(WorldModel[SlotState]):
         """(Z,) standard deviation of an inferred content."""
         return F.softplus(self.discovery_scale) + 1e-3
 
-    def filter(self, frames: Tensor, actions: Tensor) -> SlotState:
-        """See the contract; each frame's slots start from the last one's prediction."""
-        self.check_inputs(frames, actions)
-        tokens = self._tokens(frames)
-        state = self._first(frames[:, 0], tokens[:, 0])
-        states = [state]
-        for t in range(1, frames.shape[1]):
-            predicted = state
-            if self.predictor == "dynamics":
-                predicted = self.step(state, actions[:, t - 1])
-            content, position = self._correct(
-                tokens[:, t], predicted.content, predicted.position, self.next_iterations
-            )
-            state = SlotState(content, position, position - state.position)
-            states.append(state)
-        return SlotState.stack(states, dim=1)
+    def observe(self, state: SlotState | None, action: Tensor, frame: Tensor) -> SlotState:
+        """See the contract; the slots start from the last ones' prediction."""
+        tokens = self.encoder(frame).flatten(2).transpose(1, 2)
+        if state is None:
+            return self._first(frame, tokens)
+        predicted = self.step(state, action) if self.predictor == "dynamics" else state
+        content, position = self._correct(
+            tokens, predicted.content, predicted.position, self.next_iterations
+        )
+        return SlotState(content, position, position - state.position)
 
     def step(self, state: SlotState, action: Tensor, noise: Tensor | None = None) -> SlotState:
         """See the contract; ``noise`` is scaled by the dynamics' own standard deviation."""
@@ -238,11 +235,6 @@ class SlotDynamics(WorldModel[SlotState]):
         dynamics = list(self.dynamics.parameters())
         others = [p for n, p in self.named_parameters() if not n.startswith("dynamics.")]
         return {"joint": others + dynamics, "discovery": others, "dynamics": dynamics}[objective]
-
-    def _tokens(self, frames: Tensor) -> Tensor:
-        """(N, T, 3, H, W) -> (N, T, L, channels)."""
-        features = self.encoder(frames.flatten(0, 1))
-        return features.flatten(2).transpose(1, 2).unflatten(0, frames.shape[:2])
 
     def _first(self, frame: Tensor, tokens: Tensor) -> SlotState:
         seeds = self.initializer(frame)

@@ -51,6 +51,11 @@ class LatentState:
         """Cuts every tensor from the autograd graph."""
         return self.map(Tensor.detach)
 
+    @property
+    def requires_grad(self) -> bool:
+        """Whether any tensor is part of an autograd graph."""
+        return any(tensor.requires_grad for tensor in self.tensors().values())
+
     def __len__(self) -> int:
         return len(next(iter(self.tensors().values())))
 

@@ -141,17 +141,14 @@ class Vrnn(WorldModel[RecurrentBelief]):
         self.geco = Geco(geco_target, geco_warm_start, step_size=geco_step_size)
         initialise(self, weight_gain)
 
-    def filter(self, frames: Tensor, actions: Tensor) -> RecurrentBelief:
+    def observe(
+        self, state: RecurrentBelief | None, action: Tensor, frame: Tensor
+    ) -> RecurrentBelief:
         """See the contract; takes the mean of every posterior."""
-        self.check_inputs(frames, actions)
-        actions = torch.cat([actions.new_zeros(len(actions), 1, self.action_size), actions], 1)
-        state, states = self._start(frames), []
-        for t in range(frames.shape[1]):
-            features = self.frame_encoder(frames[:, t])
-            posterior = self.posterior(actions[:, t], features, state.hidden)
-            state = self._proceed(state, posterior.loc, features)
-            states.append(state)
-        return RecurrentBelief.stack(states, dim=1)
+        state = self._start(frame) if state is None else state
+        features = self.frame_encoder(frame)
+        posterior = self.posterior(action, features, state.hidden)
+        return self._proceed(state, posterior.loc, features)
 
     def step(
         self, state: RecurrentBelief, action: Tensor, noise: Tensor | None = None
@@ -203,7 +200,7 @@ class Vrnn(WorldModel[RecurrentBelief]):
         frames = window.frames
         actions = torch.cat([self._first_action(window), window.actions], 1)
         total, nll, kl = (frames.new_zeros(()) for _ in range(3))
-        state, states = self._start(frames), []
+        state, states = self._start(frames[:, 0]), []
         for t in range(window.length):
             action = self._disturb(actions[:, t], noise)
             prior = self.prior(action, state.hidden)
@@ -227,11 +224,11 @@ class Vrnn(WorldModel[RecurrentBelief]):
             return window.frames.new_zeros(len(window.frames), 1, self.action_size)
         return window.previous.unsqueeze(1)
 
-    def _start(self, frames: Tensor) -> RecurrentBelief:
-        """Before the first of frames (N, T, 3, H, W)."""
-        hidden = frames.new_zeros(len(frames), self.lstm.hidden_size)
-        latent = frames.new_zeros(len(frames), self.latent_size)
-        return RecurrentBelief(latent, torch.zeros_like(frames[:, 0]), hidden, hidden)
+    def _start(self, frame: Tensor) -> RecurrentBelief:
+        """Before the first frame (N, 3, H, W)."""
+        hidden = frame.new_zeros(len(frame), self.lstm.hidden_size)
+        latent = frame.new_zeros(len(frame), self.latent_size)
+        return RecurrentBelief(latent, torch.zeros_like(frame), hidden, hidden)
 
     def _proceed(
         self, state: RecurrentBelief, latent: Tensor, features: Tensor | None = None

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from armillary.envs.drawing import Shape, draw_shapes, signed_distance
-from armillary.envs.push_blocks.physics import SHAPES
+from armillary.envs.shapes import SHAPES
 from armillary.errors import ArmillaryError
 
 MAX_SPRITES = 3

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.drawing import Shape, draw_shapes
-from armillary.envs.push_blocks.physics import PUSHER_RADIUS, SHAPES, Scene, blocks_of
+from armillary.envs.push_blocks.physics import PUSHER_RADIUS, Scene, blocks_of
+from armillary.envs.shapes import SHAPES
 
 BACKGROUND = (0.93, 0.93, 0.90)
 PUSHER_COLOR = (0.13, 0.13, 0.15)

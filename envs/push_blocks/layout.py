@@ -14,15 +14,14 @@ from armillary.envs.push_blocks.physics import (
     BLOCK,
     MAX_BLOCKS,
     PUSHER_RADIUS,
-    SHAPES,
     SIZE_RANGE,
     STEP_LENGTH,
     Scene,
     blocks_of,
-    circumradius,
     make_scene,
     step,
 )
+from armillary.envs.shapes import SHAPES, circumradius
 from armillary.errors import ArmillaryError
 
 PALETTE: dict[str, tuple[float, float, float]] = {
@@ -47,7 +46,7 @@ class Factors:
     """The factors of variation of a scene, one entry per block.
 
     Attributes:
-        shapes: names out of ``armillary.envs.push_blocks.physics.SHAPES``.
+        shapes: names out of ``armillary.envs.shapes.SHAPES``.
         sizes: radius of the disc of equal area, in arena widths, in ``SIZE_RANGE``.
         colors: RGB in [0, 1].
     """

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 import pymunk
 from numpy.typing import NDArray
 
+from armillary.envs.shapes import SHAPES, circumradius, polygon
+
 MAX_BLOCKS = 4
-SHAPES = ("square", "disc", "triangle")
 SIZE_RANGE = (0.05, 0.10)
 PUSHER_RADIUS = 0.06
 STEP_LENGTH = 0.1
@@ -43,25 +43,6 @@ def make_scene(pusher: NDArray[np.float64], blocks: NDArray[np.float64]) -> Scen
     scene[1:3] = pusher
     scene[HEADER : HEADER + BLOCK * len(blocks)] = blocks.reshape(-1)
     return scene
-
-
-@lru_cache(maxsize=1024)
-def polygon(shape: str, size: float) -> list[tuple[float, float]]:
-    """Vertices of a block around its centre of mass.
-
-    ``size`` is the radius of the disc with the block's area, in arena widths.
-    """
-    sides, turn = {"square": (4, math.pi / 4), "triangle": (3, math.pi / 2)}[shape]
-    area_of_unit = sides / 2 * math.sin(2 * math.pi / sides)
-    radius = size * math.sqrt(math.pi / area_of_unit)
-    angles = [turn + 2 * math.pi * i / sides for i in range(sides)]
-    return [(radius * math.cos(a), radius * math.sin(a)) for a in angles]
-
-
-@lru_cache(maxsize=1024)
-def circumradius(shape: str, size: float) -> float:
-    """Distance from a block's centre to its furthest point."""
-    return size if shape == "disc" else math.hypot(*polygon(shape, size)[0])
 
 
 def step(scene: Scene, action: NDArray[np.floating]) -> Scene:

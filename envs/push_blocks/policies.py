@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.push_blocks.physics import (
     PUSHER_RADIUS,
-    SHAPES,
     STEP_LENGTH,
     Scene,
     blocks_of,
-    circumradius,
 )
+from armillary.envs.shapes import SHAPES, circumradius
+from armillary.envs.task import Policy
 from armillary.errors import ArmillaryError
 
 Action = NDArray[np.float32]
-
-
-class Policy(Protocol):
-    """Chooses actions from the true scene; holds the memory of one episode."""
-
-    def reset(self, rng: np.random.Generator) -> None:
-        """Starts an episode; every later draw comes from ``rng``."""
-        ...
-
-    def act(self, scene: Scene) -> Action:
-        """(2,) in [-1, 1]."""
-        ...
 
 
 class RandomPolicy:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.config_repository import IConfigRepository
 from hydra.core.config_store import ConfigStore
@@ -17,11 +19,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from armillary import plugins
+from armillary.envs.registration import task_id
 from armillary.errors import shortened
-from armillary.experiments.command import experiments, plugin_groups
+from armillary.experiments.command import experiments
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.verbs import groups_of, verbs
-from armillary.experiments.command.words import parsed
+from armillary.experiments.command.verbs import CONF, groups_of, parsed, verbs
+from armillary.kinds import GROUPS
+from armillary.plugins import Entry
 from armillary.suggestions import suggest
 
 _YAML = (".yaml", ".yml")
@@ -32,7 +36,7 @@ def choices_of(repository: IConfigRepository, verb: str, group: str) -> list[str
     """What a group of a verb can be set to, ``push_blocks/slot_dynamics`` in a subfolder."""
 
     def every(name: str) -> list[str]:
-        plugin_groups.offer(name)
+        offer(name)
         return _below(repository, name)
 
     if group == experiments.GROUP:
@@ -171,3 +175,56 @@ def reason(error: Exception) -> str:
     """The first lines of somebody else's message, as one."""
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
     return shortened(" ".join(lines[:2]), 300) if lines else type(error).__name__
+
+
+_OBJECTIVE = "armillary.planners.objective"
+
+
+def offer(group: str) -> None:
+    """Makes every registered name of a group a choice, ours and plug-ins', where no YAML is it."""
+    folders = (CONF, *plugins.config_dirs())
+    for kind, its_group in GROUPS.items():
+        if its_group != group:
+            continue
+        for name, entry in plugins.registered(kind).items():
+            ours = kind == "cost" and not entry.plugin  # a cost of ours is a term of objectives
+            if not ours and not any(
+                (folder / group / f"{name}.yaml").is_file() for folder in folders
+            ):
+                content = _NODES[kind](name, entry)
+                ConfigStore.instance().store(name, content, group, provider=entry.plugin or "ours")
+
+
+def _model(name: str, entry: Entry) -> dict[str, Any]:
+    return {"name": name}
+
+
+def _built(name: str, entry: Entry) -> dict[str, Any]:
+    """Of a class whose settings are keywords."""
+    return {"_target_": entry.path}
+
+
+def _objective(name: str, entry: Entry) -> dict[str, Any]:
+    """Of one cost: a class without settings of its own is given as it is, and so is a function."""
+    function = {"_target_": "hydra.utils.get_method", "path": entry.path}
+    cost = _built(name, entry) if inspect.isclass(entry.thing) else function
+    term = {"_target_": f"{_OBJECTIVE}.Term", "weight": 1.0, "cost": cost}
+    return {"_target_": f"{_OBJECTIVE}.Objective", "terms": {name: term}}
+
+
+def _task(name: str, entry: Entry) -> dict[str, Any]:
+    """The settings on the environment's class, with what follows from its name."""
+    own = {"name": name, "environment": {"id": task_id(entry.plugin, name)}}
+    merged = OmegaConf.to_container(OmegaConf.merge({"recording": {}}, entry.thing.settings, own))
+    assert isinstance(merged, dict)
+    return {str(key): value for key, value in merged.items()}
+
+
+_NODES = {
+    "model": _model,
+    "planner": _built,
+    "cost": _objective,
+    "task": _task,
+    "goal": _built,
+    "source": _built,
+}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from armillary.errors import ArmillaryError
+from armillary.errors import ArmillaryError, RunError
+
+__all__ = ["RunError", "UsageError"]
 
 
 class UsageError(ArmillaryError):
     """A mistake on the command line; the message says what to write instead."""
-
-
-class RunError(RuntimeError):
-    """A run that cannot go on although nothing is wrong with the program; the message says why."""

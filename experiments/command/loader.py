@@ -23,23 +23,20 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
 from armillary import plugins
-from armillary.experiments.command import plugin_groups
-from armillary.experiments.command.choices import choices_of, chosen, reason, with_experiment
+from armillary.experiments.command.choices import choices_of, chosen, offer, reason, with_experiment
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.sections import assign, check_sections, fill
+from armillary.experiments.command.sections import assign, check_options, check_sections, fill
 from armillary.experiments.command.verbs import (
     CONF_MODULE,
     POSITIONAL,
     groups_of,
     options_of,
+    parsed,
     positional_of,
     verbs,
 )
-from armillary.experiments.command.words import parsed
 
 PLUGINS = "plugins"
-SEEDS = 2**32
-"""How many seeds there are to choose from; those above are the collected episodes' own."""
 
 
 class Loader(ConfigLoaderImpl):
@@ -175,7 +172,7 @@ class Loader(ConfigLoaderImpl):
                 path.prepend("plug-in", f"file://{folder}", SearchPathQuery(provider="schema"))
         self.repository.initialize_sources(path)
         for group in groups_of(verb):
-            plugin_groups.offer(group)
+            offer(group)
         rest = [word for word in words if word.key_or_group != PLUGINS]
         hydra = [str(word.input_line) for word in rest if word.is_hydra_override()]
         with _folders_there():
@@ -212,7 +209,7 @@ def _read(verb: str, words: Sequence[str]) -> list[Override]:
 
 
 def require(config: DictConfig) -> None:
-    """Raises UsageError if a value that has no default was not given, or the seed is negative."""
+    """Raises UsageError if a value without a default was not given, or one is out of range."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
         missing = sorted(OmegaConf.missing_keys(own))
@@ -220,8 +217,7 @@ def require(config: DictConfig) -> None:
         missing = [str(error).splitlines()[0].rpartition(": ")[2]]
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
-    if not 0 <= config.seed < SEEDS:
-        raise UsageError(f"seed must be at least 0 and below {SEEDS}, got {config.seed}")
+    check_options(config)
 
 
 def _check_poses_problem(verb: str, config: DictConfig, recommended: bool) -> None:

@@ -6,9 +6,13 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
 
 import armillary
 from armillary import plugins
+from armillary.experiments.command.config import to_dict
 
 _LIBRARIES = ("torch", "gymnasium", "numpy", "pymunk", "h5py", "hydra-core", "safetensors")
 
@@ -41,6 +45,11 @@ def versions() -> dict[str, str]:
     found = {name: version(name) for name in _LIBRARIES}
     ours = {"armillary": package_version(), "python": platform.python_version()}
     return {**ours, **found, **plugins.versions()}
+
+
+def made_with(config: DictConfig) -> dict[str, Any]:
+    """What every result says of its making: the resolved configuration, the commit, versions."""
+    return {"config": to_dict(config), "commit": commit(), "versions": versions()}
 
 
 def _git(root: Path, *words: str) -> str:

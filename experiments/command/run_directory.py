@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,10 +18,25 @@ from armillary.experiments.command.config import flatten, to_dict
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.threads import number_for, torch_threads
+from armillary.files import write_bytes, write_json, write_text
+from armillary.world_models.training.engine import follows
 
 CONFIG, RECORD, LOG = "config.yaml", "run.json", "run.log"
 
 _OURS = "armillary"
+
+
+def is_follower(config: DictConfig) -> bool:
+    """Whether the command runs in several processes and this one is not the first.
+
+    A follower keeps no record, no log and no results; it takes part and ends.
+
+    Args:
+        config: of the verb; ``trainer.devices`` and ``trainer.nodes`` say how many processes.
+    """
+    counts = [OmegaConf.select(config, f"trainer.{name}") or 1 for name in ("devices", "nodes")]
+    return counts[0] * counts[1] > 1 and follows()
 
 
 @contextmanager
@@ -30,9 +44,9 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
     """Runs a block inside the directory ``config.output`` and records it there.
 
     A verb whose ``output`` is a file has a key ``record`` that names the directory instead.
-    Writes ``config.yaml`` (resolved), ``run.json`` (command, commit, versions, seed, times, status)
-    and ``run.log``. A user's mistake, an ``ArmillaryError``, leaves no trace if no other file is
-    there; a run that ends with any other error keeps its directory.
+    Writes ``config.yaml`` (resolved), ``run.json`` (command, commit, versions, seed, threads,
+    times, status) and ``run.log``. A user's mistake, an ``ArmillaryError``, leaves no trace if no
+    other file is there; a run that ends with any other error keeps its directory.
 
     Args:
         verb: what runs.
@@ -47,21 +61,23 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
     missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     before = {name: _content(directory / name) for name in (CONFIG, RECORD, LOG)}
     directory.mkdir(parents=True, exist_ok=True)
+    threads = number_for(verb, json.loads(before[RECORD] or "{}").get("threads"))
     record = {
         "verb": verb,
         "command": shlex.join(["armillary", verb, *words]),
         "commit": commit(),
         "versions": versions(),
         "seed": config.get("seed"),
+        "threads": threads,
         "started": _now(),
         "ended": None,
         "status": "running",
     }
-    _write(directory / CONFIG, OmegaConf.to_yaml(config, resolve=True))
-    _write_record(directory, record)
+    write_text(directory / CONFIG, OmegaConf.to_yaml(config, resolve=True))
+    write_json(directory / RECORD, record)
     status = "failed"
     try:
-        with _logging(directory / LOG):
+        with _logging(directory / LOG), torch_threads(threads):
             logging.getLogger(__name__).info("%s", record["command"])
             yield directory
         status = "finished"
@@ -72,7 +88,7 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
         status = "refused"
         raise
     finally:
-        _write_record(directory, {**record, "ended": _now(), "status": status})
+        write_json(directory / RECORD, {**record, "ended": _now(), "status": status})
         if status == "refused" and (before[RECORD] is not None or not _work(directory)):
             _put_back(directory, before)
             _remove_empty(missing)
@@ -111,21 +127,6 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
             )
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Writes a result that is either whole or not there."""
-    _write(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def _write_record(directory: Path, record: Mapping[str, Any]) -> None:
-    write_json(directory / RECORD, record)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
@@ -149,7 +150,7 @@ def _put_back(directory: Path, before: Mapping[str, bytes | None]) -> None:
         if content is None:
             (directory / name).unlink(missing_ok=True)
         else:
-            (directory / name).write_bytes(content)
+            write_bytes(directory / name, content)
 
 
 def _now() -> str:

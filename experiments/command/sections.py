@@ -21,6 +21,7 @@ from armillary.experiments.command.parameters import (
     parameters_of,
 )
 from armillary.experiments.command.verbs import declared, groups_of, options_of, verbs
+from armillary.seeds import SEEDS
 from armillary.suggestions import suggest
 from armillary.world_models.training.schedule import Stage
 
@@ -46,6 +47,41 @@ _NULLABLE: dict[str, Any] = {
     "title": str | None,
 }
 """The kinds of options whose default is null."""
+_LEAST = {
+    "batch": 1,
+    "chunk": 1,
+    "context": 1,
+    "episodes": 1,
+    "fps": 0.1,
+    "horizon": 1,
+    "populations": 1,
+    "rollouts": 1,
+    "samples": 0,
+    "side": 1,
+    "threads": 1,
+}
+"""What options must be at least, in whichever verb has them."""
+_CHOICES = {
+    "context_frames": ("reconstructed", "recorded"),
+    "objects": ("auto", "required", "never"),
+    "plan": ("auto", "always", "never"),
+    "precision": ("float32", "bfloat16", "bf16"),
+}
+"""What options may be, likewise."""
+
+
+def check_options(config: DictConfig) -> None:
+    """Raises UsageError if the seed, a number or a word is none that an option may be."""
+    if not 0 <= config.seed < SEEDS:
+        raise UsageError(f"seed must be at least 0 and below {SEEDS}, got {config.seed}")
+    for name, least in _LEAST.items():
+        value = config.get(name)
+        if value is not None and value < least:
+            raise UsageError(f"{name} must be at least {least}, got {value}")
+    for name, valid in _CHOICES.items():
+        value = config.get(name, valid[0])
+        if value not in valid:
+            raise UsageError(f"unknown {name} {value!r}; {suggest(str(value), valid)}")
 
 
 def fill(config: DictConfig) -> None:

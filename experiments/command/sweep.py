@@ -19,8 +19,7 @@ from omegaconf import DictConfig, open_dict
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.loader import Loader
-from armillary.experiments.command.verbs import positional_of
-from armillary.experiments.command.words import keyed, quoted
+from armillary.experiments.command.verbs import keyed, positional_of, quoted
 
 Run = Callable[[str, DictConfig, Sequence[str]], int]
 """Runs a verb with a configuration that these words composed to; returns the exit code."""

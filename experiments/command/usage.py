@@ -1,18 +1,23 @@
-"""The help texts: comments of the YAML files explain options, docstrings explain settings."""
+"""Help and completion: comments of the YAMLs explain options, docstrings explain settings."""
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobRuntime
+from hydra.plugins.completion_plugin import CompletionPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from armillary.experiments.command.config import choices, compose
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.loader import Loader
 from armillary.experiments.command.parameters import configured, model_class, parameters_of
 from armillary.experiments.command.verbs import (
     CONF,
@@ -20,7 +25,9 @@ from armillary.experiments.command.verbs import (
     groups_of,
     positional_of,
     verbs,
+    written,
 )
+from armillary.suggestions import suggest
 
 _WIDEST = 40
 _KEY = re.compile(r"^(?P<indent> *)(?P<key>[\w-]+):\s*(?P<value>.*)$")
@@ -150,23 +157,13 @@ def _settings(path: str, section: DictConfig) -> list[tuple[str, str]]:
     for key, parameter in parameters_of(thing).items():
         node = section._get_node(key)
         if key in section and not OmegaConf.is_dict(node):
-            value = "???" if OmegaConf.is_missing(section, key) else _written(section[key])
+            value = "???" if OmegaConf.is_missing(section, key) else written(section[key])
             rows.append((f"{path}.{key}={value}", parameter.explanation))
     for key in section:
         child = section._get_node(str(key))
         if isinstance(child, DictConfig) and not child._is_none():
             rows += _settings(f"{path}.{key}", child)
     return rows
-
-
-def _written(value: Any) -> str:
-    if OmegaConf.is_config(value):
-        return str(OmegaConf.to_container(value)).replace(" ", "")
-    return (
-        {None: "null", True: "true", False: "false"}.get(value, str(value))
-        if (value is None or isinstance(value, bool))
-        else str(value)
-    )
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
@@ -204,3 +201,36 @@ def _braced(names: Sequence[str]) -> str:
 
 def _lines(verb: str) -> list[str]:
     return (CONF / f"{verb}.yaml").read_text(encoding="utf-8").splitlines()
+
+
+def complete(request: str, loader: Loader) -> None:
+    """Prints what a shell asks for.
+
+    Args:
+        request: ``install=SHELL`` or ``uninstall=SHELL`` prints what the shell is to evaluate,
+            ``query=SHELL`` the words that may follow.
+        loader: of configurations.
+
+    Raises:
+        UsageError: there is no such request or shell.
+    """
+    what, _, shell = request.partition("=")
+    kinds = cast(list[type[CompletionPlugin]], Plugins.instance().discover(CompletionPlugin))
+    found = {kind.provides(): kind for kind in kinds}
+    if what not in ("install", "uninstall", "query") or shell not in found:
+        raise UsageError(
+            f"--shell-completion takes install=SHELL, uninstall=SHELL or query=SHELL, got "
+            f"{request!r}; {suggest(shell, found)}"
+        )
+    plugin = found[shell](loader)
+    if what != "query":
+        getattr(plugin, what)()
+        return
+    program, _, rest = os.environ.get("COMP_LINE", "").partition(" ")
+    verb, space, words = rest.lstrip().partition(" ")
+    if not space:
+        print(" ".join(name for name in verbs() if name.startswith(verb)))
+    elif verb in verbs():
+        os.environ["COMP_LINE"] = f"{program} {words}"
+        JobRuntime.instance().set("name", verb)
+        plugin.query(verb)

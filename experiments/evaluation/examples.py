@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,6 @@ from torch import Tensor
 from armillary.experiments.evaluation.store import Store
 from armillary.experiments.evaluation.videos import Evaluator
 from armillary.experiments.films.drawing import (
-    CONTEXT,
-    IMAGINED,
-    REAL,
     Picture,
     Row,
     Tile,
@@ -26,6 +22,7 @@ from armillary.experiments.films.drawing import (
     slot_colors,
     write_gif,
 )
+from armillary.experiments.palette import CONTEXT, IMAGINED, REAL
 from armillary.world_models.model import Window
 from armillary.world_models.state import Scene
 
@@ -62,9 +59,7 @@ def write_examples(
         context = window.length - len(store.get(int(video))["spread"])
         name = f"examples/{tier}.gif"
         title = f"{tier} video ({video}): its best rollout, PSNR {psnr:.1f} dB"
-        partial = (output / name).with_name(f".{tier}.partial")
-        write_gif(partial, film(window, scene, context, side, title), fps)
-        os.replace(partial, output / name)
+        write_gif(output / name, film(window, scene, context, side, title), fps)
         found.append(
             {"tier": tier, "video": int(video), "rollout": rollout, "psnr": psnr, "gif": name}
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.run_directory import write_json
 from armillary.experiments.evaluation.videos import Scores
+from armillary.files import replacing, write_json
 
 PARTIAL, IDENTITY = "partial", "identity.json"
+DIGEST = "digest of data"
+_LATER = (DIGEST, "metrics")
+"""Parts of an identity that evaluations of before they were kept do not have."""
 
 
 class Store:
@@ -50,11 +52,8 @@ class Store:
 
     def put(self, video: int, scores: Scores) -> None:
         """Keeps what was measured of a video."""
-        path = self._path(video)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        with partial.open("wb") as file:
+        with replacing(self._path(video)) as partial, partial.open("wb") as file:
             np.savez(file, **scores)  # pyright: ignore[reportArgumentType]
-        os.replace(partial, path)
 
     def get(self, video: int) -> Scores:
         """What was measured of a finished video."""
@@ -69,9 +68,11 @@ class Store:
             videos: V of them, the first dimension of every array of the file.
             more: further arrays.
         """
-        partial = path.with_name(f".{path.name}.partial")
         first = self.get(videos[0])
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        with (
+            replacing(path) as partial,
+            zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             for name, array in more.items():
                 with archive.open(f"{name}.npy", "w") as entry:
                     np.lib.format.write_array(entry, array, allow_pickle=False)
@@ -85,7 +86,6 @@ class Store:
                     np.lib.format.write_array_header_1_0(entry, header)
                     for part in self._arrays(videos, name):
                         entry.write(np.ascontiguousarray(part).tobytes())
-        os.replace(partial, path)
 
     def remove(self) -> None:
         """Forgets everything."""
@@ -103,7 +103,7 @@ class Store:
 def check_identity(output: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     """Raises UsageError if the evaluation in a directory is not the one that is wanted."""
     for key in sorted({*there, *here}):
-        if there.get(key) != here.get(key):
+        if there.get(key) != here.get(key) and (key in there or key not in _LATER):
             raise UsageError(
                 f"output={output} holds another evaluation: {key} is {there.get(key)!r} there and "
                 f"{here.get(key)!r} here; choose another directory"

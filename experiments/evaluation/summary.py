@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.experiments.evaluation.videos import BASELINES, OBJECTS, Scores, seed_of
+from armillary.experiments.evaluation.metrics import Metric
+from armillary.experiments.evaluation.results import (
+    Described,
+    Interval,
+    Objects,
+    ObjectStatistics,
+    Statistics,
+)
+from armillary.experiments.evaluation.videos import BASELINES, Scores
+from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.metrics import RECALL_THRESHOLDS
 
 TIERS = ("best", "median", "random", "worst", "mean")
-METRICS = ("psnr", "ssim", "ssim_ref", "lpips", "log_likelihood")
-LOWER_IS_BETTER = ("lpips",)
 QUANTILES = (5, 50, 95)
 RESAMPLES = 2000
 _RESAMPLES_AT_ONCE = 100
-_STREAM = 1
-"""Of the random tier; the noise of a video's rollouts is another."""
 
 Matrix = NDArray[np.float64]
 """(V, T): videos and frames."""
 
 
-def tiers(values: NDArray, metric: str, random: int) -> dict[str, NDArray]:
+def tiers(values: NDArray, higher_is_better: bool, random: int) -> dict[str, NDArray]:
     """Rollouts of one video by their sum over frames, and the mean of all.
 
     Args:
         values: (S, T).
-        metric: the name of what they measure.
+        higher_is_better: of what they measure.
         random: the rollout of the random tier.
 
     Returns:
         TIER: (T,). The median tier is the lower middle rollout.
     """
     totals = values.sum(1, dtype=np.float64)
-    order = np.argsort(-totals if metric in LOWER_IS_BETTER else totals, kind="stable")
+    order = np.argsort(totals if higher_is_better else -totals, kind="stable")
     return {
         "best": values[order[-1]],
         "median": values[order[(len(order) - 1) // 2]],
@@ -48,62 +53,77 @@ def tiers(values: NDArray, metric: str, random: int) -> dict[str, NDArray]:
 
 def random_rollout(seed: int, video: int, rollouts: int) -> int:
     """The rollout of a video's random tier, the same for every metric."""
-    return int(np.random.default_rng(seed_of(seed, video, _STREAM)).integers(rollouts))
+    choice = np.random.default_rng(video_seed(seed, video, OfVideo.CHOICE))
+    return int(choice.integers(rollouts))
 
 
-def condense(scores: Scores, video: int, seed: int) -> dict[str, NDArray]:
+def condense(
+    scores: Scores, video: int, seed: int, metrics: Mapping[str, Metric]
+) -> dict[str, NDArray]:
     """What the summary needs of one video: METRIC/TIER (T,), and whatever has no rollouts."""
     kept: dict[str, NDArray] = {}
     for name, values in scores.items():
-        if name in METRICS:
+        if name in metrics:
             random = random_rollout(seed, video, len(values))
-            kept |= {f"{name}/{t}": v for t, v in tiers(values, name, random).items()}
+            higher = metrics[name].higher_is_better is not False
+            kept |= {f"{name}/{t}": v for t, v in tiers(values, higher, random).items()}
         else:
             kept[name] = values
     return kept
 
 
-def summarise(videos: Iterable[Mapping[str, NDArray]], context: int, seed: int) -> dict[str, Any]:
+def summarise(
+    videos: Iterable[Mapping[str, NDArray]], context: int, seed: int, metrics: Mapping[str, Metric]
+) -> dict[str, Any]:
     """The statistics of an evaluation.
 
     Args:
         videos: what ``condense`` kept of each, V >= 1.
         context: C, the frames of object metrics that were seen.
         seed: of the bootstrap.
+        metrics: the table.
 
     Returns:
-        ``metrics``, ``baselines``, ``diversity`` and ``objects`` of the results; not finite
-        numbers are None.
+        ``metrics``, ``baselines``, ``diversity``, ``objects`` and ``measures`` of an
+        ``Evaluation``.
     """
     rows: dict[str, list[NDArray]] = {}
     for video in videos:
         for name, values in video.items():
             rows.setdefault(name, []).append(values)
     tables = {name: np.stack(values).astype(np.float64) for name, values in rows.items()}
-    used = [metric for metric in METRICS if f"{metric}/mean" in tables]
+    used = [name for name in metrics if f"{name}/mean" in tables]
+    masks = [name for name, metric in metrics.items() if metric.of == "masks" and name in tables]
     gap = tables["ssim/best"] - tables["ssim/worst"]
+    diversity = {"best_minus_worst_ssim": gap, "spread": tables["spread"]}
     return {
         "metrics": {
-            metric: {tier: statistics(tables[f"{metric}/{tier}"], seed) for tier in TIERS}
-            for metric in used
+            name: {tier: statistics(tables[f"{name}/{tier}"], seed) for tier in TIERS}
+            for name in used
         },
         "baselines": {
-            name: {
-                metric: statistics(tables[f"{name}/{metric}"], seed)
-                for metric in used
-                if f"{name}/{metric}" in tables
+            baseline: {
+                name: statistics(tables[f"{baseline}/{name}"], seed)
+                for name in used
+                if f"{baseline}/{name}" in tables
             }
-            for name in BASELINES
+            for baseline in BASELINES
         },
-        "diversity": {
-            "best_minus_worst_ssim": statistics(gap, seed),
-            "spread": statistics(tables["spread"], seed),
+        "diversity": {name: statistics(values, seed) for name, values in diversity.items()},
+        "objects": _objects(tables, masks, context, seed) if masks else None,
+        "measures": {
+            name: Described(
+                label=metrics[name].label,
+                unit=metrics[name].unit,
+                digits=metrics[name].digits,
+                higher_is_better=metrics[name].higher_is_better,
+            )
+            for name in (*used, *masks, *diversity)
         },
-        "objects": _objects(tables, context, seed) if "recall" in tables else None,
     }
 
 
-def statistics(values: Matrix, seed: int) -> dict[str, Any]:
+def statistics(values: Matrix, seed: int) -> Statistics:
     """Mean, interval and quantiles over videos, of the mean over frames and frame by frame.
 
     NaN is left out. The interval is the percentile bootstrap's over videos (Efron, 1979), 2,000
@@ -114,47 +134,49 @@ def statistics(values: Matrix, seed: int) -> dict[str, Any]:
         seed: of the resamples, which are the same for every quantity.
     """
     table = np.concatenate([_mean(values, 1)[:, None], values], 1)
-    mean, low, high = _mean(table, 0), *_bootstrap(table, seed)
+    mean, (low, high) = _mean(table, 0), _bootstrap(table, seed)
     quantiles = np.full((len(QUANTILES), table.shape[1]), np.nan)
     known = ~np.isnan(table).all(0)
     quantiles[:, known] = np.nanpercentile(table[:, known], QUANTILES, axis=0)
-    each = {str(q): row.tolist() for q, row in zip(QUANTILES, quantiles, strict=True)}
-    return plain(
-        {
-            "mean": mean[0],
-            "ci95": [low[0], high[0]],
-            "quantiles": {name: row[0] for name, row in each.items()},
-            "per_frame": mean[1:].tolist(),
-            "per_frame_ci95": np.stack([low, high], 1)[1:].tolist(),
-            "per_frame_quantiles": {name: row[1:] for name, row in each.items()},
-        }
+    intervals: list[Interval | None] = list(zip(_plain(low), _plain(high), strict=True))
+    each = {str(q): _plain(row) for q, row in zip(QUANTILES, quantiles, strict=True)}
+    return Statistics(
+        mean=_plain(mean)[0],
+        ci95=intervals[0],
+        quantiles={name: row[0] for name, row in each.items()},
+        per_frame=_plain(mean)[1:],
+        per_frame_ci95=intervals[1:],
+        per_frame_quantiles={name: row[1:] for name, row in each.items()},
     )
 
 
-def plain(tree: Any) -> Any:
-    """Nested dictionaries and lists with None in the place of NaN and infinity."""
-    if isinstance(tree, Mapping):
-        return {name: plain(value) for name, value in tree.items()}
-    if isinstance(tree, list):
-        return [plain(value) for value in tree]
-    return float(tree) if np.isfinite(tree) else None
+def _plain(values: NDArray) -> list[float | None]:
+    """Numbers with None in the place of NaN and infinity."""
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
-def _objects(tables: Mapping[str, NDArray], context: int, seed: int) -> dict[str, Any]:
+def _objects(
+    tables: Mapping[str, NDArray], names: Sequence[str], context: int, seed: int
+) -> Objects:
     """Statistics of the imagined frames, those of the context, and all frames one by one."""
-    found: dict[str, Any] = {}
-    for name in OBJECTS:
-        everything = statistics(tables[name], seed)
-        found[name] = {
-            **statistics(tables[name][:, context:], seed),
-            "context": statistics(tables[name][:, :context], seed),
-            **{key: everything[key] for key in everything if key.startswith("per_frame")},
-        }
-    shares = _mean(_mean(tables["recall"][:, context:], 1), 0)
-    found["recall_at"] = {
-        f"{limit:g}": plain(share) for limit, share in zip(RECALL_THRESHOLDS, shares, strict=True)
-    }
-    return found
+    found: dict[str, ObjectStatistics] = {}
+    for name in names:
+        every, seen, imagined = (
+            statistics(table, seed)
+            for table in (tables[name], tables[name][:, :context], tables[name][:, context:])
+        )
+        found[name] = ObjectStatistics(
+            context=seen,
+            mean=imagined.mean,
+            ci95=imagined.ci95,
+            quantiles=imagined.quantiles,
+            per_frame=every.per_frame,
+            per_frame_ci95=every.per_frame_ci95,
+            per_frame_quantiles=every.per_frame_quantiles,
+        )
+    shares = _plain(_mean(_mean(tables["recall"][:, context:], 1), 0))
+    by_threshold = zip(RECALL_THRESHOLDS, shares, strict=True)
+    return Objects(recall_at={f"{limit:g}": share for limit, share in by_threshold}, **found)
 
 
 def _mean(values: NDArray, axis: int) -> NDArray:

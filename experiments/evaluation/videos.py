@@ -12,18 +12,13 @@ from torch import Tensor
 
 from armillary.experiments.command.errors import RunError
 from armillary.experiments.evaluation.lpips import PerceptualDistance
+from armillary.experiments.evaluation.metrics import Imagined, Segments, chosen
+from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.data import Split, WindowDataset
-from armillary.world_models.metrics import (
-    adjusted_rand_index,
-    mean_iou,
-    psnr,
-    recall,
-    similarities,
-)
-from armillary.world_models.metrics.image import REFERENCE_RANGE
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.simulator import View
 from armillary.world_models.state import LatentState, Scene
-from armillary.world_models.validation.open_loop import PSNR_LIMIT
 
 Scores = dict[str, NDArray[np.float32]]
 """Of one video: METRIC (S, T), baseline/METRIC (T,), spread (T,), objects (C + T,) and recall
@@ -31,7 +26,6 @@ Scores = dict[str, NDArray[np.float32]]
 
 COPY, MEAN_IMAGE = "copy_last_frame", "mean_image"
 BASELINES = (COPY, MEAN_IMAGE)
-OBJECTS = ("fg_ari", "ari", "mean_iou", "average_recall")
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class Settings:
         seed: of the noise; each video draws from a generator of its own.
         chunk: frames that are decoded together.
         objects: whether the masks are compared with the true ones.
-        precision: ``float32`` or ``bf16`` (autocast).
+        precision: see ``Imaginer``.
     """
 
     context: int
@@ -79,8 +73,11 @@ class Evaluator:
         self._model = model
         self._settings = settings
         self._device = model.action_mean.device
+        self._core = Imaginer(model, settings.precision)
         self._mean_image = mean_image.to(self._device)
         self._lpips = lpips
+        self._of_frames = {name: metric.function for name, metric in chosen("frames").items()}
+        self._of_masks = {name: metric.function for name, metric in chosen("masks").items()}
         length = settings.context + settings.horizon
         self._clips = WindowDataset(split, length, labels=settings.objects, in_memory=False)
 
@@ -134,7 +131,7 @@ class Evaluator:
             seen = self._seen(window)
             state = seen.map(lambda tensor: tensor[:, -1])
             noise = self._noise(video)[None, rollout : rollout + 1].to(self._device)
-            context = self._decode(seen.flatten(2))
+            context = self._core.decode(seen.flatten(2))
             actions = window.actions[:, self._settings.context - 1 :]
             future = next(self._futures(state, actions, noise)).map(lambda x: x.flatten(0, 2))
         scene = Scene(
@@ -145,58 +142,31 @@ class Evaluator:
 
     def _noise(self, video: int) -> Tensor:
         """(S, T, *noise_shape) standard normal, the same for a video whatever its batch."""
-        generator = torch.Generator().manual_seed(seed_of(self._settings.seed, video))
+        seed = video_seed(self._settings.seed, video, OfVideo.NOISE)
+        generator = torch.Generator().manual_seed(seed)
         shape = (self._settings.rollouts, self._settings.horizon, *self._model.noise_shape)
         return torch.randn(shape, generator=generator)
 
     def _seen(self, window: Window) -> LatentState:
         """The posterior of every frame of the context, (N, C, ...)."""
-        context = self._settings.context
-        with self._autocast():
-            return self._model.filter(window.frames[:, :context], window.actions[:, : context - 1])
+        context = window.start(self._settings.context)
+        return self._core.filter(context.frames, context.actions, context.previous)
 
     def _futures(self, state: LatentState, actions: Tensor, noise: Tensor) -> Iterator[Scene]:
         """Scenes (N, r, T, ...) of a few rollouts at a time, of noise (N, S, T, ...)."""
         count, horizon = actions.shape[:2]
         for part in noise.split(max(1, self._settings.chunk // (count * horizon)), 1):
             members = part.shape[1]
-            with self._autocast():
-                future = self._model.rollout(
-                    state.repeat(members),
-                    actions.repeat_interleave(members, 0),
-                    part.flatten(0, 1),
-                )
-            scene = self._decode(future.flatten(2))
-            shape = (count, members, horizon)
-            yield scene.map(lambda tensor, shape=shape: tensor.unflatten(0, shape))
-
-    def _decode(self, states: LatentState) -> Scene:
-        """The scenes of N states, a few at a time, in single precision."""
-        parts = []
-        for start in range(0, len(states), self._settings.chunk):
-            with self._autocast():
-                part = self._model.decode(states.index(slice(start, start + self._settings.chunk)))
-            parts.append(part.map(Tensor.float))
-        return Scene(
-            torch.cat([part.components for part in parts]), torch.cat([p.masks for p in parts])
-        )
+            future = self._core.rollout(
+                state.repeat(members), actions.repeat_interleave(members, 0), part.flatten(0, 1)
+            )
+            yield View(future.flatten(2), (count, members, horizon), self._core).scene
 
     def _compare(self, frames: Tensor, truth: Tensor, scene: Scene | None) -> dict[str, Tensor]:
         """The metrics of images (N, r, T, 3, H, W) against (N, T, 3, H, W): (N, r, T) each."""
-        truth = truth.unsqueeze(1)
-        ssim, ssim_ref = similarities(frames, truth, (1.0, REFERENCE_RANGE))
-        found = {
-            "psnr": psnr(frames, truth).clamp_max(PSNR_LIMIT),
-            "ssim": ssim,
-            "ssim_ref": ssim_ref,
-        }
-        if self._lpips is not None:
-            found["lpips"] = self._lpips(frames, truth.expand_as(frames))
-        if scene is not None:
-            flat = scene.map(lambda tensor: tensor.flatten(0, 2))
-            likelihood = self._model.log_likelihood(flat, truth.expand_as(frames).flatten(0, 2))
-            found["log_likelihood"] = likelihood.unflatten(0, frames.shape[:3])
-        return found
+        seen = Imagined(frames, truth.unsqueeze(1), scene, self._model, self._lpips)
+        found = {name: measure and measure(seen) for name, measure in self._of_frames.items()}
+        return {name: values for name, values in found.items() if values is not None}
 
     def _baselines(self, window: Window) -> dict[str, Tensor]:
         """baseline/METRIC: (N, T) of what needs no model."""
@@ -215,29 +185,13 @@ class Evaluator:
     def _objects(self, window: Window, seen: LatentState) -> dict[str, Tensor]:
         """Object metrics (N, C + T) of the context and of the rollout without noise."""
         actions = window.actions[:, self._settings.context - 1 :]
-        with self._autocast():
-            imagined = self._model.rollout(seen.map(lambda tensor: tensor[:, -1]), actions)
+        imagined = self._core.rollout(seen.map(lambda tensor: tensor[:, -1]), actions)
         states = type(seen).cat([seen, imagined], dim=1)
-        labels = self._decode(states.flatten(2)).labels
-        true, pred = window.labels, labels.unflatten(0, window.frames.shape[:2])
-        share = recall(true, pred)
-        return {
-            "fg_ari": adjusted_rand_index(true, pred),
-            "ari": adjusted_rand_index(true, pred, foreground=False),
-            "mean_iou": mean_iou(true, pred),
-            "average_recall": share.mean(-1),
-            "recall": share,
-        }
-
-    def _autocast(self) -> torch.autocast:
-        enabled = self._settings.precision == "bf16"
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
-
-
-def seed_of(seed: int, video: int, stream: int = 0) -> int:
-    """The seed of what is drawn for one video, unrelated to that of any other."""
-    state = np.random.SeedSequence([seed, video, stream]).generate_state(1, np.uint64)
-    return int(state[0] >> np.uint64(1))
+        labels = self._core.decoded(states.flatten(2), lambda scene: scene.labels)
+        segments = Segments(window.labels, labels.unflatten(0, window.frames.shape[:2]))
+        found = {name: measure and measure(segments) for name, measure in self._of_masks.items()}
+        known = {name: values for name, values in found.items() if values is not None}
+        return {**known, "recall": segments.recall}
 
 
 def mean_image(split: Split, episodes: int = 256) -> Tensor:

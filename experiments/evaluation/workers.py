@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from armillary.experiments.command.errors import RunError
 from armillary.experiments.evaluation.lpips import PerceptualDistance
 from armillary.experiments.evaluation.store import Store
 from armillary.experiments.evaluation.videos import Evaluator, Settings
+from armillary.pool import Pool
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.data import EpisodeFile
 
@@ -83,18 +77,13 @@ def evaluate(
         finally:
             torch.set_num_threads(before)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(batches)), context, _start, (job,))
-    try:
-        for future in as_completed([pool.submit(_work, batch) for batch in batches]):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise RunError(
-            "a worker process died, perhaps for lack of memory (smaller batch and chunk or fewer "
-            "workers take less); the same command goes on with the videos that are left"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    hint = (
+        "smaller batch and chunk or fewer workers take less memory, and the same command goes on "
+        "with the videos that are left"
+    )
+    count = min(workers, len(batches))
+    with Pool(count, _start, (job,), threads=job.threads, hint=hint) as pool:
+        yield from pool.map(_work, batches)
 
 
 def _keep(evaluator: Evaluator, output: Path, videos: Sequence[int]) -> int:
@@ -109,20 +98,10 @@ _state: dict[str, tuple[Job, Evaluator]] = {}
 
 
 def _start(job: Job) -> None:
-    """Prepares a worker process; it ends when its parent does, also when that is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    torch.set_num_threads(job.threads)
+    """Prepares a worker process."""
     _state["job"] = (job, job.evaluator())
 
 
 def _work(videos: Sequence[int]) -> int:
     job, evaluator = _state["job"]
     return _keep(evaluator, job.output, videos)
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -11,36 +11,14 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-Picture = NDArray[np.uint8]
-"""(H, W, 3)."""
-Color = tuple[int, int, int]
+from armillary.experiments.palette import INK, MUTED, PAPER, REAL, SHADED, SLOTS, Color
+from armillary.experiments.pixels import Picture, pictures
+from armillary.files import replacing
 
-CONTEXT: Color = (0, 114, 178)
-"""Border of what was seen by the model."""
-IMAGINED: Color = (213, 94, 0)
-"""Border of what the model made up."""
-REAL: Color = (150, 150, 146)
-"""Border of what happened."""
-SUCCESS: Color = (0, 140, 100)
-"""Border of a goal reached."""
-
-_PAPER, _INK, _MUTED = (255, 255, 255), (32, 33, 36), (104, 106, 112)
 _CHECKS = (0.66, 0.76)
-_SHADED = (222, 222, 216)
-# Okabe and Ito's palette, which people with any kind of colour vision can tell apart.
-_SLOT_COLORS: tuple[Color, ...] = (
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (204, 121, 167),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-)
 _MARGIN, _GAP, _BORDER = 14, 10, 3
 _TITLE, _TEXT = 18, 14
 _LINGER = 4
@@ -53,7 +31,7 @@ class Tile:
 
     Attributes:
         picture: (H, W, 3) uint8.
-        border: its meaning is one of this module's colours.
+        border: its meaning is one of the palette's.
         caption: one line, or empty.
     """
 
@@ -70,11 +48,6 @@ class Row:
     tiles: Sequence[Tile]
 
 
-def pictures(frames: Tensor) -> Picture:
-    """(..., 3, H, W) float in [0, 1] -> (..., H, W, 3) uint8."""
-    return (frames.movedim(-3, -1).clamp(0.0, 1.0) * 255.0).round().byte().cpu().numpy()
-
-
 def slot_colors(masks: Tensor) -> Tensor:
     """A colour per slot: grey for the one that covers most, the background, else all different.
 
@@ -88,7 +61,7 @@ def slot_colors(masks: Tensor) -> Tensor:
     background = int(areas.argmax())
     others = [slot for slot in range(len(areas)) if slot != background]
     colors = torch.empty(len(areas), 3)
-    colors[background] = torch.tensor(_SHADED) / 255.0
+    colors[background] = torch.tensor(SHADED) / 255.0
     for index, slot in enumerate(others):
         colors[slot] = torch.tensor(_color(index)) / 255.0
     return colors
@@ -144,28 +117,28 @@ def sheet(rows: Sequence[Row], *, side: int, title: str, note: str = "") -> Pict
     count = max(len(row) for row in scaled)
     labels = max(_width(row.label, _TEXT) for row in rows)
     left = _MARGIN + (labels + _GAP if labels else 0)
-    heading = [(title, _TITLE, _INK), (note, _TEXT, _MUTED)]
+    heading = [(title, _TITLE, INK), (note, _TEXT, MUTED)]
     heading = [line for line in heading if line[0]]
     width = left + count * (cell + _GAP) - _GAP + _MARGIN
     width = max(width, *(2 * _MARGIN + _width(text, size) for text, size, _ in heading))
     heights = [cell + (_TEXT + 8 if any(tile.caption for tile in row.tiles) else 0) for row in rows]
     top = _MARGIN + sum(size + 8 for _, size, _ in heading)
     height = top + sum(heights) + _GAP * (len(rows) - 1) + _MARGIN
-    image = Image.new("RGB", (width, height), _PAPER)
+    image = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(image)
     y = _MARGIN
     for text, size, color in heading:
         draw.text((_MARGIN, y), text, color, _font(size))
         y += size + 8
     for row, row_pictures, row_height in zip(rows, scaled, heights, strict=True):
-        draw.text((_MARGIN, y + cell // 2), row.label, _INK, _font(_TEXT), anchor="lm")
+        draw.text((_MARGIN, y + cell // 2), row.label, INK, _font(_TEXT), anchor="lm")
         for column, (tile, picture) in enumerate(zip(row.tiles, row_pictures, strict=True)):
             x = left + column * (cell + _GAP)
             size = len(picture) + 2 * _BORDER
             draw.rectangle((x, y, x + size - 1, y + size - 1), tile.border)
             image.paste(Image.fromarray(picture), (x + _BORDER, y + _BORDER))
             middle = (x + size // 2, y + size + 4)
-            draw.text(middle, tile.caption, _MUTED, _font(_TEXT), anchor="ma")
+            draw.text(middle, tile.caption, MUTED, _font(_TEXT), anchor="ma")
         y += row_height + _GAP
     return np.asarray(image)
 
@@ -180,23 +153,25 @@ def write_gif(path: Path, sheets: Sequence[Picture], fps: float) -> None:
     """
     height = max(picture.shape[0] for picture in sheets)
     width = max(picture.shape[1] for picture in sheets)
-    film = np.full((len(sheets), height, width, 3), _PAPER, np.uint8)
+    film = np.full((len(sheets), height, width, 3), PAPER, np.uint8)
     for frame, picture in zip(film, sheets, strict=True):
         frame[: picture.shape[0], : picture.shape[1]] = picture
     duration = 1000.0 / fps
     durations = [duration] * (len(film) - 1) + [duration * _LINGER]
-    imageio.imwrite(path, film, extension=".gif", duration=durations, loop=0)
+    with replacing(path) as partial:
+        imageio.imwrite(partial, film, extension=".gif", duration=durations, loop=0)
 
 
 def write_png(path: Path, picture: Picture) -> None:
     """Writes a PNG."""
-    imageio.imwrite(path, picture, extension=".png")
+    with replacing(path) as partial:
+        imageio.imwrite(partial, picture, extension=".png")
 
 
 def _color(index: int) -> Color:
     """The palette's colours, then hues that keep their distance from each other."""
-    if index < len(_SLOT_COLORS):
-        return _SLOT_COLORS[index]
+    if index < len(SLOTS):
+        return SLOTS[index]
     red, green, blue = colorsys.hsv_to_rgb(index * 0.618 % 1.0, 0.55, 0.75)
     return round(255 * red), round(255 * green), round(255 * blue)
 

@@ -9,20 +9,16 @@ import numpy as np
 from torch import Tensor
 
 from armillary.experiments.films.drawing import (
-    CONTEXT,
-    IMAGINED,
-    REAL,
-    SUCCESS,
-    Picture,
     Row,
     Tile,
     cutouts,
-    pictures,
     segmentation,
     sheet,
     slot_colors,
 )
 from armillary.experiments.films.imagination import Imagination
+from armillary.experiments.palette import CONTEXT, IMAGINED, REAL, SUCCESS
+from armillary.experiments.pixels import Picture, pictures
 from armillary.experiments.planning.planned_episode import PlannedEpisode
 from armillary.world_models.state import Scene
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.metrics import psnr
 from armillary.world_models.model import Window, WorldModel
 from armillary.world_models.state import Scene
@@ -55,7 +56,9 @@ class Imagination:
         }
 
 
-def imagine(model: WorldModel, window: Window, samples: int, seed: int) -> Imagination:
+def imagine(
+    model: WorldModel, window: Window, samples: int, seed: int, precision: str = "float32"
+) -> Imagination:
     """Shows a model a clip, and lets it go on alone after its context.
 
     Args:
@@ -63,6 +66,7 @@ def imagine(model: WorldModel, window: Window, samples: int, seed: int) -> Imagi
         window: one clip (N = 1) longer than the model's context.
         samples: S, stochastic futures; 0 draws none.
         seed: of their noise.
+        precision: see ``Imaginer``.
 
     Raises:
         ValueError: the clip does not suit the model, or nothing is left to imagine.
@@ -74,15 +78,16 @@ def imagine(model: WorldModel, window: Window, samples: int, seed: int) -> Imagi
     horizon = actions.shape[1]
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(samples, horizon, *model.noise_shape, generator=generator).to(device)
-    imagined = predict(model, window, context)
+    imagined = predict(model, window, context, precision)
+    core = Imaginer(model, precision)
     with torch.no_grad():
-        posterior = model.filter(window.frames, window.actions)
-        encoded = model.decode(posterior.flatten(2))
+        posterior = core.filter(window.frames, window.actions, window.previous)
+        encoded = core.decode(posterior.flatten(2))
         frames = window.frames.new_zeros(samples, horizon, *window.frames.shape[2:])
         if samples:
             start = posterior.map(lambda tensor: tensor[:, context - 1]).repeat(samples)
-            futures = model.rollout(start, actions.expand(samples, -1, -1), noise)
-            frames = model.decode(futures.flatten(2)).frames.unflatten(0, (samples, horizon))
+            futures = core.rollout(start, actions.expand(samples, -1, -1), noise)
+            frames = core.frames(futures.flatten(2)).view_as(frames)
     return Imagination(
         frames=window.frames[0].cpu(),
         context_length=context,

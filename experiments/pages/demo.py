@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from armillary.experiments.command.console import duration
 from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.pages.page import Page
-from armillary.experiments.pages.page_blocks import Film, Table
-from armillary.experiments.pages.report_content import duration
-from armillary.experiments.pages.report_planning import EXPLANATIONS
-from armillary.experiments.pages.report_render import FILMS
-from armillary.experiments.pages.success_table import Result
-from armillary.experiments.pages.training_curves import training_charts
+from armillary.experiments.command.stored import read
+from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row, Training
+from armillary.experiments.pages.charts import Chart, Charts
+from armillary.experiments.pages.films import Film
+from armillary.experiments.pages.html import render
+from armillary.experiments.pages.others import FILMS
+from armillary.experiments.pages.planning import Result, result_of
+from armillary.experiments.pages.training import training_charts
 from armillary.world_models.data import EpisodeFile
 
 _TRAINED = "the world model trained here: sees pixels only"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page says.
+
+    Attributes:
+        title: the headline.
+        lead: one paragraph.
+        highlights: a few figures, each with what it is.
+        results_note: what an episode was and how it was counted.
+        results: rows of the table of success rates.
+        charts: how training went.
+        films: what the model does.
+        commands: what makes all this again.
+        tables: what was run, and with what: titles, names and values.
+        config: the resolved configuration, as YAML.
+    """
+
+    title: str
+    lead: str
+    highlights: Sequence[tuple[str, str]]
+    results_note: str
+    results: Sequence[Result]
+    charts: Sequence[Chart]
+    films: Sequence[Film]
+    commands: Sequence[str]
+    tables: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    config: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +72,16 @@ class Phase:
         return duration(self.seconds)
 
 
+def render_page(page: Page) -> str:
+    """The page as HTML.
+
+    Raises:
+        OSError: a film's file is not there.
+        ValueError: a chart holds no valid numbers.
+    """
+    return render("demo.html.j2", page=page, charts=Charts(page.charts))
+
+
 def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
     """The content of the page.
 
@@ -53,12 +92,12 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
     """
     by_verb = {phase.verb: phase for phase in phases}
     trained = str(by_verb["train"].directory)
-    rows = _read(by_verb["benchmark"].directory / "results.json")["rows"]
+    rows = read(by_verb["benchmark"].directory / RESULTS, Benchmark).rows
     results = [_result(row, trained) for row in rows]
     episodes = EpisodeFile(by_verb["collect"].directory / "episodes.h5")
-    training = _read(by_verb["train"].directory / "results.json")
+    training = read(by_verb["train"].directory / RESULTS, Training)
     render = by_verb["render"].directory
-    task, planner, seed = rows[-1]["task"], rows[-1]["planner"], rows[-1]["seed"]
+    task, planner, seed = rows[-1].task, rows[-1].planner, rows[-1].seed
     count, frames = sum(s.episodes for s in episodes.splits.values()), episodes.splits["train"]
     total = duration(sum(phase.seconds for phase in phases))
     return Page(
@@ -67,6 +106,7 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
             f"A world model learned from {count} episodes of video how things in the task {task} "
             "look and move. Then it planned: it saw an image and a goal image, imagined what "
             "actions would lead to, and took the best. One command made everything on this page."
+            + "".join(f" {remark}" for remark in training.remarks)
         ),
         highlights=[
             *(
@@ -77,7 +117,7 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
             (total, "for everything, training included"),
         ],
         results_note=(
-            f"Every row meets the same {rows[-1]['episodes']} problems once, with seeds from "
+            f"Every row meets the same {rows[-1].episodes} problems once, with seeds from "
             f"{seed}; the planner is {planner}. The bars are 95 % Wilson intervals."
         ),
         results=results,
@@ -88,8 +128,8 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
         ],
         commands=[command, "", "# the same in steps", *(phase.command for phase in phases)],
         tables=[
-            Table("Phases", [(phase.verb, phase.duration) for phase in phases]),
-            Table(
+            ("Phases", [(phase.verb, phase.duration) for phase in phases]),
+            (
                 "Data",
                 [
                     *(
@@ -99,31 +139,24 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
                     ("frames", f"{frames.image_size} x {frames.image_size} pixels"),
                 ],
             ),
-            Table(
+            (
                 "The model after training",
                 [
-                    ("optimiser steps", str(training["steps"])),
-                    *((n, f"{v:.3g}") for n, v in training["metrics"].items() if "/" not in n),
+                    ("optimiser steps", str(training.steps)),
+                    *((n, f"{v:.3g}") for n, v in _last(training).items()),
                 ],
             ),
-            Table("Made with", [("commit", commit()), *versions().items()]),
+            ("Made with", [("commit", commit()), *versions().items()]),
         ],
         config=config,
     )
 
 
-def _result(row: dict[str, Any], trained: str) -> Result:
-    name = row["simulator"]
-    return Result(
-        name="trained model" if name == trained else name,
-        explanation=_TRAINED if name == trained else EXPLANATIONS.get(name, ""),
-        successes=row["successes"],
-        episodes=row["episodes"],
-        interval=tuple(row["ci95"]),
-        steps=row["steps_to_success"],
-        seconds=row["plan_seconds"],
-    )
+def _result(row: Row, trained: str) -> Result:
+    if row.simulator != trained:
+        return result_of(row)
+    return replace(result_of(row, _TRAINED), name="trained model")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _last(training: Training) -> dict[str, float]:
+    return {k: v for k, v in training.metrics.items() if v is not None and "/" not in k}

@@ -1,4 +1,4 @@
-"""Builds the agents that a benchmark compares, from the names that a user gives."""
+"""Builds the entries of a benchmark, which are agents, from the names that a user gives."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from armillary.world_models.checkpoints.locate import bundled_checkpoints
 from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.simulator import Simulator
 
-FLOORS = {"noop": NoopAgent, "random": RandomAgent}
+BASELINES = {"noop": NoopAgent, "random": RandomAgent}
 ORACLE = "oracle"
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """An agent and what it needs to play.
+class Entry:
+    """A row of a benchmark: an agent and what it needs to play.
 
     Attributes:
         name: as the user gave it.
@@ -47,20 +47,20 @@ class Contestant:
     resources: AbstractContextManager[object] = field(default_factory=nullcontext)
 
 
-def contestant(name: str, config: DictConfig) -> Contestant:
-    """The contestant of a name: ``random``, ``noop``, ``oracle`` or a checkpoint.
+def entry_of(name: str, config: DictConfig) -> Entry:
+    """The entry of a name: ``random``, ``noop``, ``oracle`` or a checkpoint.
 
     Args:
-        name: of a floor, the oracle, a bundled checkpoint or a run's directory.
+        name: of a baseline, the oracle, a bundled checkpoint or a run's directory.
         config: with task, planner, objective, simulator, horizon, replan_interval and workers.
 
     Raises:
         CheckpointError: the checkpoint is damaged.
         UsageError: the name is unknown, the model does not suit the task, or a setting its class.
     """
-    if name in FLOORS:
-        return Contestant(name, None, FLOORS[name](action_space(config)), plain_env(config))
-    known = (*FLOORS, ORACLE, *bundled_checkpoints())
+    if name in BASELINES:
+        return Entry(name, None, BASELINES[name](action_space(config)), plain_env(config))
+    known = (*BASELINES, ORACLE, *bundled_checkpoints())
     if name not in known and not Path(name).expanduser().exists():
         raise UsageError(f"{name!r} is no directory and no known simulator; {suggest(name, known)}")
     planner = str(config.choices.planner)
@@ -68,9 +68,9 @@ def contestant(name: str, config: DictConfig) -> Contestant:
         oracle = OracleSimulator(build(config.task.physics), workers=config.workers)
         agent = planning_agent(oracle, config)
         make = privileged_env(config)
-        return Contestant(name, planner, agent, make, agent.plan_seconds, closing(oracle))
+        return Entry(name, planner, agent, make, agent.plan_seconds, closing(oracle))
     agent = planning_agent(latent_simulator(name, config), config)
-    return Contestant(name, planner, agent, plain_env(config), agent.plan_seconds)
+    return Entry(name, planner, agent, plain_env(config), agent.plan_seconds)
 
 
 def planning_agent(simulator: Simulator, config: DictConfig) -> MPCAgent:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from armillary.agent.episodes import run_episodes
 from armillary.agent.mpc import MPCAgent
-from armillary.experiments.films.drawing import Picture, pictures
+from armillary.experiments.pixels import Picture, pictures
 from armillary.planners.optimizer import Plan
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import WorldModel
 from armillary.world_models.simulator import Observation
 
@@ -48,55 +49,54 @@ def play(
     """Runs one episode.
 
     Args:
-        make_env: makes an environment that truncates by itself and whose ``info`` holds
-            ``is_success`` and ``distance``.
+        make_env: makes a ``Task`` that truncates by itself.
         agent: plans with the model.
         model: imagines the executed plans again, without noise, for their frames.
         seed: of the environment and the agent.
     """
-    witness = _Witness(agent, model)
-    odometers: list[_Odometer] = []
+    recorder = _PlanRecorder(agent, model)
+    distances: list[_DistanceRecorder] = []
 
     def watched() -> gym.Env:
-        odometers.append(_Odometer(make_env()))
-        return odometers[-1]
+        distances.append(_DistanceRecorder(make_env()))
+        return distances[-1]
 
-    episode = run_episodes(watched, witness, [seed], batch=1)[0]
-    plans = [witness.plans[number] for number in witness.numbers]
-    firsts = [witness.numbers.index(number) for number in witness.numbers]
+    episode = run_episodes(watched, recorder, [seed], batch=1)[0]
+    plans = [recorder.plans[number] for number in recorder.numbers]
+    firsts = [recorder.numbers.index(number) for number in recorder.numbers]
     offsets = [step - first for step, first in enumerate(firsts)]
     return PlannedEpisode(
         success=episode.success,
-        distances=odometers[0].distances,
+        distances=distances[0].measured,
         frames=episode.frames,
         goal_image=episode.goal_image,
         imagined=np.stack([plan[offset] for plan, offset in zip(plans, offsets, strict=True)]),
         plan_ends=np.stack([plan[-1] for plan in plans]),
-        plan_numbers=witness.numbers,
+        plan_numbers=recorder.numbers,
     )
 
 
-class _Odometer(gym.Wrapper):
+class _DistanceRecorder(gym.Wrapper):
     """Keeps the distance to the goal that the task reports at every moment."""
 
     def __init__(self, env: gym.Env) -> None:
         super().__init__(env)
-        self.distances: list[float] = []
+        self.measured: list[float] = []
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(seed=seed, options=options)
-        self.distances = [info["distance"]]
+        self.measured = [info["distance"]]
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         result = self.env.step(action)
-        self.distances.append(result[-1]["distance"])
+        self.measured.append(result[-1]["distance"])
         return result
 
 
-class _Witness:
+class _PlanRecorder:
     """Passes everything on to an agent of one episode, and films its plans.
 
     Attributes:
@@ -106,7 +106,7 @@ class _Witness:
 
     def __init__(self, agent: MPCAgent, model: WorldModel) -> None:
         self._agent = agent
-        self._model = model
+        self._core = Imaginer(model)
         self._last: Plan | None = None
         self.plans: list[Picture] = []
         self.numbers: list[int] = []
@@ -123,8 +123,8 @@ class _Witness:
             assert plan is not None
             assert state is not None
             with torch.no_grad():
-                futures = self._model.rollout(state, plan.actions)
-                self.plans.append(pictures(self._model.decode(futures.flatten(2)).frames))
+                futures = self._core.rollout(state, plan.actions)
+                self.plans.append(pictures(self._core.frames(futures.flatten(2))))
             self._last = plan
         self.numbers.append(len(self.plans) - 1)
         return actions

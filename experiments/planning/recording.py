@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from armillary.envs.task import Policy, Recordable
 from armillary.experiments.command.config import build
 from armillary.experiments.planning.environments import make_environment
-
-_STREAM = 2**32
-"""Added to the seeds of collected problems, so that benchmarks, whose seeds lie below, never pose
-one that a model was trained on."""
-
-
-class Recordable(Protocol):
-    """What a task offers beyond a goal-conditioned environment with images."""
-
-    def snapshot(self) -> NDArray[np.float64]:
-        """The full physics state."""
-        ...
-
-    def segmentation(self) -> NDArray[np.uint8]:
-        """(H, W) labels, 0 for the background."""
-        ...
+from armillary.seeds import OfEpisode, episode_generator, recorded_episode_seed
 
 
 @dataclass(frozen=True)
@@ -70,12 +56,12 @@ class Recording:
 def record(recipe: Recipe, index: int) -> Recording:
     """Plays episode ``index`` of a recipe to its full length, whether or not it succeeds."""
     env = make_environment(recipe.environment, recipe.length)
-    core: Any = env.unwrapped
-    seed = _STREAM + recipe.seed + index
-    policy_rng, noise_rng = (np.random.default_rng([seed, stream]) for stream in (1, 2))
-    policy = build(OmegaConf.create(dict(recipe.policy)))
+    core = cast(Recordable, env.unwrapped)
+    seed = recorded_episode_seed(recipe.seed, index)
+    noise_rng = episode_generator(seed, OfEpisode.ACTION_NOISE)
+    policy: Policy = build(OmegaConf.create(dict(recipe.policy)))
     observation, _ = env.reset(seed=seed)
-    policy.reset(policy_rng)
+    policy.reset(episode_generator(seed, OfEpisode.POLICY))
     frames, masks = [observation["image"]], [core.segmentation()]
     poses, actions = [observation["observation"]], []
     space = env.action_space

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from armillary.experiments.command.errors import RunError
+from armillary.experiments.pixels import pictures, quantised
 from armillary.experiments.realism.clips import Clips
 from armillary.experiments.realism.video_writer import VIDEOS
+from armillary.seeds import OfVideo, video_seed
 from armillary.world_models.data import Split, WindowDataset
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.simulator import View
 from armillary.world_models.state import Scene
 
 Arrays = dict[str, NDArray]
@@ -70,7 +74,7 @@ class GroundTruth:
     def make(self, rows: NDArray[np.int64]) -> Arrays:
         """See ``Source``: ``videos`` and where they come from."""
         window = self.recorded.read(rows // self.recorded.rollouts)
-        return {VIDEOS: to_bytes(window.frames), **self.recorded.origin(rows)}
+        return {VIDEOS: pictures(window.frames), **self.recorded.origin(rows)}
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Imagined:
         slots: also make ``slots`` float32 (N, C + T, K, D).
         masks: also make ``masks`` uint8 (N, C + T, K, H, W), 255 where a slot is alone.
         ground_truth: also make ``ground_truth``, what really happened, like ``videos``.
+        precision: see ``Imaginer``.
     """
 
     recorded: Recorded
@@ -96,6 +101,7 @@ class Imagined:
     slots: bool
     masks: bool
     ground_truth: bool
+    precision: str = "float32"
 
     def make(self, rows: NDArray[np.int64]) -> Arrays:
         """See ``Source``.
@@ -106,20 +112,20 @@ class Imagined:
         clips, inverse = np.unique(rows // self.recorded.rollouts, return_inverse=True)
         window, picked = self.recorded.read(clips), torch.from_numpy(inverse)
         slots, scene = self._imagine(window, picked, rows)
-        frames = scene.frames.float().cpu()
+        frames = scene.frames.cpu()
         if not frames.isfinite().all():
             row = rows[int((~frames.isfinite()).flatten(1).any(1).nonzero()[0])]
             raise RunError(f"the model imagined NaN or infinity in video {row}")
         truth = window.frames[picked]
         if self.keep_context:
             frames = torch.cat([truth[:, : self.context], frames[:, self.context :]], 1)
-        made: Arrays = {VIDEOS: to_bytes(frames), **self.recorded.origin(rows)}
+        made: Arrays = {VIDEOS: pictures(frames), **self.recorded.origin(rows)}
         if self.slots:
-            made["slots"] = slots.float().cpu().numpy()
+            made["slots"] = slots.cpu().numpy()
         if self.masks:
-            made["masks"] = _quantised(scene.masks.float().squeeze(-3)).cpu().numpy()
+            made["masks"] = quantised(scene.masks.squeeze(-3)).cpu().numpy()
         if self.ground_truth:
-            made["ground_truth"] = to_bytes(truth)
+            made["ground_truth"] = pictures(truth)
         return made
 
     def _imagine(
@@ -131,36 +137,25 @@ class Imagined:
         window, picked = window.to(device), picked.to(device)
         future = window.actions[picked, context - 1 :]
         noise = [video_noise(model, self.seed, int(row), future.shape[1]) for row in rows]
+        core, start = Imaginer(model, self.precision), window.start(context)
         with torch.no_grad():
-            seen = model.filter(window.frames[:, :context], window.actions[:, : context - 1])
-            seen = seen.index(picked)
-            start = seen.map(lambda tensor: tensor[:, -1])
-            imagined = model.rollout(start, future, torch.stack(noise).to(device))
+            seen = core.filter(start.frames, start.actions, start.previous).index(picked)
+            last = seen.map(lambda tensor: tensor[:, -1])
+            imagined = core.rollout(last, future, torch.stack(noise).to(device))
             states = type(seen).cat([seen, imagined], dim=1).flatten(2)
-            lead = (len(rows), window.length)
-            slots, scene = model.slots(states), model.decode(states)
-        return slots.unflatten(0, lead), scene.map(lambda tensor: tensor.unflatten(0, lead))
+            view = View(states, (len(rows), window.length), core)
+            return view.slots, view.scene
 
 
 def video_noise(model: WorldModel, seed: int, row: int, horizon: int) -> Tensor:
     """(horizon, \\*noise_shape) standard normal on the CPU: a function of seed and video alone."""
-    state = np.random.SeedSequence([seed, row]).generate_state(1, np.uint64)
-    generator = torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+    generator = torch.Generator().manual_seed(video_seed(seed, row, OfVideo.NOISE))
     return torch.randn(horizon, *model.noise_shape, generator=generator)
-
-
-def to_bytes(frames: Tensor) -> NDArray[np.uint8]:
-    """(..., 3, H, W) in [0, 1] -> (..., H, W, 3) uint8, rounded."""
-    return _quantised(frames).movedim(-3, -1).contiguous().cpu().numpy()
 
 
 def entries(arrays: Mapping[str, NDArray]) -> dict[str, tuple[tuple[int, ...], str]]:
     """The shape and type of one video's entry in each array."""
     return {name: (array.shape[1:], array.dtype.name) for name, array in arrays.items()}
-
-
-def _quantised(values: Tensor) -> Tensor:
-    return values.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def windows_of(split: Split, length: int) -> WindowDataset:

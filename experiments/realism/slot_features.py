@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from armillary.experiments.command.errors import UsageError
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import WorldModel
+from armillary.world_models.simulator import View
 
 
 class SlotFeatures:
@@ -24,6 +26,7 @@ class SlotFeatures:
 
     def __init__(self, model: WorldModel) -> None:
         self._model = model
+        self._core = Imaginer(model)
 
     def features(self, videos: Tensor) -> Tensor:
         """(N, 3 D) features of videos (N, T, H, W, 3) in 0..255, T at least 2.
@@ -42,9 +45,8 @@ class SlotFeatures:
         frames = videos.movedim(-1, 2).to(device) / 255
         actions = self._model.action_mean.expand(count, length - 1, -1)
         with torch.no_grad():
-            states = self._model.filter(frames, actions)
-            slots = self._model.slots(states.flatten(2)).unflatten(0, (count, length))
-            slots = slots.cpu().double()
+            states = self._core.filter(frames, actions)
+            slots = View(states.flatten(2), (count, length), self._core).slots.cpu().double()
         # (N, T, K, D) with the same slot at the same k in every frame.
         still = slots.mean(1)
         change = slots.diff(dim=1).abs().mean(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.experiments.command.errors import UsageError
+from armillary.files import check_replaceable, settle
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,7 @@ class VideoWriter:
         overwrite: bool,
         resume: bool,
     ) -> None:
-        if path.is_dir():
-            raise UsageError(f"output={path} is a directory; name a file, for example videos.h5")
+        check_replaceable(path)
         if path.exists() and not overwrite:
             raise UsageError(f"output={path} exists; choose another file or add overwrite=true")
         self.path = path
@@ -87,9 +86,7 @@ class VideoWriter:
             del self._file[_DONE]
         self._file.close()
         if not missing:
-            with open(self._partial, "r+b") as written:
-                os.fsync(written.fileno())
-            os.replace(self._partial, self.path)
+            settle(self._partial, self.path)
         elif missing == self._count:
             self._partial.unlink()  # nothing that could be gone on with
 

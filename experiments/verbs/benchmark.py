@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from omegaconf import DictConfig
 from rich.table import Table
 
 from armillary.agent.episodes import Episode, run_episodes
 from armillary.agent.statistics import wilson_interval
-from armillary.experiments.command.config import to_dict
-from armillary.experiments.command.console import counting, results
+from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
-from armillary.experiments.planning.entries import Contestant, contestant
-
-Row = dict[str, Any]
+from armillary.experiments.command.provenance import made_with
+from armillary.experiments.command.stored import write
+from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row
+from armillary.experiments.planning.entries import Entry, entry_of
+from armillary.files import write_json
+from armillary.seeds import played_episode_seed
 
 
 def run(config: DictConfig) -> list[Row]:
@@ -35,74 +34,63 @@ def run(config: DictConfig) -> list[Row]:
     names = [str(name) for name in config.simulators]
     if not names or len(set(names)) < len(names):
         raise UsageError(f"simulators must name each one once, and at least one; got {names}")
-    check_episodes(config)
-    contestants = [contestant(name, config) for name in names]
-    made_with = {"config": to_dict(config), "commit": commit(), "versions": versions()}
+    entries = [entry_of(name, config) for name in names]
     rows: list[Row] = []
-    played: dict[str, list[Row]] = {}
-    for one in contestants:
-        episodes = play(one, config)
-        rows.append(summarise(one, episodes, config))
-        played[one.name] = [
+    played: dict[str, list[dict[str, int]]] = {}
+    for entry in entries:
+        episodes = play(entry, config)
+        rows.append(summarise(entry, episodes, config))
+        played[entry.name] = [
             {"seed": e.seed, "success": e.success, "steps": e.steps} for e in episodes
         ]
         write_json(output / "episodes.json", played)
-        write_json(output / "results.json", {"rows": rows, **made_with})
+        write(output / RESULTS, Benchmark(rows=rows, **made_with(config)))
     show(rows)
     return rows
 
 
-def check_episodes(config: DictConfig) -> None:
-    """Raises UsageError unless there is something to play."""
-    if config.episodes < 1 or config.batch < 1:
-        raise UsageError(
-            f"episodes and batch must be at least 1, got {config.episodes} and {config.batch}"
-        )
-
-
-def play(one: Contestant, config: DictConfig) -> list[Episode]:
+def play(entry: Entry, config: DictConfig) -> list[Episode]:
     """Plays episode i at seed ``config.seed + i``, each exactly once."""
-    seeds = range(config.seed, config.seed + config.episodes)
-    progress, task = counting(one.name, len(seeds))
-    with one.resources, progress:
+    seeds = [played_episode_seed(config.seed, index) for index in range(config.episodes)]
+    progress, task = counting(entry.name, len(seeds))
+    with entry.resources, progress:
         return run_episodes(
-            one.make_env, one.agent, seeds, config.batch, lambda n: progress.advance(task, n)
+            entry.make_env, entry.agent, seeds, config.batch, lambda n: progress.advance(task, n)
         )
 
 
-def summarise(one: Contestant, episodes: Sequence[Episode], config: DictConfig) -> Row:
-    """The row of a contestant: success rate with its 95 % Wilson interval, steps and times."""
+def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> Row:
+    """The row of an entry: success rate with its 95 % Wilson interval, steps and times."""
     steps = [episode.steps for episode in episodes if episode.success]
     low, high = wilson_interval(len(steps), len(episodes))
-    return {
-        "task": config.task.name,
-        "simulator": one.name,
-        "planner": one.planner,
-        "episodes": len(episodes),
-        "successes": len(steps),
-        "success_rate": len(steps) / len(episodes),
-        "ci95": [low, high],
-        "steps_to_success": median(steps) if steps else None,
-        "plan_seconds": median(one.plan_seconds) if one.plan_seconds else None,
-        "seed": config.seed,
-    }
+    return Row(
+        task=config.task.name,
+        simulator=entry.name,
+        planner=entry.planner,
+        episodes=len(episodes),
+        successes=len(steps),
+        success_rate=len(steps) / len(episodes),
+        ci95=(low, high),
+        steps_to_success=median(steps) if steps else None,
+        plan_seconds=median(entry.plan_seconds) if entry.plan_seconds else None,
+        seed=config.seed,
+    )
 
 
 def show(rows: Sequence[Row]) -> None:
     """Prints the rows as a table."""
-    table = Table(
-        title=f"{rows[0]['task']}, {rows[0]['episodes']} episodes, seed {rows[0]['seed']}"
-    )
+    first = rows[0]
+    table = Table(title=f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}")
     table.add_column("simulator", overflow="fold")
     for heading in ("planner", "success", "95 % interval", "steps", "s per plan"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
-        low, high = row["ci95"]
-        steps, seconds = row["steps_to_success"], row["plan_seconds"]
+        low, high = row.ci95
+        steps, seconds = row.steps_to_success, row.plan_seconds
         table.add_row(
-            row["simulator"],
-            row["planner"] or "-",
-            f"{row['success_rate']:.0%}",
+            row.simulator,
+            row.planner or "-",
+            f"{row.success_rate:.0%}",
             f"{low:.0%} to {high:.0%}",
             "-" if steps is None else f"{steps:g}",
             "-" if seconds is None else f"{seconds:.3f}",

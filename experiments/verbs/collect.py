@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +12,8 @@ from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.episode_table import show
-from armillary.experiments.planning.recording import Recipe, Recording, record
+from armillary.experiments.planning.recording import Recipe, record
+from armillary.pool import Pool, worker_count
 from armillary.suggestions import suggest
 from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance
 
@@ -37,7 +33,10 @@ def run(config: DictConfig) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = EpisodeWriter(path, _provenance(config), overwrite=config.overwrite)
     progress, task = counting("collecting", config.episodes)
-    with writer, _recordings(recipe, config.episodes, config.workers) as recordings, progress:
+    record(recipe, 0)  # a wrong setting shows here, before any process is started
+    workers = worker_count(config.workers, config.episodes)
+    with writer, Pool(workers) as pool, progress:
+        recordings = pool.map(partial(record, recipe), range(config.episodes))
         for split, episode in zip(splits, recordings, strict=True):
             extras = {"poses": episode.poses}
             writer.add(split, episode.frames, episode.actions, episode.masks, extras)
@@ -81,20 +80,6 @@ def recipe_of(config: DictConfig) -> Recipe:
     environment = {**settings, "image_size": config.image_size}
     policy = policies[config.policy]
     return Recipe(environment, policy, config.noise, config.length, config.seed)
-
-
-@contextmanager
-def _recordings(recipe: Recipe, episodes: int, workers: int) -> Iterator[Iterator[Recording]]:
-    """The episodes in order, played in this process or by several."""
-    play = partial(record, recipe)
-    first = play(0)  # a wrong setting shows here, before any process is started
-    count = min(workers if workers >= 0 else os.cpu_count() or 1, episodes)
-    if count <= 1:
-        yield (first if index == 0 else play(index) for index in range(episodes))
-        return
-    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    with multiprocessing.get_context("spawn").Pool(count, signal.signal, ignore) as pool:
-        yield pool.imap(play, range(episodes), chunksize=max(1, min(16, episodes // count)))
 
 
 def _provenance(config: DictConfig) -> Provenance:

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
 import shutil
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +12,10 @@ from omegaconf import DictConfig
 
 from armillary.experiments.command.config import build, flatten, to_dict
 from armillary.experiments.command.console import counting
-from armillary.experiments.command.errors import RunError, UsageError
-from armillary.experiments.command.words import quoted
+from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.verbs import quoted
 from armillary.experiments.planning.episode_table import show
+from armillary.pool import Pool, worker_count
 from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance
 from armillary.world_models.data.conversion import assign_splits, convert_part, merge, part_path
 from armillary.world_models.data.sources.source import Part, Source
@@ -68,37 +63,15 @@ def _convert(source: Source, parts: Sequence[Part], folder: Path, workers: int) 
         log.info("%d of %d parts were converted before", len(parts) - missing, len(parts))
     progress, task = counting("converting", len(parts))
     counts = []
-    with _results(partial(convert_part, source, folder=folder), parts, workers) as found, progress:
+    hint = "the same command continues, and with fewer workers it needs less memory"
+    with Pool(worker_count(workers, len(parts)), hint=hint) as pool, progress:
+        found = pool.map(partial(convert_part, source, folder=folder), parts)
         for part, count in zip(parts, found, strict=True):
             if part.expected not in (None, count):
                 log.warning("%s holds %d episodes, by its name %d", part.path, count, part.expected)
             counts.append(count)
             progress.advance(task)
     return counts
-
-
-@contextmanager
-def _results(work: partial[int], parts: Sequence[Part], workers: int) -> Iterator[Iterator[int]]:
-    """What ``work`` says of every part, in order, from this process or several.
-
-    After an interruption the parts under way are still finished.
-    """
-    count = min(workers if workers >= 0 else os.cpu_count() or 1, len(parts))
-    if count <= 1:
-        yield map(work, parts)
-        return
-    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, signal.signal, ignore) as pool:
-        try:
-            yield pool.map(work, parts)
-        except BrokenProcessPool as error:
-            raise RunError(
-                "a worker process died, perhaps for lack of memory; the same command continues, "
-                f"with fewer workers than {count} it needs less"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _provenance(config: DictConfig) -> Provenance:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from armillary.experiments.command.config import compose, flatten, require, to_dict
 from armillary.experiments.command.console import results
-from armillary.experiments.command.run_directory import RECORD, recorded, write_json
-from armillary.experiments.command.words import quoted
-from armillary.experiments.pages.demo import Phase, demo_page
-from armillary.experiments.pages.page import render_page
+from armillary.experiments.command.run_directory import RECORD, recorded
+from armillary.experiments.command.stored import read, write
+from armillary.experiments.command.verbs import written
+from armillary.experiments.evaluation.results import RESULTS, Demonstration, Training
+from armillary.experiments.pages.demo import Phase, demo_page, render_page
+from armillary.files import write_text
 
 log = logging.getLogger(__name__)
-
-_PLAIN = re.compile(r"[\w./+-]+")
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,10 @@ def run(config: DictConfig) -> Path:
     page = output / "index.html"
     command = _record(output)["command"]
     content = demo_page(phases, command, OmegaConf.to_yaml(config, resolve=True))
-    page.write_text(render_page(content), encoding="utf-8")
-    write_json(output / "results.json", {phase.verb: phase.seconds for phase in phases})
+    write_text(page, render_page(content))
+    write(output / RESULTS, Demonstration(**{phase.verb: phase.seconds for phase in phases}))
+    for remark in read(Path(jobs[1].config.output) / RESULTS, Training).remarks:
+        log.warning("%s", remark)
     _show(page, phases)
     return page
 
@@ -96,21 +97,11 @@ def jobs_of(config: DictConfig) -> list[Job]:
     }
     jobs = []
     for verb, values in options.items():
-        words = [f"{k}={_text(v)}" for k, v in flatten({**values, "seed": config.seed}).items()]
+        words = [f"{k}={written(v)}" for k, v in flatten({**values, "seed": config.seed}).items()]
         job = Job(verb, words, compose(verb, words))
         require(job.config)
         jobs.append(job)
     return jobs
-
-
-def _text(value: Any) -> str:
-    """A value in the grammar of the command line."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list):
-        return f"[{','.join(map(_text, value))}]"
-    text = str(value)
-    return text if _PLAIN.fullmatch(text) else quoted(text)
 
 
 def _record(directory: Path) -> dict[str, Any]:

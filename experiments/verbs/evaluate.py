@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from omegaconf import DictConfig
 
-from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
+from armillary.experiments.command.provenance import made_with
+from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.examples import write_examples
+from armillary.experiments.evaluation.metrics import table
 from armillary.experiments.evaluation.model_data import episodes_for
 from armillary.experiments.evaluation.plots import write_plots
-from armillary.experiments.evaluation.store import Store, check_identity
+from armillary.experiments.evaluation.results import (
+    RESULTS,
+    EvaluatedData,
+    Evaluation,
+    Example,
+)
+from armillary.experiments.evaluation.store import DIGEST, Store, check_identity
 from armillary.experiments.evaluation.summary import condense, summarise
 from armillary.experiments.evaluation.table import show
 from armillary.experiments.evaluation.videos import Settings, mean_image
@@ -30,20 +36,16 @@ from armillary.experiments.evaluation.workers import Job, evaluate
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_model, read_info
 from armillary.world_models.data import EpisodeFile, Split
+from armillary.world_models.data.identity import content_digest
 from armillary.world_models.device import resolve_device
 
 log = logging.getLogger(__name__)
 
-RESULTS, ARRAYS = "results.json", "metrics.npz"
-_LEAST = {"rollouts": 1, "batch": 1, "chunk": 1, "workers": 0, "side": 1, "fps": 0.1}
-_CHOICES = {
-    "objects": ("auto", "required", "never"),
-    "resume": ("auto", "never"),
-    "precision": ("float32", "bf16"),
-}
+ARRAYS = "metrics.npz"
+_RESUME = ("auto", "never")
 
 
-def run(config: DictConfig) -> dict[str, Any]:
+def run(config: DictConfig) -> Evaluation:
     """Evaluates, goes on with an interrupted evaluation, or shows a finished one.
 
     Returns:
@@ -55,7 +57,7 @@ def run(config: DictConfig) -> dict[str, Any]:
         UsageError: a number is out of range, or model, data and settings do not fit together.
         RunError: the model imagines NaN, or a worker process died.
     """
-    _check_numbers(config)
+    _check_processes(config)
     output = Path(config.output).expanduser()
     path = Path(config.data.path).expanduser()
     info = read_info(config.checkpoint)
@@ -64,7 +66,9 @@ def run(config: DictConfig) -> dict[str, Any]:
     _check_videos(config, split)
     settings = _settings(config, split, model.context_length)
     count = len(split) if config.videos is None else config.videos
-    identity = _identity(config, info, split, settings, count)
+    metrics = table()
+    frames = {name: metric for name, metric in metrics.items() if metric.of == "frames"}
+    identity = _identity(config, info, split, settings, count, list(frames))
     if (output / RESULTS).is_file():
         return _finished(output, identity, config.resume)
     store = Store(output)
@@ -93,56 +97,51 @@ def run(config: DictConfig) -> dict[str, Any]:
         for finished in evaluate(job, evaluator, batches, config.workers):
             progress.advance(task, finished)
     summary = summarise(
-        (condense(store.get(video), video, config.seed) for video in range(count)),
+        (condense(store.get(video), video, config.seed, frames) for video in range(count)),
         settings.context,
         config.seed,
+        metrics,
     )
     store.gather(output / ARRAYS, range(count), {"episodes": np.arange(count)})
     examples = write_examples(evaluator, store, count, output, config.side, config.fps)
-    write_plots(summary, output / "plots", settings)
-    results = {
-        "verb": "evaluate",
-        "name": config.name,
-        "model": info.model["name"],
-        "checkpoint": str(config.checkpoint),
-        "data": {
-            "path": str(config.data.path),
-            "split": config.split,
-            "episodes": len(split),
-            "length": split.length,
-            "image_size": split.info.image_size,
-            "action_size": split.info.action_size,
-            "has_masks": split.has_masks,
-        },
-        "videos": count,
-        "rollouts": settings.rollouts,
-        "context": settings.context,
-        "horizon": settings.horizon,
-        "seed": config.seed,
+    results = Evaluation(
+        verb="evaluate",
+        name=config.name,
+        model=info.model["name"],
+        checkpoint=str(config.checkpoint),
+        data=EvaluatedData(
+            path=str(config.data.path),
+            digest=identity[DIGEST],
+            split=config.split,
+            episodes=len(split),
+            length=split.length,
+            image_size=split.info.image_size,
+            action_size=split.info.action_size,
+            has_masks=split.has_masks,
+        ),
+        videos=count,
+        rollouts=settings.rollouts,
+        context=settings.context,
+        horizon=settings.horizon,
+        seed=config.seed,
         **summary,
-        "examples": examples,
-        "identity": identity,
-        "config": to_dict(config),
-        "commit": commit(),
-        "versions": versions(),
-    }
-    write_json(output / RESULTS, results)
+        examples=[Example(**example) for example in examples],
+        identity=identity,
+        **made_with(config),
+    )
+    write_plots(results, output / "plots")
+    write(output / RESULTS, results)
     store.remove()
     show(results)
     log.info("results in %s", output)
     return results
 
 
-def _check_numbers(config: DictConfig) -> None:
-    for name, least in _LEAST.items():
-        if config[name] < least:
-            raise UsageError(f"{name} must be at least {least}, got {config[name]}")
-    for name, choices in _CHOICES.items():
-        value = config[name]
-        if value not in choices:
-            raise UsageError(f"unknown {name} {value!r}; {suggest(value, choices)}")
-    if config.threads is not None and config.threads < 1:
-        raise UsageError(f"threads must be at least 1, or null, got {config.threads}")
+def _check_processes(config: DictConfig) -> None:
+    if config.resume not in _RESUME:
+        raise UsageError(f"unknown resume {config.resume!r}; {suggest(config.resume, _RESUME)}")
+    if config.workers < 0:
+        raise UsageError(f"workers must be at least 0, got {config.workers}")
     device = resolve_device(config.device)
     if config.workers and device.type != "cpu":
         raise UsageError(f"workers={config.workers} share the CPU; on {device} use workers=0")
@@ -160,8 +159,6 @@ def _check_videos(config: DictConfig, split: Split) -> None:
 def _settings(config: DictConfig, split: Split, model_context: int) -> Settings:
     """How videos are evaluated; raises UsageError unless the split's are long enough."""
     context = model_context if config.context is None else config.context
-    if context < 1:
-        raise UsageError(f"context must be at least 1, got {context}")
     longest = split.length - context
     if longest < 1:
         raise UsageError(
@@ -191,7 +188,12 @@ def _settings(config: DictConfig, split: Split, model_context: int) -> Settings:
 
 
 def _identity(
-    config: DictConfig, info: CheckpointInfo, split: Split, settings: Settings, count: int
+    config: DictConfig,
+    info: CheckpointInfo,
+    split: Split,
+    settings: Settings,
+    count: int,
+    metrics: Sequence[str],
 ) -> dict[str, Any]:
     """What the numbers depend on; not how many are computed together, or where."""
     decisive = {name: value for name, value in asdict(settings).items() if name != "chunk"}
@@ -203,25 +205,24 @@ def _identity(
         "weights": info.digests,
         "data": split.path.name,
         "bytes of data": split.path.stat().st_size,
+        DIGEST: content_digest(split.path),
+        "metrics": list(metrics),
         "split": split.name,
         "videos": count,
         "lpips": lpips,
     }
 
 
-def _finished(output: Path, identity: Mapping[str, Any], resume: str) -> dict[str, Any]:
+def _finished(output: Path, identity: Mapping[str, Any], resume: str) -> Evaluation:
     """Shows the results that are there."""
     if resume == "never":
         raise UsageError(f"output={output} holds an evaluation; choose another, or resume=auto")
     try:
-        results = json.loads((output / RESULTS).read_text(encoding="utf-8"))
-        there = results["identity"]
-        check_identity(output, there, json.loads(json.dumps(identity)))
-        show(results)
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{output / RESULTS} is damaged ({error!r}); remove it to evaluate again"
-        ) from error
+        results = read(output / RESULTS, Evaluation)
+    except UsageError as error:
+        raise UsageError(f"{error}; remove the file to evaluate again") from error
+    check_identity(output, results.identity, json.loads(json.dumps(identity)))
+    show(results)
     log.info("finished already: %s", output / RESULTS)
     return results
 
@@ -236,4 +237,4 @@ def _background(path: Path, split: Split) -> Split:
 def _threads(config: DictConfig) -> int:
     if config.threads is not None:
         return config.threads
-    return max(1, (os.cpu_count() or 1) // max(1, config.workers))
+    return max(1, torch.get_num_threads() // max(1, config.workers))

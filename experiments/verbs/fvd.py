@@ -15,10 +15,11 @@ from rich.table import Table
 from torch import Tensor
 
 from armillary.experiments.command.config import to_dict
-from armillary.experiments.command.console import counting, results
+from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
+from armillary.experiments.command.provenance import made_with
+from armillary.experiments.command.stored import write
+from armillary.experiments.evaluation.results import RESULTS, Distance, Realism
 from armillary.experiments.realism.i3d import I3D, WHERE
 from armillary.experiments.realism.populations import Population, check_comparable, divide
 from armillary.experiments.realism.slot_features import SlotFeatures
@@ -48,46 +49,40 @@ class Measure:
     features: Callable[[Tensor], Tensor]
 
 
-def run(config: DictConfig) -> dict[str, Any]:
+def run(config: DictConfig) -> Realism:
     """Measures, writes ``results.json`` and returns its content.
 
     Raises:
         UsageError: files, weights or numbers do not suit, or there are too few videos.
         CheckpointError: there is no usable checkpoint.
     """
-    if config.batch < 1:
-        raise UsageError(f"batch must be at least 1, got {config.batch}")
     files = {side: _open(config, side) for side in ("real", "generated")}
     populations = config.populations
     if populations is None:
         populations = max(len(opened) for opened in files.values())
-    if populations < 1:
-        raise UsageError(f"populations must be at least 1, got {populations}")
     real, generated = (
         divide(opened, populations, config.videos, config.seed) for opened in files.values()
     )
     measures = _measures(config)
     check_comparable(real, generated)
     progress, task = counting("measuring", len(measures) * sum(map(len, (*real, *generated))))
-    distances: dict[str, Any] = {}
+    distances: dict[str, Distance] = {}
     with progress:
         for measure in measures:
             distances[measure.key] = _measured(
                 measure, real, generated, config.batch, lambda done: progress.advance(task, done)
             )
-    found = {
-        "verb": "fvd",
-        "distances": distances,
-        "populations": populations,
-        "videos": {"real": len(real[0]), "generated": len(generated[0])},
-        "frames": real[0].file.shape[1],
-        "image_size": list(real[0].file.shape[2:4]),
-        "files": {side: [_described(file) for file in opened] for side, opened in files.items()},
-        "config": to_dict(config),
-        "commit": commit(),
-        "versions": versions(),
-    }
-    write_json(Path(config.output).expanduser() / "results.json", found)
+    found = Realism(
+        verb="fvd",
+        distances=distances,
+        populations=populations,
+        videos={"real": len(real[0]), "generated": len(generated[0])},
+        frames=real[0].file.shape[1],
+        image_size=list(real[0].file.shape[2:4]),
+        files={side: [_described(file) for file in opened] for side, opened in files.items()},
+        **made_with(config),
+    )
+    write(Path(config.output).expanduser() / RESULTS, found)
     _show(measures, found)
     return found
 
@@ -131,7 +126,7 @@ def _measured(
     generated: Sequence[Population],
     batch: int,
     advance: Callable[[int], None],
-) -> dict[str, Any]:
+) -> Distance:
     """One distance of every pair of populations, and their mean and spread."""
     values: list[float] = []
     feature_size = 0
@@ -150,13 +145,13 @@ def _measured(
         values.append(
             float(frechet_distance(one.mean, one.covariance, other.mean, other.covariance))
         )
-    return {
-        "mean": float(np.mean(values)),
-        "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "per_population": values,
-        "feature_size": feature_size,
-        "network": measure.network,
-    }
+    return Distance(
+        mean=float(np.mean(values)),
+        std=float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        per_population=values,
+        feature_size=feature_size,
+        network=measure.network,
+    )
 
 
 def _statistics(
@@ -183,15 +178,15 @@ def _described(file: VideoFile) -> dict[str, Any]:
     return {"path": str(file.path), "videos": len(file), "attributes": file.attributes}
 
 
-def _show(measures: Sequence[Measure], found: dict[str, Any]) -> None:
-    count, videos = found["populations"], found["videos"]
+def _show(measures: Sequence[Measure], found: Realism) -> None:
+    videos = found.videos
     sizes = f"{videos['real']} real and {videos['generated']} generated videos"
-    title = f"{count} population{'s' * (count > 1)} of {sizes}, {found['frames']} frames"
+    title = f"{counted(found.populations, 'population')} of {sizes}, {found.frames} frames"
     table = Table("distance", "mean", "std", "features", title=title)
     for measure in measures:
-        row = found["distances"][measure.key]
-        spread = "" if row["std"] is None else f"{row['std']:.4g}"
-        table.add_row(measure.title, f"{row['mean']:.4g}", spread, str(row["feature_size"]))
+        row = found.distances[measure.key]
+        spread = "" if row.std is None else f"{row.std:.4g}"
+        table.add_row(measure.title, f"{row.mean:.4g}", spread, str(row.feature_size))
     results.print(table)
     for measure in measures:
         used = ", ".join(f"{name} {value}" for name, value in measure.network.items())

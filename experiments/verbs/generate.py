@@ -22,7 +22,6 @@ from armillary.experiments.realism.generation import (
     windows_of,
 )
 from armillary.experiments.realism.video_writer import Attribute, VideoWriter
-from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
 from armillary.world_models.data import EpisodeFile
@@ -30,7 +29,6 @@ from armillary.world_models.data import EpisodeFile
 log = logging.getLogger(__name__)
 
 GROUND_TRUTH = "ground_truth"
-_CONTEXT_FRAMES = ("reconstructed", "recorded")
 _EXTRAS = ("slots", "masks", "ground_truth")
 
 
@@ -44,7 +42,6 @@ def run(config: DictConfig) -> Path:
             file is taken.
         RunError: the model imagined NaN.
     """
-    _check(config)
     path = Path(config.output).expanduser()
     source, count, attributes = _plan(config)
     arrays = entries(source.make(np.arange(1)))  # a wrong setting shows here, before any file
@@ -64,21 +61,10 @@ def run(config: DictConfig) -> Path:
     return path
 
 
-def _check(config: DictConfig) -> None:
-    for name in ("rollouts", "context", "horizon", "batch"):
-        if config[name] < 1:
-            raise UsageError(f"{name} must be at least 1, got {config[name]}")
-    if config.context_frames not in _CONTEXT_FRAMES:
-        raise UsageError(
-            f"unknown context_frames {config.context_frames!r}; "
-            f"{suggest(str(config.context_frames), _CONTEXT_FRAMES)}"
-        )
-
-
 def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
     """What makes the videos, how many there are, and what the file says of them."""
     keys = ("checkpoint", "split", "context", "horizon", "context_frames", "rollouts", "seed")
-    attributes: dict[str, Attribute] = {key: config[key] for key in keys}
+    attributes: dict[str, Attribute] = {key: config[key] for key in (*keys, "precision")}
     attributes |= {"data": str(config.data.path), "commit": commit()}
     if config.checkpoint == GROUND_TRUTH:
         _check_real(config)
@@ -98,6 +84,7 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
         config.seed,
         keep_context=config.context_frames == "recorded",
         **{name: config[name] for name in _EXTRAS},
+        precision=config.precision,
     )
     return source, len(source.recorded), attributes
 

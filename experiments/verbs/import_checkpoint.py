@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.run_directory import write_json
+from armillary.files import write_json
 from armillary.world_models.checkpoints.authors import import_model
 from armillary.world_models.checkpoints.checkpoint import save_checkpoint
 from armillary.world_models.registry import model_config

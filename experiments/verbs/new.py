@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
-import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -60,15 +60,16 @@ def check_name(name: str) -> str:
 
 def write(template: Path, output: Path, name: str) -> None:
     """Copies a template to a folder, with another name; all of it or nothing is there."""
-    partial = output.with_name(f".{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for path in sorted(template.rglob("*")):
-        if path.is_file() and not _MADE & set(path.relative_to(template).parts):
-            target = partial / str(path.relative_to(template)).replace(EXAMPLE, name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            text = path.read_text(encoding="utf-8")
-            target.write_text(text.replace(EXAMPLE, name), encoding="utf-8")
-    partial.rename(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as scratch:
+        whole = Path(scratch, output.name)
+        for path in sorted(template.rglob("*")):
+            if path.is_file() and not _MADE & set(path.relative_to(template).parts):
+                target = whole / str(path.relative_to(template)).replace(EXAMPLE, name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                text = path.read_text(encoding="utf-8")
+                target.write_text(text.replace(EXAMPLE, name), encoding="utf-8")
+        whole.rename(output)
 
 
 _MADE = {"__pycache__", ".pytest_cache", f"{EXAMPLE}.egg-info", "build"}

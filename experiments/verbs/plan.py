@@ -8,12 +8,13 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from armillary.agent.episodes import Episode
-from armillary.experiments.command.config import to_dict
-from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.run_directory import write_json
-from armillary.experiments.films.drawing import REAL, SUCCESS, Row, Tile, sheet, write_gif
-from armillary.experiments.planning.entries import contestant
-from armillary.experiments.verbs.benchmark import check_episodes, play, show, summarise
+from armillary.experiments.command.provenance import made_with
+from armillary.experiments.command.stored import write
+from armillary.experiments.evaluation.results import RESULTS, Planning, Played
+from armillary.experiments.films.drawing import Row, Tile, sheet, write_gif
+from armillary.experiments.palette import REAL, SUCCESS
+from armillary.experiments.planning.entries import entry_of
+from armillary.experiments.verbs.benchmark import play, show, summarise
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +29,16 @@ def run(config: DictConfig) -> list[Episode]:
         UsageError: settings do not fit.
     """
     output = Path(config.output).expanduser()
-    check_episodes(config)
-    agent = contestant(str(config.checkpoint), config)
+    agent = entry_of(str(config.checkpoint), config)
     episodes = play(agent, config)
     row = summarise(agent, episodes, config)
     for episode in episodes:
         film(output / f"episode_{episode.seed}.gif", episode)
     played = [
-        {"seed": e.seed, "success": e.success, "steps": e.steps, "actions": e.actions.tolist()}
+        Played(seed=e.seed, success=e.success, steps=e.steps, actions=e.actions.tolist())
         for e in episodes
     ]
-    made_with = {"config": to_dict(config), "commit": commit(), "versions": versions()}
-    write_json(output / "results.json", {"rows": [row], "episodes": played, **made_with})
+    write(output / RESULTS, Planning(rows=[row], episodes=played, **made_with(config)))
     show([row])
     log.info("%d films in %s", len(episodes), output)
     return episodes

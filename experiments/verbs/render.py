@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 from armillary.experiments.command.config import build
 from armillary.experiments.command.console import results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.run_directory import write_json
+from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.evaluation.results import RESULTS, RenderedPlan, Rendering
 from armillary.experiments.films.drawing import write_gif, write_png
 from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import imagine
@@ -31,14 +32,12 @@ def run(config: DictConfig) -> Path:
         UsageError: the episode, the frames or a number is out of range, or the model does not suit
             the data or the task.
     """
-    for name, least in (("samples", 0), ("side", 1), ("fps", 0.1)):
-        if config[name] < least:
-            raise UsageError(f"{name} must be at least {least}, got {config[name]}")
     model = load_model(config.checkpoint)
     file = episodes_for(model, config.checkpoint, config.data.path)
     window = read_clip(config, model, file)
     episode = plan_episode(config, model) if is_planned(config, file) else None
-    imagination = imagine(model, window, config.samples, config.seed)
+    precision = config.simulator.get("precision", "float32")
+    imagination = imagine(model, window, config.samples, config.seed, precision)
     figures = {
         "rollout": rollout_figure(imagination, config.side),
         "slots": slots_figure(imagination, config.side),
@@ -51,7 +50,7 @@ def run(config: DictConfig) -> Path:
         files += [output / f"{name}.gif", output / f"{name}.png"]
         write_gif(output / f"{name}.gif", figure.film, config.fps)
         write_png(output / f"{name}.png", figure.contact_sheet)
-    write_json(output / "results.json", _results(config, files, imagination.measures(), episode))
+    write(output / RESULTS, _results(config, files, imagination.measures(), episode))
     for file in files:
         size = file.stat().st_size / 1e3
         results.print(f"{file}  {size:.0f} kB", highlight=False, soft_wrap=True)
@@ -62,8 +61,6 @@ def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
     """Whether an episode of the task is planned; ``auto``: where the file was recorded in it."""
     if config.plan == "auto":
         return file.attributes.get("environment") == config.task.environment.id
-    if config.plan not in ("always", "never"):
-        raise UsageError(f"plan must be auto, always or never, got {config.plan!r}")
     return config.plan == "always"
 
 
@@ -105,19 +102,19 @@ def _results(
     files: list[Path],
     measures: dict[str, Any],
     episode: PlannedEpisode | None,
-) -> dict[str, Any]:
-    return {
-        "checkpoint": str(config.checkpoint),
-        "data": str(config.data.path),
-        "split": config.split,
-        "episode": config.episode,
-        "files": [file.name for file in files],
-        "rollout": measures,
-        "plan": episode
-        and {
-            "seed": config.seed,
-            "success": episode.success,
-            "steps": len(episode.imagined),
-            "distances": [round(distance, 4) for distance in episode.distances],
-        },
-    }
+) -> Rendering:
+    plan = episode and RenderedPlan(
+        seed=config.seed,
+        success=episode.success,
+        steps=len(episode.imagined),
+        distances=[round(distance, 4) for distance in episode.distances],
+    )
+    return Rendering(
+        checkpoint=str(config.checkpoint),
+        data=str(config.data.path),
+        split=config.split,
+        episode=config.episode,
+        files=[file.name for file in files],
+        rollout=measures,
+        plan=plan,
+    )

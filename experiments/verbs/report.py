@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from armillary.experiments.command.console import results
+from armillary.experiments.command.console import counted, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.pages.report_page import report_page
-from armillary.experiments.pages.report_runs import read_runs
+from armillary.experiments.pages.report import report_page
+from armillary.experiments.pages.runs import read_runs
+from armillary.files import write_text
 
 _ENDINGS = (".html", ".htm")
 
@@ -32,9 +32,9 @@ def run(config: DictConfig) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         page = report_page(runs, config.title, int(config.megabytes * 1e6), Path(scratch))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, page)
     size = path.stat().st_size / 1e6
-    results.print(f"{path}  {len(runs)} runs, {size:.2f} MB", highlight=False, soft_wrap=True)
+    results.print(
+        f"{path}  {counted(len(runs), 'run')}, {size:.2f} MB", highlight=False, soft_wrap=True
+    )
     return path

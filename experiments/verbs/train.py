@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,23 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import DictConfig
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from armillary.experiments.command.config import to_dict, typed
-from armillary.experiments.command.console import results
+from armillary.experiments.command.console import messages, results
 from armillary.experiments.command.errors import RunError, UsageError
-from armillary.experiments.command.progress import ConsoleProgress
-from armillary.experiments.command.run_directory import write_json
+from armillary.experiments.command.stored import write
+from armillary.experiments.evaluation.results import RESULTS, Data, Training
 from armillary.world_models.data import EpisodeFile
+from armillary.world_models.data.identity import content_digest
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model
+from armillary.world_models.training.callbacks import Callback, StepReport, ValidationReport
 from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.remarks import remarks
 from armillary.world_models.training.run import Outcome
+from armillary.world_models.training.schedule import Stage
 from armillary.world_models.training.tensorboard import TensorBoard
 from armillary.world_models.training.trainer import Trainer, TrainingError
 
@@ -46,6 +52,7 @@ def run(config: DictConfig) -> Outcome:
     episodes = EpisodeFile(Path(config.data.path).expanduser(), actions=config.data.actions)
     train, validation = episodes.split("train"), episodes.split("val")
     log.info("%s: %d episodes to train on, %d held out", episodes.path, len(train), len(validation))
+    digest = content_digest(episodes.path)
     model = new_model(config, episodes)
     callbacks = [ConsoleProgress(settings.best_metric), TensorBoard(output / "tb")]
     trainer = Trainer(settings, output, callbacks, description=describe(episodes))
@@ -57,17 +64,20 @@ def run(config: DictConfig) -> Outcome:
         raise RunError(str(error)) from error
     if not trainer.leads:
         return outcome
-    write_json(
-        output / "results.json",
-        {
-            "steps": outcome.step,
-            "seconds": outcome.seconds,
-            "interrupted": outcome.interrupted,
-            "metrics": outcome.metrics,
-        },
+    told = remarks(settings, outcome)
+    found = Training(
+        steps=outcome.step,
+        seconds=outcome.seconds,
+        interrupted=outcome.interrupted,
+        metrics={n: v if math.isfinite(v) else None for n, v in outcome.metrics.items()},
+        data=Data(path=str(config.data.path), digest=digest),
+        remarks=told,
     )
+    write(output / RESULTS, found)
     if outcome.metrics:
         _show(outcome)
+    for remark in told:
+        log.warning("%s", remark)
     log.info("checkpoints in %s", outcome.checkpoint.parent)
     if outcome.interrupted:
         log.info("the same command continues after step %d", outcome.step)
@@ -120,3 +130,56 @@ def _show(outcome: Outcome) -> None:
     for name, value in outcome.metrics.items():
         table.add_row(name, f"{value:.4g}")
     results.print(table)
+
+
+class ConsoleProgress(Callback):
+    """A progress bar on stderr.
+
+    Args:
+        metric: the validation metric to show.
+    """
+
+    def __init__(self, metric: str) -> None:
+        self._metric = metric
+        self._best = ""
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=messages,
+        )
+        self._task = self._progress.add_task("training", total=1.0, state="")
+
+    def on_start(self, step: int) -> None:
+        """Shows the bar."""
+        self._progress.start()
+
+    def on_stage(self, index: int, stage: Stage) -> None:
+        """Names the stage."""
+        self._progress.update(self._task, description=f"stage {index + 1}: {stage.objective}")
+
+    def on_step(self, report: StepReport) -> None:
+        """Advances the bar."""
+        state = f"step {report.step}  loss {report.losses['total']:.4g}  {self._best}"
+        self._progress.update(self._task, completed=report.progress, state=state)
+
+    def on_validation(self, report: ValidationReport) -> None:
+        """Logs the headline metrics."""
+        self._best = f"{self._metric} {report.metrics.get(self._metric, float('nan')):.3g}"
+        names = (
+            "open_loop_psnr",
+            "open_loop_psnr_best",
+            "copy_psnr",
+            "context_psnr",
+            "context_ari",
+            "open_loop_ari",
+        )
+        found = [f"{n} {report.metrics[n]:.3g}" for n in names if n in report.metrics]
+        mark = " (best)" if report.improved else ""
+        log.info("step %d: %s%s", report.step, ", ".join(found), mark)
+
+    def on_end(self) -> None:
+        """Removes the bar."""
+        self._progress.stop()

@@ -15,7 +15,7 @@ from armillary.planners.cem import CEM
 from armillary.planners.costs import ObjectPosition
 from armillary.planners.objective import Objective, Term
 from armillary.planners.random_shooting import RandomShooting
-from armillary.world_models.simulator import Goal, Rollout
+from armillary.world_models.simulator import Goal, Rollout, View
 from armillary.world_models.state import LatentState, Scene
 
 SPACE = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -36,23 +36,35 @@ class PointSimulator:
     device = torch.device("cpu")
 
     def __init__(self):
-        self.contexts = []
+        self.seen = []
+        self.goals = 0
+
+    def observe(self, state, actions, observations):
+        places = np.stack([observation["place"] for observation in observations])
+        self.seen.append((state, actions.copy(), places))
+        return Point(torch.tensor(places).float())
 
     def encode(self, histories, actions):
-        self.contexts.append(([[step["place"] for step in h] for h in histories], actions.copy()))
-        return Point(torch.tensor(np.stack([h[-1]["place"] for h in histories])).float())
+        raise AssertionError("the agent carries its belief")
 
     def goal(self, state, observations):
+        self.goals += 1
         goals = torch.tensor(np.stack([o["goal"] for o in observations])).float()
         ones = torch.ones(len(goals), 1)
-        view = Rollout(Point(goals), (len(goals),), self)
+        view = View(Point(goals), (len(goals),), self)
         return Goal(view, torch.zeros(len(goals), 1, dtype=torch.int64), ones, 0 * ones)
 
     def rollout(self, state, actions, generators=None):
         places = state.place[:, None, None] + 0.1 * actions.cumsum(2)
         return Rollout(
-            Point(places.reshape(-1, 2)), (*actions.shape[:2], 1, actions.shape[2]), self
+            Point(places.reshape(-1, 2)), (*actions.shape[:2], 1, actions.shape[2]), self, actions
         )
+
+    def score(self, state, actions, objective, goal, generators=None):
+        return objective(self.rollout(state, actions, generators), goal)
+
+    def close(self):
+        pass
 
     def slots(self, state):
         return state.place.unsqueeze(1)
@@ -62,6 +74,12 @@ class PointSimulator:
 
     def decode(self, state):
         return Scene(torch.zeros(len(state), 1, 3, 2, 2), torch.ones(len(state), 1, 1, 2, 2))
+
+    def frames(self, state):
+        return self.decode(state).frames
+
+    def masks(self, state):
+        return self.decode(state).masks
 
 
 def make(optimizer=None, **settings):
@@ -113,19 +131,40 @@ def test_episodes_that_ended_are_left_out():
     actions = agent.act(observations, np.array([False, True]))
     assert (actions[0] == 0).all()
     assert (actions[1] != 0).any()
-    assert len(simulator.contexts[-1][0]) == 1
+    state, _, places = simulator.seen[-1]
+    assert len(state) == len(places) == 1
+    with pytest.raises(ValueError, match="do not go on before the next reset"):
+        agent.act(observations, np.array([True, True]))
 
 
-def test_it_replans_at_its_interval_and_remembers_what_it_did():
+def test_it_replans_at_its_interval_and_filters_every_frame_once():
     agent, simulator = make(replan_interval=3)
     trace = run(agent, [[0.2, 0.2]], np.array([[0.9, 0.9]]), 7, seeds=[0])
     assert len(agent.plan_seconds) == 3
-    history, taken = simulator.contexts[1]
-    assert np.allclose(history[0], trace[2:4, 0])
-    assert np.allclose(0.1 * taken[0, 0], trace[3, 0] - trace[2, 0])
-    history, taken = simulator.contexts[0]
-    assert np.allclose(history[0], [trace[0, 0]] * 2)
-    assert (taken == 0).all()
+    first, *rest = simulator.seen
+    assert first[0] is None
+    # The first frame twice, for a context of two; then each frame once, with the action before it.
+    assert len(simulator.seen) == 8
+    shown = np.stack([places for _, _, places in simulator.seen])
+    assert np.allclose(shown, np.concatenate([trace[:1], trace[:7]]))
+    taken = np.stack([actions for _, actions, _ in simulator.seen])
+    assert (taken[:2] == 0).all()
+    assert np.allclose(0.1 * taken[2:], np.diff(trace[:7], axis=0), atol=1e-6)
+    for (state, _, _), before in zip(rest, shown, strict=False):
+        assert np.allclose(state.place, before), "the belief before is handed on"
+
+
+def test_the_goal_is_read_once_per_episode():
+    agent, simulator = make()
+    run(agent, [[0.2, 0.2]], np.array([[0.9, 0.9]]), 5, seeds=[0])
+    assert simulator.goals == 1
+    run(agent, [[0.2, 0.2]], np.array([[0.9, 0.9]]), 5, seeds=[0])
+    assert simulator.goals == 2
+
+
+def test_acting_before_a_reset_is_explained():
+    with pytest.raises(ValueError, match=r"reset\(seeds\) starts the episodes"):
+        make()[0].act([{"place": np.zeros(2), "goal": np.ones(2)}], np.ones(1, bool))
 
 
 def test_a_warm_start_continues_the_last_plan():

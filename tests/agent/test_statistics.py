@@ -37,6 +37,12 @@ def test_impossible_counts_are_refused(successes: int, episodes: int) -> None:
         wilson_interval(successes, episodes)
 
 
-def test_the_ends_are_exact() -> None:
-    assert wilson_interval(0, 100)[0] == 0.0
-    assert wilson_interval(100, 100)[1] == 1.0
+@pytest.mark.parametrize("episodes", [1, 3, 7, 100, 12345])
+def test_the_ends_are_exact(episodes: int) -> None:
+    assert wilson_interval(0, episodes)[0] == 0.0
+    assert wilson_interval(episodes, episodes)[1] == 1.0
+
+
+def test_more_confidence_is_a_wider_interval() -> None:
+    (low, high), (lower, higher) = wilson_interval(5, 20), wilson_interval(5, 20, confidence=0.99)
+    assert lower < low < high < higher

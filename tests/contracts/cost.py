@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from armillary.contracts.imagined import SHAPE, goal, rollout
+from armillary.contracts.imagined import SHAPE, goal, rollout, view
 from armillary.planners.costs import Cost
 from armillary.world_models.simulator import Goal, Rollout
 
@@ -19,7 +19,7 @@ OBJECTS, EFFECTOR = [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]
 
 def some_goal() -> Goal:
     """Of two problems with four slots: two objects, the effector and the background."""
-    return goal(rollout(SHAPE[:1], seed=1), ASSIGNMENT, OBJECTS, EFFECTOR)
+    return goal(view(seed=1), ASSIGNMENT, OBJECTS, EFFECTOR)
 
 
 def reached(aim: Goal) -> Rollout:
@@ -36,7 +36,7 @@ def reached(aim: Goal) -> Rollout:
 
 
 class CostContract(ABC):
-    """Inherit and implement ``make``."""
+    """What holds for every cost. Inherit and implement ``make``."""
 
     @abstractmethod
     def make(self) -> Cost:
@@ -54,35 +54,74 @@ class CostContract(ABC):
     def aim(self) -> Goal:
         return some_goal()
 
-    def test_is_zero_at_the_goal_and_positive_elsewhere(
+    def test_every_state_costs_something_finite(
         self, cost: Cost, imagined: Rollout, aim: Goal
     ) -> None:
-        assert_close(cost(reached(aim), aim), torch.zeros(SHAPE))
-        away = cost(imagined, aim)
-        assert away.shape == SHAPE
-        assert (away > 0).all()
+        found = cost(imagined, aim)
+        assert found.shape == SHAPE
+        assert found.isfinite().all()
+        assert (found >= 0).all()
 
     def test_does_not_depend_on_who_shares_the_batch(
         self, cost: Cost, imagined: Rollout, aim: Goal
     ) -> None:
         together = cost(imagined, aim)
         for b in range(SHAPE[0]):
-            alone = rollout(
-                (1, *SHAPE[1:]),
-                slots=imagined.slots[b : b + 1],
-                positions=imagined.positions[b : b + 1],
-                frames=imagined.frames[b : b + 1],
-            )
-            assert torch.equal(cost(alone, aim.index(torch.tensor([b]))), together[b : b + 1])
+            row = torch.tensor([b])
+            assert torch.equal(cost(imagined.index(row), aim.index(row)), together[b : b + 1])
+
+    def test_candidates_do_not_depend_on_each_other(
+        self, cost: Cost, imagined: Rollout, aim: Goal
+    ) -> None:
+        """So that they can be scored a few at a time."""
+        first = rollout(
+            (SHAPE[0], 1, *SHAPE[2:]),
+            slots=imagined.slots[:, :1],
+            positions=imagined.positions[:, :1],
+            frames=imagined.frames[:, :1],
+            actions=imagined.actions[:, :1],
+        )
+        assert torch.equal(cost(first, aim), cost(imagined, aim)[:, :1])
 
     def test_a_state_that_is_nan_spoils_its_own_cost_alone(
         self, cost: Cost, imagined: Rollout, aim: Goal
     ) -> None:
         expected = cost(imagined, aim)
-        broken = [t.clone() for t in (imagined.slots, imagined.positions, imagined.frames)]
-        for tensor in broken:
-            tensor[0, 1, 1, 2] = torch.nan
-        found = cost(rollout(slots=broken[0], positions=broken[1], frames=broken[2]), aim)
-        assert found.isnan().nonzero().tolist() == [[0, 1, 1, 2]]
-        expected[0, 1, 1, 2] = torch.nan
-        assert_close(found, expected, equal_nan=True)
+        found = cost(spoiled(imagined), aim)
+        assert found.isnan().nonzero().tolist() in ([], [[0, 1, 1, 2]])
+        known = ~found.isnan()
+        assert_close(found[known], expected[known])
+
+    def test_gradients_are_numbers_wherever_costs_are(
+        self, cost: Cost, imagined: Rollout, aim: Goal
+    ) -> None:
+        for state in (imagined, reached(aim)):
+            wanted = {
+                name: getattr(state, name).clone().requires_grad_()
+                for name in ("slots", "positions", "frames", "actions")
+            }
+            found = cost(rollout(SHAPE, 0, **wanted), aim).sum()
+            if found.requires_grad:
+                gradients = torch.autograd.grad(found, list(wanted.values()), allow_unused=True)
+                assert all(g is None or bool(g.isfinite().all()) for g in gradients)
+
+
+class DistanceContract(CostContract):
+    """What holds for distances to the goal besides. Inherit and implement ``make``."""
+
+    def test_is_zero_at_the_goal_and_positive_elsewhere(
+        self, cost: Cost, imagined: Rollout, aim: Goal
+    ) -> None:
+        assert_close(cost(reached(aim), aim), torch.zeros(SHAPE))
+        assert (cost(imagined, aim) > 0).all()
+
+    def test_a_state_that_is_nan_is_no_goal(self, cost: Cost, imagined: Rollout, aim: Goal) -> None:
+        assert cost(spoiled(imagined), aim).isnan().nonzero().tolist() == [[0, 1, 1, 2]]
+
+
+def spoiled(imagined: Rollout) -> Rollout:
+    """The same, one of whose states is NaN."""
+    broken = {n: getattr(imagined, n).clone() for n in ("slots", "positions", "frames")}
+    for tensor in broken.values():
+        tensor[0, 1, 1, 2] = torch.nan
+    return rollout(SHAPE, 0, **broken, actions=imagined.actions)

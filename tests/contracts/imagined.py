@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from armillary.world_models.simulator import Goal, Rollout
+from armillary.world_models.simulator import Goal, Rollout, View
 from armillary.world_models.state import LatentState, Scene
 
 
@@ -37,19 +37,25 @@ class GivenReader:
         frames = state.frames.unsqueeze(1)
         return Scene(frames, torch.ones_like(frames[:, :, :1]))
 
+    def frames(self, state: Given) -> Tensor:
+        return self.decode(state).frames
+
+    def masks(self, state: Given) -> Tensor:
+        return self.decode(state).masks
+
 
 SHAPE = (2, 3, 2, 4)
-SLOTS, SIZE, PIXELS = 4, 5, 6
+SLOTS, SIZE, PIXELS, ACTIONS = 4, 5, 6, 2
 
 
-def rollout(
-    shape: tuple[int, ...] = SHAPE,
+def view(
+    shape: tuple[int, ...] = SHAPE[:1],
     seed: int = 0,
     slots: Tensor | None = None,
     positions: Tensor | None = None,
     frames: Tensor | None = None,
     reader: GivenReader | None = None,
-) -> Rollout:
+) -> View:
     """Random where not given; a tensor starts with ``shape``."""
     generator = torch.Generator().manual_seed(seed)
     tensors = []
@@ -60,11 +66,30 @@ def rollout(
     ):
         drawn = torch.rand(*shape, *tail, generator=generator)
         tensors.append((drawn if given is None else given).flatten(0, len(shape) - 1))
-    return Rollout(Given(*tensors), shape, reader or GivenReader())
+    return View(Given(*tensors), shape, reader or GivenReader())
+
+
+def rollout(
+    shape: tuple[int, ...] = SHAPE,
+    seed: int = 0,
+    slots: Tensor | None = None,
+    positions: Tensor | None = None,
+    frames: Tensor | None = None,
+    reader: GivenReader | None = None,
+    actions: Tensor | None = None,
+) -> Rollout:
+    """Random where not given; actions are (B, S, T, A) in [-1, 1]."""
+    reader = reader or GivenReader()
+    states = view(shape, seed, slots, positions, frames, reader).state
+    problems, candidates, _, horizon = shape
+    if actions is None:
+        generator = torch.Generator().manual_seed(seed + 1)
+        actions = torch.rand(problems, candidates, horizon, ACTIONS, generator=generator) * 2 - 1
+    return Rollout(states, shape, reader, actions)
 
 
 def goal(
-    view: Rollout,
+    view: View,
     assignment: list[int] | Tensor,
     objects: list[float],
     effector: list[float],

@@ -78,6 +78,46 @@ class WorldModelContract:
             encoded = model.encode(context.frames, context.actions)
         assert_states_close(encoded, states.map(lambda tensor: tensor[:, -1]))
 
+    def test_a_belief_that_is_carried_is_the_filtered_one(
+        self, model: WorldModel, window: Window
+    ) -> None:
+        state, action = None, torch.zeros(BATCH, model.action_size)
+        with torch.no_grad():
+            states = model.filter(window.frames, window.actions)
+            for t in range(window.length):
+                action = window.actions[:, t - 1] if t else action
+                kept = None if state is None else [t.clone() for t in state.tensors().values()]
+                following = model.observe(state, action, window.frames[:, t])
+                if state is not None and kept is not None:
+                    unchanged = zip(state.tensors().values(), kept, strict=True)
+                    assert all(torch.equal(*pair) for pair in unchanged), "observe is pure"
+                state = following
+                assert_states_close(state, states.map(lambda tensor, t=t: tensor[:, t]), atol=0)
+
+    @pytest.mark.parametrize("length", [1, 5])
+    def test_a_context_may_have_any_length(self, model: WorldModel, length: int) -> None:
+        context = random_window(model, length)
+        with torch.no_grad():
+            state = model.encode(context.frames, context.actions)
+        assert len(state) == BATCH
+        assert all(bool(t.isfinite().all()) for t in state.tensors().values())
+
+    def test_inputs_are_checked_once(self, model: WorldModel) -> None:
+        context, checks = random_window(model, 2), []
+        model.check_inputs = lambda *inputs: checks.append(inputs)  # type: ignore[method-assign]
+        with torch.no_grad():
+            model.encode(context.frames, context.actions)
+        assert len(checks) == 1
+
+    def test_imagined_states_have_a_gradient_by_the_actions(
+        self, model: WorldModel, state: LatentState, actions: Tensor, noise: Tensor
+    ) -> None:
+        wanted = actions.clone().requires_grad_()
+        slots = model.slots(model.rollout(state, wanted, noise).flatten(2))
+        if model.action_size:
+            (gradient,) = torch.autograd.grad(slots.square().sum(), wanted)
+            assert gradient.isfinite().all()
+
     def test_shapes_of_what_is_read_off_a_state(
         self, model: WorldModel, state: LatentState
     ) -> None:

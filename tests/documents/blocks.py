@@ -9,6 +9,9 @@ from pathlib import Path
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)(?: +title=\"(?P<title>[^\"]+)\")? *$")
 
 
+_LOOP = re.compile(r"^for (?P<name>\w+) in (?P<first>\S+)[^;]*; do$")
+
+
 @dataclass(frozen=True)
 class Block:
     """A code block.
@@ -47,17 +50,30 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def commands_of(block: Block) -> list[str]:
-    """The commands of a shell block: continued lines joined, comments left out."""
+    """The commands of a shell block: continued lines joined, comments left out.
+
+    Of a loop the first pass stands for all.
+    """
     text = re.sub(r" *\\\n *", " ", block.code)
     lines = [re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines()]
-    return [line for line in lines if line]
+    found: list[str] = []
+    loop: re.Match[str] | None = None
+    for line in lines:
+        if start := _LOOP.match(line):
+            loop = start
+        elif line == "done":
+            loop = None
+        elif line:
+            name, value = (loop["name"], loop["first"]) if loop else ("", "")
+            found.append(re.sub(rf"\$\{{?{name}\b\}}?", value, line) if loop else line)
+    return found
 
 
 def indented_commands(page: Path) -> list[int]:
     """The lines that show a command as an indented block, which nothing would test."""
-    lines = page.read_text(encoding="utf-8").splitlines()
-    return [
-        number
-        for number, line in enumerate(lines, 1)
-        if re.match(r"^    (armillary|python|pip|make) ", line)
-    ]
+    found, fenced = [], False
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced and re.match(r"^    (armillary|python|pip|make|import|from) ", line):
+            found.append(number)
+    return found

@@ -68,6 +68,26 @@ def _i3d(path: Path) -> None:
     assert torch.jit.load(str(path))(clip) is not None
 
 
+def _towel_run(path: Path) -> None:
+    data = path.parent / "towel-trained-on.h5"
+    _towel(data)
+    words = ["train", "experiment=push_blocks/slot_dynamics_quick", f"data.path={data}"]
+    words += ["trainer.max_steps=2", "trainer.batch_size=2", "trainer.validation_clips=1"]
+    assert main([*words, f"output={path}"]) == 0
+
+
+class Lpips(torch.nn.Module):
+    """Takes the calls of the ``lpips`` package's module: a distance per pair of images."""
+
+    def __init__(self, net: str) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pred: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) twice -> (N, 1, 1, 1)."""
+        return (pred - true).square().mean((1, 2, 3), keepdim=True)
+
+
 def _bair(path: Path) -> None:
     write_bair(path)
 
@@ -82,4 +102,5 @@ _MAKERS: dict[str, Callable[[Path], None]] = {
     "authors.pth": _authors,
     "i3d_torchscript.pt": _i3d,
     "runs/push": _train,
+    "runs/towel": _towel_run,
 }

@@ -130,13 +130,11 @@ def test_its_planner_cost_and_reduction_plan(installed: Place) -> None:
     assert (installed.folder / "render" / "plan.gif").is_file()
 
 
-@pytest.mark.xfail(strict=True, reason="evaluate does not read the table of metrics yet")
 def test_its_metric_is_measured(installed: Place) -> None:
     found = read(installed.folder / "evaluation" / "results.json")["metrics"]
     assert 0 < found[NAME]["mean"]["mean"] < 1
 
 
-@pytest.mark.xfail(strict=True, reason="report does not read the table of sections yet")
 def test_its_section_is_in_the_report(installed: Place) -> None:
     page = (installed.folder / "page.html").read_text(encoding="utf-8")
     assert f"{NAME} imagined 1 videos, 2 times each." in page

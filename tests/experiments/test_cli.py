@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -199,6 +202,22 @@ def test_interruption_exits_130(
     monkeypatch.setattr(collect, "run", interrupt)
     assert armillary("collect", "output=run").code == cli.INTERRUPTED == 130
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGTERM")
+def test_sigterm_ends_a_run_as_an_interruption(
+    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminate(config: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr(collect, "run", terminate)
+    done = armillary("collect", "output=run")
+    assert done.code == cli.TERMINATED == 143
+    assert done.err.strip().splitlines()[-1] == "armillary collect: terminated"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 @pytest.mark.parametrize("name", ["my episodes (1).h5", "a=b,c.h5", "it's.h5", "[x].h5", "ä:b.h5"])

@@ -13,16 +13,21 @@ from armillary.contracts.cost import (
     EFFECTOR,
     OBJECTS,
     CostContract,
+    DistanceContract,
     some_goal,
 )
-from armillary.contracts.imagined import SHAPE, SIZE, SLOTS, GivenReader, goal, rollout
+from armillary.contracts.imagined import SHAPE, SIZE, SLOTS, GivenReader, goal, rollout, view
 from armillary.planners.costs import (
     Approach,
     Cost,
+    Effort,
+    KeepOut,
     LatentDistance,
+    Limits,
     ObjectPosition,
     PixelDistance,
     SlotMatching,
+    Smoothness,
 )
 from armillary.world_models.simulator import Goal, Rollout
 
@@ -37,44 +42,87 @@ def aim() -> Goal:
     return some_goal()
 
 
-class TestSlotMatching(CostContract):
+class TestSlotMatching(DistanceContract):
     def make(self):
         return SlotMatching()
 
 
-class TestSlotMatchingWithPositions(CostContract):
+class TestSlotMatchingWithPositions(DistanceContract):
     def make(self):
         return SlotMatching(positions_weight=2.0)
 
 
-class TestLatentDistance(CostContract):
+class TestLatentDistance(DistanceContract):
     def make(self):
         return LatentDistance()
 
 
-class TestPixelDistance(CostContract):
+class TestPixelDistance(DistanceContract):
     def make(self):
         return PixelDistance()
 
 
-class TestObjectPosition(CostContract):
+class TestObjectPosition(DistanceContract):
     def make(self):
         return ObjectPosition()
 
 
-class TestFurthestObject(CostContract):
+class TestFurthestObject(DistanceContract):
     def make(self):
         return ObjectPosition("max")
 
 
-class TestApproach(CostContract):
+class TestApproach(DistanceContract):
     def make(self):
         return Approach()
 
 
-class TestApproachFromBehind(CostContract):
+class TestApproachFromBehind(DistanceContract):
     def make(self):
         return Approach(standoff=0.1, tolerance=0.05)
+
+
+class TestEffort(CostContract):
+    def make(self):
+        return Effort()
+
+
+class TestSmoothness(CostContract):
+    def make(self):
+        return Smoothness()
+
+
+class TestLimits(CostContract):
+    def make(self):
+        return Limits(low=-0.5, high=(0.3, 0.6))
+
+
+class TestKeepOut(CostContract):
+    def make(self):
+        return KeepOut([[0.2, 0.2, 0.6, 0.9], [0.0, 0.0, 1.0, 0.3]], margin=0.05)
+
+
+def test_regularisers_read_the_actions_by_hand() -> None:
+    actions = torch.tensor([[[[0.5, -1.0], [1.0, 0.0], [1.0, 2.0]]]])
+    imagined, aim = rollout((1, 1, 2, 3), actions=actions), goal(view((1,)), [0], [1.0], [0.0])
+    for cost, expected in (
+        (Effort(), [0.625, 0.5, 2.5]),
+        (Smoothness(), [0.0, 0.625, 2.0]),
+        (Limits(), [0.0, 0.0, 0.5]),
+        (Limits(low=[0.75, -5], high=5), [0.03125, 0.0, 0.0]),
+    ):
+        assert_close(cost(imagined, aim), torch.tensor([[[expected] * 2]]))
+
+
+def test_keep_out_is_the_squared_depth_of_things_in_a_region() -> None:
+    places, anywhere = line(0.3, 0.95, 0.45, 0.5), line(0.0, 0.0, 0.0, 0.0)
+    arguments = single(places, anywhere, [1.0, 1.0, 0.0, 0.0])
+    regions = [[0.2, 0.0, 0.5, 1.0]]
+    assert_close(KeepOut(regions, "objects")(*arguments).item(), 0.1**2 / 2)
+    assert_close(KeepOut(regions, "effector")(*arguments).item(), 0.05**2)
+    assert_close(KeepOut(regions)(*arguments).item(), (0.1**2 + 0.05**2) / 3)
+    assert_close(KeepOut(regions, "objects", margin=0.05)(*arguments).item(), 0.15**2 / 2)
+    assert KeepOut()(*arguments).item() == 0
 
 
 @pytest.mark.parametrize("weight", [0.0, 3.0])
@@ -101,7 +149,7 @@ def test_slot_matching_is_exact_where_slots_are_large_and_close() -> None:
     """Differences of squared norms would cancel to noise here."""
     there = 100 + torch.rand(1, SLOTS, SIZE, generator=torch.Generator().manual_seed(0))
     near = (there + 1e-3)[:, None, None, None]
-    aim = goal(rollout((1,), slots=there), ASSIGNMENT, OBJECTS, EFFECTOR)
+    aim = goal(view((1,), slots=there), ASSIGNMENT, OBJECTS, EFFECTOR)
     cost = SlotMatching()(rollout((1, 1, 1, 1), slots=near), aim)
     assert_close(cost, torch.full_like(cost, 1e-6), rtol=0.05, atol=0)
 
@@ -121,7 +169,7 @@ def test_only_pixel_costs_decode() -> None:
     for cost in (SlotMatching(), LatentDistance(), PixelDistance(), ObjectPosition(), Approach()):
         reader = GivenReader()
         imagined = rollout(reader=reader)
-        aim = goal(rollout(SHAPE[:1], reader=reader), ASSIGNMENT, OBJECTS, EFFECTOR)
+        aim = goal(view(reader=reader), ASSIGNMENT, OBJECTS, EFFECTOR)
         cost(imagined, aim)
         assert (reader.decoded > 0) == isinstance(cost, PixelDistance)
 
@@ -134,8 +182,8 @@ def line(*places: float) -> Tensor:
 def single(start: Tensor, end: Tensor, objects: list[float]) -> tuple[Rollout, Goal]:
     """One state with slots at ``start``; the goal has them at ``end`` in reverse order."""
     imagined = rollout((1, 1, 1, 1), positions=start[:, None, None, None])
-    view = rollout((1,), positions=end.flip(1))
-    return imagined, goal(view, [3, 2, 1, 0], objects, [0.0, 0.0, 1.0, 0.0])
+    there = view((1,), positions=end.flip(1))
+    return imagined, goal(there, [3, 2, 1, 0], objects, [0.0, 0.0, 1.0, 0.0])
 
 
 def test_object_position_reads_the_objects_alone() -> None:
@@ -180,7 +228,7 @@ def test_a_problem_without_objects_costs_nothing(cost: Cost, imagined: Rollout, 
     assert (costs[0] > 0).all()
 
 
-@pytest.mark.parametrize("cost", [ObjectPosition(), Approach()], ids=str)
+@pytest.mark.parametrize("cost", [ObjectPosition(), Approach(), KeepOut()], ids=str)
 def test_positions_need_a_model_that_segments(cost: Cost, imagined: Rollout, aim: Goal) -> None:
     nothing = torch.zeros(SHAPE[0], 1)
     whole = Goal(aim.view, aim.assignment[:, :1], nothing, nothing)
@@ -195,5 +243,15 @@ def test_bad_settings_are_refused() -> None:
         Approach(standoff=-1)
     with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):
         Approach(tolerance=-1)
+    with pytest.raises(ValueError, match="low must not be above high, got 1 and 0"):
+        Limits(1, 0)
+    with pytest.raises(ValueError, match="unknown things 'hand'"):
+        KeepOut(things="hand")
+    with pytest.raises(
+        ValueError, match=r"x0, y0, x1, y1\] with x0 < x1 .* got \[0.5, 0, 0.5, 1\]"
+    ):
+        KeepOut([[0.5, 0, 0.5, 1]])
+    with pytest.raises(ValueError, match="a number or 2, one per action dimension, got 3"):
+        Limits(low=[0, 0, 0])(rollout(), some_goal())
     with pytest.raises(ValueError, match="unknown reduction 'maxi'; did you mean 'max'"):
         ObjectPosition(reduction="maxi")

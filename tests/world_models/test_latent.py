@@ -10,10 +10,13 @@ import torch
 
 from armillary.contracts.simulator import SimulatorContract
 from armillary.world_models.device import resolve_device
+from armillary.world_models.imagine import Budget
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.model import Losses, WorldModel
 from armillary.world_models.registry import build_model
 from armillary.world_models.state import LatentState, Scene
+
+TINY = Budget(pixels=7 * 5 * 32**2, bytes=5 * 13_000)
 
 
 @cache
@@ -38,10 +41,10 @@ class TestMean(SimulatorContract):
     def observations(self):
         return images()
 
-    def test_chunks_change_nothing(self, simulator, actions):
-        chunked = LatentSimulator(model(), "cpu", chunk=5)
+    def test_pieces_change_nothing(self, simulator, actions):
+        piecewise = LatentSimulator(model(), "cpu", budget=TINY)
         expected = self.rolled(simulator, self.observations(), actions)
-        rollout = self.rolled(chunked, self.observations(), actions)
+        rollout = self.rolled(piecewise, self.observations(), actions)
         assert torch.allclose(rollout.slots, expected.slots, atol=1e-5)
         assert torch.allclose(rollout.frames, expected.frames, atol=1e-5)
 
@@ -60,12 +63,12 @@ class TestParticles(SimulatorContract):
     def observations(self):
         return images()
 
-    def test_particles_differ_and_chunks_do_not_matter(self, simulator, actions):
+    def test_particles_differ_and_pieces_do_not_matter(self, simulator, actions):
         rollout = self.rolled(simulator, self.observations(), actions)
         assert rollout.shape[2] == 3
         assert (rollout.slots[:, :, 0] - rollout.slots[:, :, 1]).abs().max() > 1e-3
-        chunked = LatentSimulator(model(), "cpu", particles=3, chunk=7)
-        again = self.rolled(chunked, self.observations(), actions)
+        piecewise = LatentSimulator(model(), "cpu", particles=3, budget=TINY)
+        again = self.rolled(piecewise, self.observations(), actions)
         assert torch.allclose(rollout.slots, again.slots, atol=1e-5)
 
     def test_generators_are_needed(self, simulator, actions):
@@ -96,17 +99,16 @@ class Dots(WorldModel):
             noise_shape=(),
         )
 
-    def filter(self, frames, actions):
-        flat = frames.flatten(0, 1)
-        places = [torch.full((len(flat), 2), 0.5)]
+    def observe(self, state, action, frame):
+        places = [torch.full((len(frame), 2), 0.5)]
         grid = (torch.arange(32) + 0.5) / 32
         for color in self.COLORS[1:]:
-            seen = (flat - color[:, None, None]).abs().sum(1) < 0.1
+            seen = (frame - color[:, None, None]).abs().sum(1) < 0.1
             mass = seen.sum((1, 2)).unsqueeze(1)
             x = (seen.sum(1) * grid).sum(1, keepdim=True) / mass
             y = (seen.sum(2) * grid).sum(1, keepdim=True) / mass
             places.append(torch.cat([x, y], 1))
-        return DotState(torch.stack(places, 1).unflatten(0, frames.shape[:2]))
+        return DotState(torch.stack(places, 1))
 
     def step(self, state, action, noise=None):
         position = state.position.clone()
@@ -161,8 +163,8 @@ def test_devices_are_checked():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"particles": 0}, "particles and chunk"),
-        ({"precision": "float16"}, "'float32' or 'bfloat16'"),
+        ({"particles": 0}, "particles must be at least 1, got 0"),
+        ({"precision": "float16"}, "unknown precision 'float16'; .*float32"),
     ],
 )
 def test_wrong_settings_are_explained(settings, message):

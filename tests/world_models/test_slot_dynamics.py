@@ -157,7 +157,8 @@ def test_it_discovers_and_reconstructs_within_seconds():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"image_size": 40}, "multiple of 16"),
+        ({"image_size": 40}, "multiple of 16, at least 32, got 40"),
+        ({"image_size": 16}, "multiple of 16, at least 32, got 16"),
         ({"num_slots": 1}, "num_slots"),
         ({"predictor": "linear"}, "'copy' or 'dynamics'"),
     ],

@@ -52,15 +52,12 @@ class ToyModel(WorldModel):
         self.dynamics = nn.Linear(slot_size + action_size, slot_size)
         self.gate = nn.Parameter(torch.zeros(()))
 
-    def filter(self, frames: Tensor, actions: Tensor) -> ToyState:
-        self.check_inputs(frames, actions)
-        seen = self.encoder(functional.adaptive_avg_pool2d(frames.flatten(0, 1), 4).flatten(1))
-        seen = seen.unflatten(1, (2, -1)).unflatten(0, frames.shape[:2])
-        states = [ToyState(seen[:, 0])]
-        for t in range(actions.shape[1]):
-            slots = torch.lerp(seen[:, t + 1], states[-1].slots, self.gate.sigmoid())
-            states.append(ToyState(slots))
-        return ToyState.stack(states, dim=1)
+    def observe(self, state: LatentState | None, action: Tensor, frame: Tensor) -> ToyState:
+        seen = self.encoder(functional.adaptive_avg_pool2d(frame, 4).flatten(1))
+        seen = seen.unflatten(1, (2, -1))
+        if state is None:
+            return ToyState(seen)
+        return ToyState(torch.lerp(seen, state.tensors()["slots"], self.gate.sigmoid()))
 
     def step(self, state: LatentState, action: Tensor, noise: Tensor | None = None) -> ToyState:
         slots = state.tensors()["slots"]

@@ -53,6 +53,11 @@ class SharedNoise:
         """See ``Noise``."""
         return self._draw(shape, like)
 
+    def skip(self, draws: int, shape: tuple[int, ...]) -> None:
+        """Leaves out some draws of (N, \\*shape), so that those before them are not repeated."""
+        for _ in range(draws):
+            torch.randn((1, *shape), generator=self._generator)
+
     def _draw(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         drawn = torch.randn((1, *shape[1:]), generator=self._generator)
         return drawn.to(like.device, like.dtype).expand(shape)

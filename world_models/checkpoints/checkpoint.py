@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import pickle
 import platform
 import shutil
@@ -21,6 +20,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from armillary.files import sync_folder, write_bytes
 from armillary.suggestions import listed
 from armillary.world_models.checkpoints.locate import (
     CONFIG_FILE,
@@ -242,27 +242,13 @@ def _replace_directory(directory: Path, files: Mapping[str, bytes]) -> Path:
     shutil.rmtree(previous, ignore_errors=True)
     fresh.mkdir()
     for name, payload in files.items():
-        with (fresh / name).open("wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-    _sync(fresh)
+        write_bytes(fresh / name, payload)
     if directory.exists():
         directory.rename(previous)
     fresh.rename(directory)
-    _sync(directory.parent)
+    sync_folder(directory.parent)
     shutil.rmtree(previous, ignore_errors=True)
     return directory
-
-
-def _sync(directory: Path) -> None:
-    """Makes the names in a directory durable, where the system can (Windows cannot)."""
-    if os.name == "posix":
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _versions() -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +11,7 @@ from typing import Self
 import h5py
 import numpy as np
 
+from armillary.files import replacing
 from armillary.world_models.data.schema import (
     ACTIONS,
     FORMAT,
@@ -66,7 +67,6 @@ class EpisodeWriter:
         self._provenance = provenance
         self._layout = layout
         self._overwrite = overwrite
-        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._entries: dict[str, tuple[tuple[int, ...], np.dtype]] = {}
         self._file: h5py.File | None = None
 
@@ -74,10 +74,8 @@ class EpisodeWriter:
         self._check_target()
         if not self.path.parent.is_dir():
             raise DataError(self.path, f"the folder {self.path.parent} does not exist")
-        attributes = self._attributes()
-        file = h5py.File(self._partial, "w")
-        file.attrs.update(attributes)
-        self._file = file
+        self._writing = self._whole(self._attributes())
+        self._file = self._writing.__enter__()
         return self
 
     def __exit__(
@@ -86,14 +84,8 @@ class EpisodeWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            if self._file is not None:
-                self._file.close()
-            self._file = None
-            self._partial.unlink(missing_ok=True)
+        self._file = None
+        self._writing.__exit__(kind, error, trace)
 
     def add(
         self,
@@ -195,19 +187,19 @@ class EpisodeWriter:
         stored.resize(index + 1, axis=axis)
         stored[order(index, slice(None))] = array
 
-    def _finish(self) -> None:
-        """Moves the whole file to its place."""
-        assert self._file is not None
-        if not self._entries:
-            raise DataError(self.path, "no episode was added, so no file was written")
-        (_, image_size, *_), _ = self._entries[FRAMES]
-        (_, action_size), _ = self._entries[ACTIONS]
-        self._file.attrs.update({"image_size": image_size, "action_size": action_size})
-        self._file.close()
-        with open(self._partial, "r+b") as written:
-            os.fsync(written.fileno())
-        self._check_target()
-        os.replace(self._partial, self.path)
+    @contextmanager
+    def _whole(self, attributes: Mapping[str, Attribute]) -> Iterator[h5py.File]:
+        """The open file, which is moved to its place once it is whole."""
+        with replacing(self.path) as partial:
+            with h5py.File(partial, "w") as file:
+                file.attrs.update(attributes)
+                yield file
+                if not self._entries:
+                    raise DataError(self.path, "no episode was added, so no file was written")
+                (_, image_size, *_), _ = self._entries[FRAMES]
+                (_, action_size), _ = self._entries[ACTIONS]
+                file.attrs.update({"image_size": image_size, "action_size": action_size})
+            self._check_target()
 
     def _attributes(self) -> dict[str, Attribute]:
         """What is known before the first episode, checked before any work can be lost."""

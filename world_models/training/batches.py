@@ -13,7 +13,6 @@ from torch import Tensor
 from armillary.world_models.data import (
     Split,
     WindowDataset,
-    ordered_batches,
     step_indices,
     training_batches,
 )
@@ -22,9 +21,6 @@ from armillary.world_models.model import Losses, Window, WorldModel
 from armillary.world_models.state import LatentState
 from armillary.world_models.training.engine import Share
 from armillary.world_models.training.schedule import Stage
-
-ENCODED_FRAMES = 512
-"""Frames that are encoded at a time when a split is encoded once."""
 
 
 class Batch(Protocol):
@@ -123,25 +119,26 @@ def stage_batches(
     first_step: int = 0,
     workers: int = 0,
     share: Share | None = None,
+    encoded: StateBatch | None = None,
 ) -> Iterator[Batch]:
     """The batches that a stage trains on, from ``first_step`` on, without end.
 
     Random clips, on the model's device; which ones depends on the seed and the step alone, and of
-    several processes each gets its share of them. Where the stage encodes once, the whole split is
-    encoded before the first batch.
+    several processes each gets its share of them.
 
     Args:
-        model: encodes, where the stage asks for it.
+        model: that is trained.
         split: the episodes.
         stage: batch size, length and stride.
         seed: >= 0.
         first_step: where to begin.
         workers: processes that read clips; 0 reads in this one.
         share: of this process; None is all of each batch.
+        encoded: the whole split; clips of it are drawn instead of frames.
     """
     share = share or Share()
-    if stage.encode_once:
-        return _state_batches(encode(model, split), stage, seed, first_step, share)
+    if encoded is not None:
+        return _state_batches(encoded, stage, seed, first_step, share)
     device = model.action_mean.device
     raw = training_batches(
         SharedWindows(split, stage, share),
@@ -170,23 +167,3 @@ def _state_batches(
             encoded.states.map(lambda tensor, rows=rows, times=times: tensor[rows, times]),
             encoded.actions[rows, times[:, :-1]],
         )
-
-
-def encode(model: WorldModel, split: Split) -> StateBatch:
-    """Filters every episode of a split: states (N, T, ...) and actions (N, T - 1, A).
-
-    Leaves the model in evaluation mode or training mode, as it was.
-    """
-    episodes = WindowDataset(split, split.length, labels=False)
-    device = model.action_mean.device
-    training = model.training
-    states: list[LatentState] = []
-    actions: list[Tensor] = []
-    model.eval()
-    with torch.no_grad():
-        for batch in ordered_batches(episodes, batch_size=max(1, ENCODED_FRAMES // split.length)):
-            window = batch.to_window(device)
-            states.append(model.filter(window.frames, window.actions))
-            actions.append(window.actions)
-    model.train(training)
-    return StateBatch(type(states[0]).cat(states), torch.cat(actions))

@@ -33,7 +33,7 @@ class TrainerConfig:
         stages: what is trained when.
         max_steps: optimiser steps of the run, or None.
         max_minutes: wall-clock minutes of the run, or None; where the stages have fractions, one of
-            the two bounds must be set.
+            the two bounds must be set. Encoding the data for a stage is not counted.
         seed: of weights' noise, batches and everything else that is random in training.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         precision: ``float32``, ``bf16`` (autocast) or ``fp16`` (autocast and loss scaling, cuda).
@@ -43,6 +43,8 @@ class TrainerConfig:
         accumulate: in how many equal parts a process works through its share of a batch, to save
             memory.
         workers: processes that read clips; 0 reads in the training process.
+        threads: of the CPU; None follows the processors that are free (see ``Threads``). The last
+            bits of results depend on it.
         compile: whether the loss goes through ``torch.compile``.
         checkpoint_every: steps between two saves of ``last``.
         validate_every: steps between two validations.
@@ -67,6 +69,7 @@ class TrainerConfig:
     gradient_clip: float = 1.0
     accumulate: int = 1
     workers: int = 0
+    threads: int | None = None
     compile: bool = False
     checkpoint_every: int = 500
     validate_every: int = 500
@@ -102,6 +105,8 @@ class TrainerConfig:
             raise ArmillaryError(f"weight_decay must be >= 0 and finite, got {self.weight_decay}")
         if self.workers < 0:
             raise ArmillaryError(f"workers must be at least 0, got {self.workers}")
+        if self.threads is not None and self.threads < 1:
+            raise ArmillaryError(f"threads must be at least 1, or null, got {self.threads}")
         parts = self.processes * self.accumulate
         for stage in self.stages:
             if stage.batch_size % parts:

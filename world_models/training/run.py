@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from armillary.world_models.data import Split
 from armillary.world_models.model import WorldModel
 from armillary.world_models.training.batches import Batch
+from armillary.world_models.training.encoding import Encoding
 from armillary.world_models.training.update import Update
 from armillary.world_models.validation.validator import Validator
 
@@ -20,17 +22,22 @@ class Outcome:
 
     Attributes:
         step: optimiser steps of the run, earlier sessions included.
-        seconds: wall-clock time of the run, earlier sessions included.
+        seconds: wall-clock time of the run, earlier sessions included and encoding left out.
         metrics: of the last validation.
+        best: greatest value of the best metric, -inf before the first validation.
         interrupted: whether a signal ended it before the schedule did.
         checkpoint: the ``last`` checkpoint.
+        stage_steps: optimiser steps of each stage by its index; empty where a run was begun by a
+            version that did not count them.
     """
 
     step: int
     seconds: float
     metrics: dict[str, float]
+    best: float
     interrupted: bool
     checkpoint: Path
+    stage_steps: dict[int, int]
 
 
 @dataclass
@@ -41,15 +48,18 @@ class Run:
         model: that is trained.
         train: episodes to learn from.
         validator: of the held-out ones.
+        encoding: of the episodes to learn from, for the stages that encode once.
         step: optimiser steps done.
-        seconds: wall-clock time, earlier sessions included.
-        began: the clock's reading when ``seconds`` was 0.
+        seconds: wall-clock time, earlier sessions included and stages' preparation left out.
+        began: the clock's reading when ``seconds`` was 0, moved on by what is left out.
         best: greatest value of the best metric so far.
         metrics: of the last validation.
         stage_index: of the stage that ``update`` and ``batches`` belong to, -1 before the first.
         update: the stage's optimiser.
         batches: the stage's data.
         resumed: the stage that an earlier session stopped in and its optimiser's state.
+        stage_steps: optimiser steps of each stage by its index.
+        threads: that an earlier session was saved with.
         validated: the step after which that was last done.
         saved: likewise.
     """
@@ -57,6 +67,7 @@ class Run:
     model: WorldModel
     train: Split
     validator: Validator
+    encoding: Encoding
     step: int = 0
     seconds: float = 0.0
     began: float = 0.0
@@ -66,5 +77,7 @@ class Run:
     update: Update | None = None
     batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     resumed: tuple[int, dict[str, Any]] | None = None
+    stage_steps: Counter[int] = field(default_factory=Counter)
+    threads: int | None = None
     validated: int = 0
     saved: int = -1

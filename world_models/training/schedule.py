@@ -18,12 +18,13 @@ DECAYS = ("cosine", "none")
 class Stage:
     """A part of a run that trains one objective.
 
-    Its size is either a share of the run or a number of steps; all stages of a run use the same.
+    Its size is a share of the run or a number of steps; with both, it ends with its steps or when
+    its share of the run's time is over, whichever is first. All stages of a run use the same.
 
     Attributes:
         objective: one of the model's ``objectives``.
         fraction: share of the run, in (0, 1]; the stages' fractions sum to 1.
-        steps: optimiser steps, whatever the bounds of the run; an alternative to ``fraction``.
+        steps: optimiser steps.
         batch_size: clips per batch, of all processes together.
         length: frames per clip.
         stride: environment steps between two frames of a clip.
@@ -64,11 +65,8 @@ class Stage:
             raise ArmillaryError(
                 f"a stage's learning_rate must be > 0 and finite, got {self.learning_rate}"
             )
-        if (self.fraction is None) == (self.steps is None):
-            raise ArmillaryError(
-                "a stage needs either a fraction or steps, "
-                f"got fraction={self.fraction} and steps={self.steps}"
-            )
+        if self.fraction is None and self.steps is None:
+            raise ArmillaryError("a stage needs a fraction or steps, got neither")
         if self.fraction is not None and not 0 < self.fraction <= 1:
             raise ArmillaryError(f"a stage's fraction must be in (0, 1], got {self.fraction}")
         if self.steps is not None and self.steps < 1:
@@ -98,7 +96,8 @@ class Schedule:
 
     Stages with fractions are stretched over the run: with ``max_steps`` alone everything here is a
     function of the step, whatever the machine's speed. Stages with steps keep them: the run ends
-    after the last one, or earlier where a bound says so.
+    after the last one, or earlier where a bound says so. Stages with both keep their steps on a
+    fast machine; on one that is too slow for them each still gets its share of the time.
 
     Attributes:
         stages: in order.
@@ -112,13 +111,13 @@ class Schedule:
 
     def __post_init__(self) -> None:
         fractions = [stage.fraction for stage in self.stages if stage.fraction is not None]
-        if fractions and len(fractions) < len(self.stages):
+        steps = [stage.steps for stage in self.stages if stage.steps is not None]
+        if {len(fractions), len(steps)} - {0, len(self.stages)}:
             raise ArmillaryError(
-                "the stages of a run all have fractions or all have steps, got "
-                f"{len(fractions)} with a fraction and {len(self.stages) - len(fractions)} with "
-                "steps"
+                "the stages of a run all have fractions, or all have steps, or all have both; got "
+                f"{len(fractions)} with a fraction and {len(steps)} with steps"
             )
-        if not self._counted and self.max_steps is None and self.max_minutes is None:
+        if not steps and self.max_steps is None and self.max_minutes is None:
             raise ArmillaryError("a run needs an end: set max_steps, max_minutes or both")
         for name in ("max_steps", "max_minutes"):
             bound = getattr(self, name)
@@ -134,7 +133,7 @@ class Schedule:
             ends.append(sum(stage.steps or 0 for stage in self.stages))
         by_steps = step / min(ends) if ends else 0.0
         by_time = seconds / (60 * self.max_minutes) if self.max_minutes else 0.0
-        return min(1.0, max(by_steps, by_time))
+        return min(1.0, max(by_steps, by_time, self._work(step)))
 
     def position(self, step: int, seconds: float) -> float:
         """The place on the line of stages, in the unit of their sizes: steps or shares."""
@@ -160,8 +159,18 @@ class Schedule:
 
     @property
     def _counted(self) -> bool:
-        """Whether the stages have steps."""
-        return all(stage.steps is not None for stage in self.stages)
+        """Whether steps are the stages' only size."""
+        return all(stage.fraction is None for stage in self.stages)
+
+    def _work(self, step: int) -> float:
+        """The share of the run that ``step`` steps make where stages have both sizes, else 0."""
+        if any(stage.fraction is None or stage.steps is None for stage in self.stages):
+            return 0.0
+        for index, stage in enumerate(self.stages):
+            if step < (stage.steps or 0):
+                return self._start(index) + stage.size * step / (stage.steps or 1)
+            step -= stage.steps or 0
+        return 1.0
 
     def _start(self, index: int) -> float:
         """The position at which stage ``index`` starts."""

@@ -22,10 +22,12 @@ from armillary.world_models.training import randomness
 from armillary.world_models.training.batches import stage_batches
 from armillary.world_models.training.callbacks import Callback, StepReport
 from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.encoding import Encoding
 from armillary.world_models.training.engine import make_engine
 from armillary.world_models.training.interruption import Interruption
 from armillary.world_models.training.preflight import Resume, check_fit, earlier_run
 from armillary.world_models.training.run import Outcome, Run
+from armillary.world_models.training.threads import Threads
 from armillary.world_models.training.update import Update
 from armillary.world_models.validation.validator import Validator
 
@@ -45,6 +47,7 @@ class Trainer:
         callbacks: told of every step, validation and checkpoint, in the process that leads.
         description: of the data, JSON-able; it goes into the checkpoints.
         clock: seconds, for the time bound.
+        threads: of the CPU; by default they follow what is free, as ``config.threads`` says.
 
     Raises:
         ValueError: the settings need devices or a library that are not there.
@@ -58,6 +61,7 @@ class Trainer:
         *,
         description: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        threads: Threads | None = None,
     ) -> None:
         self.config = config
         self.directory = Path(directory)
@@ -70,6 +74,9 @@ class Trainer:
         self._callbacks = callbacks if self._engine.leads else ()
         self._description = dict(description or {})
         self._clock = clock
+        self._threads = threads or Threads(
+            config.threads, config.devices if config.processes > 1 else None
+        )
 
     @property
     def leads(self) -> bool:
@@ -82,8 +89,10 @@ class Trainer:
         """Trains until the schedule ends, or until SIGINT or SIGTERM after the step in hand.
 
         A resumed run continues bit for bit as if it had not stopped, on the same machine, with as
-        many processes and, for runs bounded by steps alone, whenever it stopped. Every process of
-        a run calls this with the same arguments; the directory is that of the one that leads.
+        many processes and, for runs bounded by steps alone, whenever it stopped; and as long as
+        the number of threads stays, which it does on a quiet machine or where it was chosen. Every
+        process of a run calls this with the same arguments; the directory is that of the one that
+        leads.
 
         Args:
             model: built by ``build_model``; left on the configured device in evaluation mode. The
@@ -102,7 +111,7 @@ class Trainer:
         config, engine = self.config, self._engine
         earlier = earlier_run(self.last, model, config, resume) if self.leads else None
         check_fit(config, model, train, validation)
-        run = Run(model, train, Validator(model, validation, config))
+        run = Run(model, train, Validator(model, validation, config), Encoding(train))
         device = engine.start()
         model.to(device).train()
         randomness.seed_everything(config.seed)
@@ -112,6 +121,7 @@ class Trainer:
         else:
             self._restore(run, earlier)
         self._agree(run)
+        self._threads.start(run.threads)
         run.began = self._clock() - run.seconds
         self._tell(lambda callback: callback.on_start(run.step))
         try:
@@ -129,17 +139,34 @@ class Trainer:
                     self._save_last(run)
         finally:
             model.requires_grad_(True).eval()
+            self._threads.stop()
             self._tell(lambda callback: callback.on_end())
-        return Outcome(run.step, run.seconds, run.metrics, interrupted, self.last)
+        return Outcome(
+            step=run.step,
+            seconds=run.seconds,
+            metrics=run.metrics,
+            best=run.best,
+            interrupted=interrupted,
+            checkpoint=self.last,
+            stage_steps=dict(run.stage_steps),
+        )
 
     def _train(self, run: Run) -> None:
         """One optimiser step, at the start of a stage after its preparation."""
         position = self._schedule.position(run.step, run.seconds)
         index = self._schedule.stage_at(position)
-        if run.update is None or index != run.stage_index:
+        starts = run.update is None or index != run.stage_index
+        if starts:
             run.update = self._start_stage(run, index)
+        assert run.update is not None
         rate = self._schedule.learning_rate(position)
         batch = next(run.batches)
+        self._threads.look(run.step)
+        if starts:
+            self._threads.suit(
+                run.model, batch, self._schedule.stages[index], self.config.accumulate
+            )
+            run.began = self._clock() - run.seconds
         self._engine.seed_step(self.config.seed, run.step)
         random_state = randomness.capture(run.model.action_mean.device)
         try:
@@ -149,6 +176,7 @@ class Trainer:
             kept = {"batch": tensors, "random": random_state}
             raise self._failure(run, kept, error) from error
         run.step += 1
+        run.stage_steps[index] += 1
         self._read_clock(run)
         report = StepReport(
             step=run.step,
@@ -167,6 +195,7 @@ class Trainer:
         stage, seed = self._schedule.stages[index], self.config.seed
         log.info("stage %d (%s) starts after %d steps", index, stage.objective, run.step)
         self._tell(lambda callback: callback.on_stage(index, stage))
+        self._threads.whole()
         if stage.target is not None:
             run.model.set_target(stage.target)
         former = self._optimizer_state(run, index)
@@ -183,6 +212,7 @@ class Trainer:
                 first_step=run.step,
                 workers=self.config.workers,
                 share=self._engine.share,
+                encoded=run.encoding.states(run.model, stage),
             )
         if self.leads:
             run.validator.start_stage(stage)
@@ -217,6 +247,8 @@ class Trainer:
             "seconds": run.seconds,
             "best": run.best,
             "stage_index": run.stage_index,
+            "stage_steps": dict(run.stage_steps),
+            "threads": self._threads.number,
             "update": run.update.state_dict() if run.update else {},
             "random": randomness.capture(run.model.action_mean.device),
         }
@@ -244,6 +276,8 @@ class Trainer:
         run.step = run.saved = run.validated = info.step
         run.seconds, run.best, run.metrics = state["seconds"], state["best"], info.metrics
         run.resumed = (state["stage_index"], state["update"])
+        run.stage_steps.update(state.get("stage_steps", {}))
+        run.threads = state.get("threads")
         randomness.restore(state["random"], run.model.action_mean.device)
         log.info("resumed from %s after %d steps", info.path, info.step)
 

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.metrics import adjusted_rand_index, psnr
 from armillary.world_models.model import Window, WorldModel
-from armillary.world_models.state import LatentState, Scene
+from armillary.world_models.simulator import View
+from armillary.world_models.state import Scene
 
 HORIZONS = (1, 2, 5, 10, 15, 20)
 """Imagined steps that get a metric of their own."""
 PSNR_LIMIT = 20 * math.log10(2 * 255)
 """54.2 dB: half a grey level of 8-bit frames. Still scenes, copied exactly, would give inf."""
-DECODED_PIXELS = 2**21
-"""Pixels of all slots together that are decoded at a time."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,16 @@ class OpenLoopQuality:
         }
 
 
-def predict(model: WorldModel, window: Window, context_length: int) -> Scene:
+def predict(
+    model: WorldModel, window: Window, context_length: int, precision: str = "float32"
+) -> Scene:
     """Filters a context, then imagines the rest under the true actions, without noise.
 
     Args:
-        model: on the window's device.
+        model: on the window's device, in evaluation mode.
         window: N clips of T frames.
         context_length: C, 1 <= C < T.
+        precision: see ``Imaginer``.
 
     Returns:
         Scenes of all frames, leading dimensions (N, T).
@@ -85,29 +88,14 @@ def predict(model: WorldModel, window: Window, context_length: int) -> Scene:
             f"context_length must be in 1..{window.length - 1} for clips of {window.length} "
             f"frames, got {context_length}"
         )
+    core, context = Imaginer(model, precision), window.start(context_length)
     with torch.no_grad():
-        context = model.filter(
-            window.frames[:, :context_length], window.actions[:, : context_length - 1]
+        seen = core.filter(context.frames, context.actions, context.previous)
+        imagined = core.rollout(
+            seen.map(lambda tensor: tensor[:, -1]), window.actions[:, context_length - 1 :]
         )
-        imagined = model.rollout(
-            context.map(lambda tensor: tensor[:, -1]), window.actions[:, context_length - 1 :]
-        )
-        return decode(model, type(context).cat([context, imagined], dim=1))
-
-
-def decode(model: WorldModel, states: LatentState) -> Scene:
-    """The scenes of states shaped (N, T, ...), a few at a time: memory is bounded."""
-    shape = next(iter(states.tensors().values())).shape[:2]
-    chunk = max(1, DECODED_PIXELS // (model.num_slots * model.image_size**2))
-    flat = states.flatten(2)
-    parts = [
-        model.decode(flat.index(slice(start, start + chunk)))
-        for start in range(0, len(flat), chunk)
-    ]
-    scene = Scene(
-        torch.cat([part.components for part in parts]), torch.cat([part.masks for part in parts])
-    )
-    return scene.map(lambda tensor: tensor.unflatten(0, shape))
+        states = type(seen).cat([seen, imagined], dim=1)
+        return View(states.flatten(2), window.frames.shape[:2], core).scene
 
 
 def measure(window: Window, scene: Scene, context_length: int) -> OpenLoopQuality:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.metrics import psnr, ssim
 from armillary.world_models.metrics.similarity import WINDOW
 from armillary.world_models.model import Window, WorldModel
-from armillary.world_models.validation.open_loop import PSNR_LIMIT, decode
+from armillary.world_models.validation.open_loop import PSNR_LIMIT
 
 
 def evaluate_rollouts(
@@ -84,14 +85,13 @@ def _score(
     if min(truth.shape[-2:]) >= WINDOW:
         metrics["open_loop_ssim"] = lambda frames: ssim(frames, truth)
     scores: dict[str, list[Tensor]] = {name: [] for name in metrics}
+    core, context = Imaginer(model), window.start(context_length)
     with torch.no_grad():
-        start = model.encode(
-            window.frames[:, :context_length], window.actions[:, : context_length - 1]
-        )
+        start = core.encode(context.frames, context.actions, context.previous)
         for _ in range(rollouts):
             drawn = torch.randn(*actions.shape[:2], *model.noise_shape, generator=noise)
-            states = model.rollout(start, actions, drawn.to(actions.device))
-            frames = decode(model, states).frames.float()
+            states = core.rollout(start, actions, drawn.to(actions.device))
+            frames = core.frames(states.flatten(2)).view_as(truth)
             for name, metric in metrics.items():
                 scores[name].append(metric(frames).cpu())
     return {name: torch.stack(values) for name, values in scores.items()}

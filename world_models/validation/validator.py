@@ -11,6 +11,7 @@ from armillary.world_models.model import WorldModel
 from armillary.world_models.training.batches import Batch, stage_batches
 from armillary.world_models.training.callbacks import ValidationReport
 from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.encoding import Encoding
 from armillary.world_models.training.randomness import isolated
 from armillary.world_models.training.schedule import Stage
 from armillary.world_models.training.update import Update
@@ -38,6 +39,7 @@ class Validator:
         self._model = model
         self._split = split
         self._config = config
+        self._encoding = Encoding(split)
         self._loss_batch: Batch | None = None
         stride = config.stages[-1].stride
         frames = (split.length - 1) // stride + 1
@@ -64,7 +66,13 @@ class Validator:
     def start_stage(self, stage: Stage) -> None:
         """Chooses, and where the stage asks for it encodes, the clips of its validation loss."""
         with isolated(self._config.seed, self._device):
-            batches = stage_batches(self._model, self._split, stage, seed=self._config.seed)
+            batches = stage_batches(
+                self._model,
+                self._split,
+                stage,
+                seed=self._config.seed,
+                encoded=self._encoding.states(self._model, stage),
+            )
             self._loss_batch = next(batches)
 
     def evaluate(self, update: Update, step: int, best: float) -> ValidationReport:

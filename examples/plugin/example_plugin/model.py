@@ -51,10 +51,9 @@ class LinearModel(WorldModel):
             nn.Linear(latent_size + action_size, 64), nn.Tanh(), nn.Linear(64, latent_size)
         )
 
-    def filter(self, frames: Tensor, actions: Tensor) -> LinearState:
+    def observe(self, state: LatentState | None, action: Tensor, frame: Tensor) -> LinearState:
         """See ``WorldModel``: every frame is encoded by itself."""
-        self.check_inputs(frames, actions)
-        return LinearState(self.encoder(frames.flatten(2)))
+        return LinearState(self.encoder(frame.flatten(1)))
 
     def step(self, state: LatentState, action: Tensor, noise: Tensor | None = None) -> LinearState:
         """See ``WorldModel``."""

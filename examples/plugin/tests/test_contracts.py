@@ -14,7 +14,7 @@ from example_plugin.source import EpisodeFolder
 from example_plugin.task import Light, RandomPushes
 
 from armillary import WorldModel, build_model, plugins
-from armillary.contracts.cost import CostContract
+from armillary.contracts.cost import DistanceContract
 from armillary.contracts.metric import MetricContract
 from armillary.contracts.optimizer import OptimizerContract
 from armillary.contracts.reduction import ReductionContract
@@ -35,7 +35,7 @@ class TestPlanner(OptimizerContract):
         return HillClimbing(samples=samples)
 
 
-class TestCost(CostContract):
+class TestCost(DistanceContract):
     def make(self) -> Brightness:
         return Brightness()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from armillary.experiments.command import provenance, run_directory
+from armillary.experiments.command import provenance
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.run_directory import recorded
 
@@ -164,12 +164,6 @@ def test_mistake_after_work_keeps_the_work_and_its_record(tmp_path: Path) -> Non
         work(path)
     assert (tmp_path / "result").read_text() == "half"
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "refused"
-
-
-def test_result_file_is_whole_or_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        run_directory.write_json(tmp_path / "results.json", {"rate": float("nan")})
-    assert not any(tmp_path.iterdir())
 
 
 def test_commit_is_of_this_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.words import parsed
+from armillary.experiments.command.verbs import parsed
 
 
 def keys(positional: list[str], *words: str) -> dict[str, object]:

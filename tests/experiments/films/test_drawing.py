@@ -10,14 +10,9 @@ import torch
 from PIL import Image
 
 from armillary.experiments.films.drawing import (
-    CONTEXT,
-    IMAGINED,
-    REAL,
-    Picture,
     Row,
     Tile,
     cutouts,
-    pictures,
     segmentation,
     sheet,
     slot_colors,
@@ -25,6 +20,8 @@ from armillary.experiments.films.drawing import (
     write_png,
     zoom,
 )
+from armillary.experiments.palette import CONTEXT, IMAGINED, REAL
+from armillary.experiments.pixels import Picture, pictures
 
 
 def noise(seed: int, size: int = 8) -> Picture:

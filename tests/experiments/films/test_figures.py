@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from armillary.experiments.films.drawing import CONTEXT as SEEN
-from armillary.experiments.films.drawing import IMAGINED, SUCCESS, Color, Picture, pictures, zoom
+from armillary.experiments.films.drawing import zoom
 from armillary.experiments.films.figures import Figure, plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import Imagination, imagine
+from armillary.experiments.palette import CONTEXT as SEEN
+from armillary.experiments.palette import IMAGINED, SUCCESS, Color
+from armillary.experiments.pixels import Picture, pictures
 from armillary.experiments.planning.planned_episode import PlannedEpisode
 from tests.experiments.films.test_drawing import find
 from tests.experiments.tiny import CONTEXT, tiny_clip, tiny_model

@@ -10,7 +10,8 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from armillary.agent.statistics import wilson_interval
-from armillary.experiments.films.drawing import CONTEXT, IMAGINED, REAL, Row, Tile, sheet, write_gif
+from armillary.experiments.films.drawing import Row, Tile, sheet, write_gif
+from armillary.experiments.palette import CONTEXT, IMAGINED, REAL
 from armillary.experiments.verbs.report import run
 
 TIERS = {"best": 1.5, "median": 0.0, "random": 0.1, "worst": -1.5, "mean": 0.0}

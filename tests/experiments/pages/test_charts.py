@@ -6,7 +6,12 @@ import re
 
 import pytest
 
-from armillary.experiments.pages.charts import Chart, Line, legend, line_chart, look_of
+from armillary.experiments.pages.charts import Chart, Charts, Line, legend, look_of
+from armillary.experiments.pages.html import part
+
+
+def line_chart(chart: Chart) -> str:
+    return part("chart", chart, template="chart.svg.j2")
 
 
 def test_a_band_encloses_its_line() -> None:
@@ -41,6 +46,7 @@ def test_twenty_lines_differ_and_each_is_named_once() -> None:
     assert all(color > 0 for color, _ in looks)
     lines = [Line(f"run {i}", [(0, 1.0)], *look) for i, look in enumerate(looks)]
     charts = [Chart(title, "x", lines, legend=True) for title in "ab"]
-    assert legend(charts).count("<li>") == 20
+    assert len(legend(charts)) == 20
+    assert part("charts", Charts(charts)).count("<li>") == 20, "one legend for all charts"
     assert "crowded" in line_chart(charts[0])
     assert "run 3<" not in line_chart(charts[0]).replace("</title>", ""), "no label at its end"

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,12 @@ import pytest
 from PIL import Image
 
 from armillary.experiments.films.drawing import write_gif, write_png
-from armillary.experiments.pages.charts import Chart, Line, interval_bar, line_chart
-from armillary.experiments.pages.page import Film, Page, Result, Table, render_page
+from armillary.experiments.pages.charts import Chart, Line
+from armillary.experiments.pages.demo import Page, render_page
+from armillary.experiments.pages.films import Film
+from armillary.experiments.pages.html import part
+from armillary.experiments.pages.planning import Result
+from tests.experiments.pages.reader import Reader
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 HEADLESS = [
@@ -29,35 +32,11 @@ HEADLESS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-VOID = {"meta", "img", "source", "br", "hr", "link", "input"}
 CHART = Chart("PSNR (dB)", "steps", [Line("imagined", [(0, 12.0), (10, 24.0)], 1)])
 
 
-class Reader(HTMLParser):
-    """Collects text and attributes, and checks that tags are balanced."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.text: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.feed(page)
-        self.close()
-        assert not self.open, f"left open: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
+def line_chart(chart: Chart) -> str:
+    return part("chart", chart, template="chart.svg.j2")
 
 
 @pytest.fixture
@@ -77,17 +56,17 @@ def page(tmp_path: Path) -> Page:
         charts=[CHART],
         films=[Film("Rollout", "how to read it", tmp_path / "film.gif", tmp_path / "film.png")],
         commands=["armillary demo"],
-        tables=[Table("Made with", [("torch", "2.9")])],
+        tables=[("Made with", [("torch", "2.9")])],
         config="seed: 0\n",
     )
 
 
 def test_everything_said_is_shown(page: Page) -> None:
     text = " ".join(Reader(render_page(page)).text)
-    for part in ("A title", "A paragraph.", "9 of 20", "random", "oracle", "0 of 20", "20 of 20"):
-        assert part in text
-    for part in ("0 to 16 %", "84 to 100 %", "PSNR (dB)", "how to read it", "torch", "seed: 0"):
-        assert part in text
+    for said in ("A title", "A paragraph.", "9 of 20", "random", "oracle", "0 of 20", "20 of 20"):
+        assert said in text
+    for said in ("0 to 16 %", "84 to 100 %", "PSNR (dB)", "how to read it", "torch", "seed: 0"):
+        assert said in text
 
 
 def test_no_script_and_nothing_from_elsewhere(page: Page) -> None:
@@ -117,7 +96,7 @@ def test_text_cannot_become_markup(page: Page) -> None:
         charts=[chart],
         films=[replace(page.films[0], title=evil, caption=evil)],
         commands=[evil],
-        tables=[Table(evil, [(evil, evil)])],
+        tables=[(evil, [(evil, evil)])],
         config=evil,
     )
     html = render_page(told)
@@ -132,12 +111,13 @@ def test_a_page_without_results_has_no_empty_sections(page: Page) -> None:
 
 
 def test_interval_bars_lie_where_the_numbers_are() -> None:
-    svg = interval_bar(0.45, 0.26, 0.66)
+    result = Result("a", "", 9, 20, (0.26, 0.66), None, None)
+    svg = part("interval_bar", result, template="chart.svg.j2")
     assert 'x1="26.00%" x2="66.00%"' in svg
     assert 'cx="45.00%"' in svg
-    for wrong in ((0.2, 0.3, 0.4), (0.5, 0.4, 1.2), (0.5, -0.1, 0.6), (float("nan"), 0, 1)):
+    for wrong in ((0.5, 0.6), (0.4, 1.2), (-0.1, 0.6), (float("nan"), 1.0)):
         with pytest.raises(ValueError, match="low <= rate <= high"):
-            interval_bar(*wrong)
+            replace(result, interval=wrong)
 
 
 def test_line_charts_put_high_values_up_and_late_ones_right() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from armillary.agent.mpc import MPCAgent
-from armillary.experiments.films.drawing import pictures
+from armillary.experiments.pixels import pictures
 from armillary.experiments.planning.environments import make_environment
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.planners.costs import LatentDistance
@@ -76,11 +76,11 @@ def test_what_is_expected_is_the_models_answer_to_the_actions_taken(played) -> N
     frames = torch.from_numpy(episode.frames).permute(0, 3, 1, 2).float() / 255
     for step in range(STEPS):
         start = step - step % INTERVAL
-        context = frames[[max(start - 1, 0), start]].unsqueeze(0)
-        before = np.zeros(2, np.float32) if start == 0 else log[start - 1][0]
+        context = frames[[0, *range(start + 1)]].unsqueeze(0)
+        before = np.stack([np.zeros(2, np.float32), *(action for action, _ in log[:start])])
         taken = np.stack([action for action, _ in log[start : step + 1]])
         with torch.no_grad():
-            state = model.encode(context, torch.from_numpy(before).view(1, 1, 2))
+            state = model.encode(context, torch.from_numpy(before).unsqueeze(0))
             future = model.rollout(state, torch.from_numpy(taken).unsqueeze(0))
             expected = pictures(model.decode(future.map(lambda x: x[:, -1])).frames)[0]
         assert np.abs(episode.imagined[step].astype(int) - expected).max() <= 1

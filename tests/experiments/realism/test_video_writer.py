@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.realism.video_writer import VideoWriter
 
@@ -115,5 +116,5 @@ def test_a_taken_place_is_refused(tmp_path: Path) -> None:
         file.write(np.arange(COUNT), entries(np.arange(COUNT)))
         assert path.read_text() == "precious"
     assert h5py.is_hdf5(path)
-    with pytest.raises(UsageError, match="is a directory"):
+    with pytest.raises(ArmillaryError, match="is a directory"):
         writer(tmp_path)

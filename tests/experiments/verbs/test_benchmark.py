@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from armillary.experiments.command.config import compose
-from armillary.experiments.planning.entries import contestant
+from armillary.experiments.planning.entries import entry_of
 from armillary.experiments.verbs.benchmark import play
 from tests.experiments.conftest import Command
 
@@ -31,7 +31,7 @@ def test_rows_say_what_the_contract_names(
     done = armillary("benchmark", *words)
     assert done.code == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert set(results) == {"rows", "config", "commit", "versions"}
+    assert set(results) == {"schema_version", "rows", "config", "commit", "versions"}
     assert [row["simulator"] for row in results["rows"]] == names
     assert [row["planner"] for row in results["rows"]] == [None, None, "cem", "cem"]
     for row in results["rows"]:
@@ -66,7 +66,7 @@ def test_same_command_gives_the_same_rows_whatever_the_batch(
 def test_every_simulator_gets_the_same_problems_and_plays_each_once(checkpoint: Path) -> None:
     config = compose("benchmark", [*SMALL, "episodes=2", "seed=9"])
     names = ["random", "noop", "oracle", str(checkpoint)]
-    played = {name: play(contestant(name, config), config) for name in names}
+    played = {name: play(entry_of(name, config), config) for name in names}
     for episodes in played.values():
         assert [episode.seed for episode in episodes] == [9, 10]
         for ours, first in zip(episodes, played["random"], strict=True):
@@ -77,7 +77,7 @@ def test_every_simulator_gets_the_same_problems_and_plays_each_once(checkpoint: 
 
 def test_noop_moves_nothing_and_never_succeeds() -> None:
     config = compose("benchmark", ["episodes=5"])
-    for episode in play(contestant("noop", config), config):
+    for episode in play(entry_of("noop", config), config):
         assert not episode.success
         assert episode.steps == config.task.max_steps
         assert np.array_equal(episode.frames[0], episode.frames[-1])
@@ -85,7 +85,7 @@ def test_noop_moves_nothing_and_never_succeeds() -> None:
 
 def test_learned_simulators_see_no_physics_state(checkpoint: Path) -> None:
     config = compose("benchmark", SMALL)
-    learned, oracle = (contestant(name, config) for name in (str(checkpoint), "oracle"))
+    learned, oracle = (entry_of(name, config) for name in (str(checkpoint), "oracle"))
     assert "state" not in learned.make_env().reset(seed=0)[0]
     assert "state" in oracle.make_env().reset(seed=0)[0]
 

@@ -12,8 +12,9 @@ import pytest
 from armillary.experiments.command.config import compose
 from armillary.experiments.command.errors import RunError
 from armillary.experiments.verbs.demo import jobs_of
+from armillary.experiments.verbs.train import trainer_settings
 from tests.experiments.conftest import Command
-from tests.experiments.pages.test_page import Reader
+from tests.experiments.pages.reader import Reader
 
 TOY = ("size=smoke", "collect.episodes=3", "benchmark.episodes=1", "benchmark.simulators=[random]")
 PHASES = {"data": "collect", "train": "train", "benchmark": "benchmark", "render": "render"}
@@ -53,6 +54,11 @@ def test_everything_runs_once_and_a_page_shows_it(armillary: Command, calls: lis
     for row in rows:
         assert f"{row['successes']} of {row['episodes']}" in text
     assert "trained model" in text
+    (told,) = [x for x in done.err.splitlines() if x.startswith("warning: Training was cut short")][
+        1:
+    ]
+    assert "stage 1 (discovery) did 9 of 2200 steps" in told
+    assert "Training was cut short by max_steps=20 and max_minutes=11" in text
     assert "armillary demo size=smoke" in text
     images = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
     assert len(images) == 3
@@ -115,7 +121,19 @@ def test_phases_take_their_options_and_each_others_results() -> None:
     assert benchmark.simulators[-1] == train.output == render.checkpoint == "o/train"
     assert {collect.seed, train.seed, benchmark.seed, render.seed} == {5}
     assert len({c.output for c in (collect, train, benchmark, render)}) == 4
-    assert train.trainer.max_minutes <= 10, "the whole demo is promised to take 15 minutes"
+    assert train.trainer.max_minutes <= 11, "beside other work the demo takes 20 minutes at most"
+
+
+def test_training_is_bounded_by_work_and_every_stage_has_its_share_of_the_time() -> None:
+    train = jobs_of(compose("demo", ["output=o"]))[1].config
+    schedule = trainer_settings(train).schedule
+    times = [(step, step * 0.03) for step in range(20_000)]
+    done = next(step for step, seconds in times if schedule.progress(step, seconds) == 1)
+    assert done == sum(stage.steps for stage in schedule.stages) == 12_700
+    slow = [schedule.stage_at(schedule.progress(step, 4.0 * step)) for step in range(165)]
+    assert [slow.count(index) / 165 for index in range(4)] == pytest.approx(
+        [0.42, 0.18, 0.22, 0.18], abs=0.01
+    )
 
 
 def test_smoke_is_smaller_in_every_phase() -> None:
@@ -139,7 +157,7 @@ def test_any_directory_reaches_the_phases_unchanged(path: str) -> None:
 
 
 def test_durations_are_for_people() -> None:
-    from armillary.experiments.pages.demo import duration
+    from armillary.experiments.command.console import duration
 
     assert [duration(s) for s in (0.2, 59.4, 59.6, 303)] == [
         "0 s",

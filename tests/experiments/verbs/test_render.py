@@ -85,7 +85,7 @@ def test_another_episode_shows_other_frames(
         ("samples=-1", "samples must be at least 0"),
         ("fps=0", "fps must be at least 0.1"),
         ("task.environment.image_size=64", "image size 32, task 'push_blocks' has image size 64"),
-        ("plan=maybe", "plan must be auto, always or never"),
+        ("plan=maybe", "unknown plan 'maybe'; choose from always, auto, never"),
         ("replan_interval=9", "horizon must be at least replan_interval"),
     ],
 )

@@ -14,8 +14,8 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from armillary.experiments.films.drawing import write_gif, write_png
 from tests.experiments.conftest import Command
+from tests.experiments.pages.reader import Reader
 from tests.experiments.pages.report_runs import benchmark, evaluation, film, page_of, record
-from tests.experiments.pages.test_page import Reader
 
 
 @pytest.fixture
@@ -284,7 +284,7 @@ def put(value: object, *keys: str) -> Callable[[dict], None]:
         (drop("data", "path"), "data has no 'path'"),
         (put("many", "videos"), "videos must be a whole number"),
         (put(7, "objects"), "objects must be a dictionary"),
-        (put([{"tier": "best"}], "examples"), "examples.0 has no 'gif'"),
+        (put([{"tier": "best"}], "examples"), "examples.0 has no 'video'"),
         (put("../../x.gif", "gif"), "must name a file below"),
     ],
 )
@@ -350,7 +350,7 @@ def test_directories_that_are_no_runs_are_told(tmp_path: Path, output: Path) -> 
         ([good, torn], f"{torn / 'results.json'} is damaged"),
         ([bare], f"{bare} is damaged: run.json says that evaluate finished, but there is no res"),
         ([odd], f"{odd / 'run.json'} has no 'command'"),
-        ([late], "started must be a time, got 'yesterday'"),
+        ([late], 'started must be a time, got "yesterday"'),
     ):
         with pytest.raises(ValueError, match=re.escape(told)):
             page_of(runs, output)
@@ -385,3 +385,134 @@ def test_the_command_line_takes_runs_by_position(armillary: Command) -> None:
     assert wrong.code == 2
     assert "missing is not there; report needs the directory of a run" in wrong.err
     assert not list(Path.cwd().glob("other*"))
+
+
+def configured(directory: Path, **settings: object) -> Path:
+    """Writes the resolved configuration of a run."""
+    (directory / "config.yaml").write_text(json.dumps(settings))
+    return directory
+
+
+def problems(blocks: int = 3, horizon: int = 12, samples: int = 300) -> dict[str, object]:
+    return {
+        "task": {
+            "environment": {"id": "x", "image_size": 32, "num_blocks": blocks},
+            "max_steps": 20,
+        },
+        "horizon": horizon,
+        "planner": {"_target_": "CEM", "samples": samples, "iterations": 5, "std": 0.7},
+    }
+
+
+def test_a_page_of_several_verbs_opens_with_the_numbers(tmp_path: Path, output: Path) -> None:
+    trained = record(tmp_path / "trained", "train")
+    found = {"steps": 200, "seconds": 63.0, "metrics": {"open_loop_psnr": 22.04}}
+    (trained / "results.json").write_text(json.dumps(found))
+    runs = [
+        evaluation(tmp_path / "eval", level=25.0),
+        benchmark(tmp_path / "bench", {"random": 1, "slots": 45}),
+        trained,
+    ]
+    html = page_of(runs, output)
+    opening = text_of(html[: html.index("<section>")] + "</main></body></html>")
+    psnr = json.loads((runs[0] / "results.json").read_text())["metrics"]["psnr"]["best"]["mean"]
+    for part in (f"{psnr:.2f}", "45 of 50", "22.0 dB", "PSNR (dB), best of 100", "goals: slots"):
+        assert part in opening
+    assert "1 evaluation, 1 benchmark and 1 training run." in opening
+    assert not re.search(
+        r"\b1 (runs|evaluations|benchmarks|episodes|problems|steps)\b", text_of(html)
+    )
+    rows = re.findall(r'<td class="figure">(.*?)</td>', html)
+    assert [row.split(" (")[0] for row in rows][1:] == ["45 of 50", "22.0 dB"]
+
+
+def test_a_benchmarks_sentence_stands_once(tmp_path: Path, output: Path) -> None:
+    run = configured(benchmark(tmp_path / "a", {"random": 1, "slots": 45}), **problems())
+    other = configured(benchmark(tmp_path / "b", {"slots": 40}, episodes=44), **problems())
+    sentence = (
+        "Task push_blocks (image size 32, num blocks 3), 50 problems with seeds from 0 of at most "
+        "20 steps; plans look 12 steps ahead, searched with 300 samples and 5 iterations."
+    )
+    for runs in ([run], [run, other]):
+        assert text_of(page_of(runs, output)).count(sentence) == 1
+    assert text_of(page_of([run], output)).count("50 problems") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (problems(blocks=4), "num blocks 4"),
+        (problems(horizon=6), "horizon 6"),
+        (problems(samples=30), "search samples 30"),
+    ],
+)
+def test_unlike_problems_are_never_in_one_table(
+    tmp_path: Path, output: Path, settings: dict, told: str
+) -> None:
+    runs = [
+        configured(benchmark(tmp_path / "a", {"slots": 45}), **problems()),
+        configured(benchmark(tmp_path / "b", {"slots": 20}), **settings),
+    ]
+    html = page_of(runs, output)
+    assert "Comparison of success" not in html
+    assert "no other run met the same problems with the same search: a, b." in html
+    assert f"b: {told}." in html
+    assert 'class="best"' not in html
+    more = [configured(benchmark(tmp_path / name, {"op3": 9}), **settings) for name in "cd"]
+    titles = re.findall("<h2>(Comparison of success.*?)</h2>", page_of([*runs, *more], output))
+    assert titles == [f"Comparison of success: {told}"]
+
+
+def test_files_of_one_name_and_other_content_are_other_data(tmp_path: Path, output: Path) -> None:
+    runs = [evaluation(tmp_path / name) for name in "abc"]
+    for run, digest in zip(runs, ("1" * 64, "2" * 64, "2" * 64), strict=True):
+        edit(run, put(digest, "data", "digest"))
+    html = page_of(runs, output)
+    assert "Comparison of evaluations: data push.h5 [22222222]" in html
+    assert "no other run has the same data and sizes: a." in html
+    assert "a: data push.h5 [11111111]." in html
+
+
+def test_trainings_on_other_data_are_not_compared(tmp_path: Path, output: Path) -> None:
+    runs = [record(tmp_path / name, "train") for name in "abc"]
+    for run, digest in zip(runs, ("1" * 64, "2" * 64, "2" * 64), strict=True):
+        found = {"steps": 2, "seconds": 6.0, "metrics": {"open_loop_psnr": 22.0}}
+        found["data"] = {"path": "data/push.h5", "digest": digest}
+        (run / "results.json").write_text(json.dumps(found))
+    html = page_of(runs, output)
+    table = html[html.index("Comparison of training: data push.h5 [22222222]") :]
+    assert re.findall('row"><svg.*?</svg>(.)<', table[: table.index("Run by run")]) == ["b", "c"]
+    assert "no other run was trained on the same data: a." in html
+
+
+def test_distances_between_videos_are_told(tmp_path: Path, output: Path) -> None:
+    run = record(tmp_path / "a", "fvd")
+    found = {
+        "distances": {"fvd": {"mean": 123.456, "std": 2.5, "network": {"weights": "i3d.pt"}}},
+        "populations": 2,
+        "videos": {"real": 256, "generated": 256},
+        "frames": 10,
+        "image_size": [64, 64],
+        "files": {},
+    }
+    (run / "results.json").write_text(json.dumps(found))
+    text = text_of(page_of([run], output))
+    for part in ("123.5 FVD", "standard deviation 2.5", "i3d.pt", "2 populations of 256 real"):
+        assert part in text
+
+
+def test_a_plugins_metric_is_shown_as_it_says(tmp_path: Path, output: Path) -> None:
+    runs = [evaluation(tmp_path / name, level=level) for name, level in (("a", 25.0), ("b", 9.0))]
+    for run in runs:
+        found = json.loads((run / "results.json").read_text())
+        edit(run, put(found["metrics"]["psnr"], "metrics", "grey"))
+        how = {"label": "mean error", "unit": "grey", "digits": 1, "higher_is_better": False}
+        edit(run, lambda found, how=how: found.update(measures={"grey": how}))
+    html = page_of(runs, output)
+    table = html[html.index("Imagined frames: best rollout") :]
+    assert "mean error (grey)" in table
+    best = [
+        [cell.count('class="best"') for cell in re.findall("<td>(.*?)</td>", row)]
+        for row in re.findall('row"><svg.*?</th>(.*?)</tr>', table)[:2]
+    ]
+    assert best == [[1, 1, 0], [0, 0, 1]], "lower is better in the last column"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from armillary.experiments.pages.page_blocks import Text, document
 from tests.experiments.pages.browser import Seen, needs_chromium, open_page
 from tests.experiments.pages.report_runs import benchmark, evaluation, page_of, record
 
@@ -37,9 +36,10 @@ def test_the_page_works_offline_on_phones_and_wide_screens(
     assert (brightness(seen.background) < brightness(seen.ink)) == dark
 
 
-def test_the_check_sees_what_is_wrong(tmp_path: Path) -> None:
+def test_the_check_sees_what_is_wrong(page: str, tmp_path: Path) -> None:
     wrong = "<img src='data:image/gif;base64,AAAA'><div style='width:3000px'>wide</div>"
-    html = document("t", [Text("x")]).replace("</main>", f"{wrong}<script>x</script></main>")
+    bare = page[: page.index("<main>")] + "<main></main></body></html>"
+    html = bare.replace("</main>", f"{wrong}<script>x</script></main>")
     seen: Seen = open_page(html, tmp_path, width=390)
     assert (seen.images, seen.decoded) == (1, 0)
     assert seen.overflow > 2000

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from armillary.experiments.command.config import compose
-from armillary.experiments.command.progress import ConsoleProgress
 from armillary.experiments.verbs import train
+from armillary.experiments.verbs.train import ConsoleProgress
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.training.callbacks import StepReport
 from tests.experiments.conftest import Command, Finished
@@ -101,6 +101,14 @@ def test_run_of_other_settings_is_left_alone(
     assert (tmp_path / "run" / "config.yaml").read_bytes() == before
 
 
+def test_a_model_worse_than_copying_is_told(trained: Command, tmp_path: Path) -> None:
+    assert trained("trainer.max_steps=2").code == 0
+    remarks = json.loads((tmp_path / "run" / "results.json").read_text())["remarks"]
+    assert any("worse than copying the last frame" in remark for remark in remarks)
+    log = (tmp_path / "run" / "run.log").read_text()
+    assert all(f"WARNING armillary.experiments.verbs.train: {remark}" in log for remark in remarks)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -111,7 +119,7 @@ def test_run_of_other_settings_is_left_alone(
         (["trainer.stages.discovery.length=30"], "the episodes of split 'train' have 14"),
         (["trainer.stages.discovery.objective=discover"], "unknown objective 'discover'"),
         (["trainer.stages.discovery.fraction=0.5"], "fractions must sum to 1"),
-        (["trainer.stages.discovery.steps=5"], "either a fraction or steps"),
+        (["trainer.stages.discovery.steps=5"], "got 4 with a fraction and 1 with steps"),
         (["trainer.stages.discovery.target=1"], "SlotDynamics has no reconstruction target"),
         (["trainer.stages.dynamics_1.keep_optimizer=true"], "does not train the parameters of"),
         (["trainer.strategy=zero"], "unknown strategy 'zero'"),
@@ -172,8 +180,7 @@ COMMAND = f"""
 import sys
 import torch
 from armillary.experiments.command.config import compose, require
-from armillary.experiments.command.processes import is_follower
-from armillary.experiments.command.run_directory import recorded
+from armillary.experiments.command.run_directory import is_follower, recorded
 from armillary.experiments.verbs.train import run
 torch.randn_like = torch.zeros_like  # the noise of discovery
 config = compose("train", sys.argv[1:])

@@ -19,3 +19,10 @@ def test_shared_noise_is_the_batchs_and_the_same_whenever_it_is_made() -> None:
     assert not torch.equal(
         SharedNoise(seed=1).action((1, 2), like), SharedNoise().action((1, 2), like)
     )
+
+
+def test_skipped_draws_are_left_out() -> None:
+    like, whole, skipping = torch.zeros(2, 3, 5), SharedNoise(), SharedNoise()
+    drawn = [whole.latent((2, 3, 5), like) for _ in range(3)]
+    skipping.skip(2, (3, 5))
+    assert torch.equal(skipping.latent((2, 3, 5), like), drawn[2])

@@ -107,8 +107,7 @@ def test_bounds_end_counted_stages_earlier_without_moving_them() -> None:
         ({"fraction": 1.5}, r"fraction must be in \(0, 1\], got 1.5"),
         ({"warmup": 1.0}, r"warmup must be in \[0, 1\)"),
         ({"encode_once": True, "stride": 2}, "stride=1, got 2"),
-        ({"steps": 10}, "either a fraction or steps, got fraction=0.3 and steps=10"),
-        ({"fraction": None}, "got fraction=None and steps=None"),
+        ({"fraction": None}, "needs a fraction or steps, got neither"),
         ({"fraction": None, "steps": 0}, "steps must be at least 1"),
         ({"decay": "linear"}, "unknown decay 'linear'; .*cosine, none"),
     ],
@@ -127,3 +126,34 @@ def test_impossible_schedules_are_refused() -> None:
         Schedule([FIRST, SECOND], max_steps=0)
     with pytest.raises(ValueError, match="got 1 with a fraction and 1 with steps"):
         Schedule([FIRST, *counted(5)], max_steps=10)
+    with pytest.raises(ValueError, match="got 2 with a fraction and 1 with steps"):
+        Schedule([replace(FIRST, steps=5), SECOND], max_steps=10)
+
+
+BOTH = [replace(FIRST, steps=30), replace(SECOND, steps=300)]
+
+
+def stages_of(schedule: Schedule, seconds_a_step: float) -> list[int]:
+    """The stage of every step of a run on a machine of some speed."""
+    stages: list[int] = []
+    while (progress := schedule.progress(len(stages), len(stages) * seconds_a_step)) < 1:
+        stages.append(schedule.stage_at(progress))
+    return stages
+
+
+def test_stages_with_steps_and_fractions_end_with_their_steps_on_a_fast_machine() -> None:
+    schedule = Schedule(BOTH, max_minutes=10.0)
+    assert stages_of(schedule, 0.1) == [0] * 30 + [1] * 300
+    rates = [schedule.learning_rate(schedule.progress(step, 0.1 * step)) for step in range(330)]
+    alone = Schedule([replace(SECOND, fraction=None, steps=300)])
+    assert rates[30:] == pytest.approx([alone.learning_rate(step) for step in range(300)])
+
+
+def test_on_a_slow_machine_each_stage_still_gets_its_share_of_the_time() -> None:
+    stages = stages_of(Schedule(BOTH, max_minutes=10.0), 20.0)
+    assert stages == [0] * 9 + [1] * 21
+
+
+def test_steps_and_fractions_need_no_other_bound_and_take_a_smaller_one() -> None:
+    assert stages_of(Schedule(BOTH), 1e9) == [0] * 30 + [1] * 300
+    assert stages_of(Schedule(BOTH, max_steps=10), 0.0) == [0] * 3 + [1] * 7

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from armillary.world_models.data import EpisodeFile
+from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.model import Window
 from armillary.world_models.state import LatentState, Scene
-from armillary.world_models.validation import open_loop
-from armillary.world_models.validation.open_loop import PSNR_LIMIT, decode, evaluate_open_loop
+from armillary.world_models.validation.open_loop import PSNR_LIMIT, evaluate_open_loop
 from armillary.world_models.validation.tiers import evaluate_rollouts, tier_means
 from tests.world_models.training.runs import JOINT, config, fit
 from tests.world_models.validation.test_validation import SIZE, Column, Mover, clips
@@ -92,8 +92,8 @@ class Wide(Jumper):
         super().__init__()
         self.decoded: list[int] = []
 
-    def filter(self, frames: Tensor, actions: Tensor) -> Column:
-        return super().filter(frames[..., ::3, ::3], actions)
+    def observe(self, state: LatentState | None, action: Tensor, frame: Tensor) -> Column:
+        return super().observe(state, action, frame[..., ::3, ::3])
 
     def check_inputs(self, frames: Tensor, actions: Tensor) -> None:
         pass
@@ -111,7 +111,7 @@ def test_ssim_where_images_are_wide_enough_and_memory_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "armillary.world_models.validation.open_loop.DECODED_PIXELS", 4 * 2 * SIZE**2
+        "armillary.world_models.imagine.CPU", Budget(pixels=4 * 2 * SIZE**2, bytes=2**20)
     )
     model, small = Wide(), clips()
     window = Window(enlarged(small.frames), small.actions, small.labels)
@@ -121,13 +121,12 @@ def test_ssim_where_images_are_wide_enough_and_memory_is_bounded(
     assert max(model.decoded) == 4
 
 
-def test_chunks_of_a_decoding_are_put_together_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    states = Column(torch.arange(6.0).reshape(2, 3, 1))
-    whole = decode(Mover(), states)
-    monkeypatch.setattr(open_loop, "DECODED_PIXELS", 1)
-    parts = decode(Mover(), states)
+def test_pieces_of_a_decoding_are_put_together_in_order() -> None:
+    states = Column(torch.arange(6.0).reshape(6, 1))
+    whole = Imaginer(Mover()).decode(states)
+    parts = Imaginer(Mover(), budget=Budget(1, 1)).decode(states)
     assert torch.equal(whole.components, parts.components)
-    assert whole.masks.shape == (2, 3, 2, 1, SIZE, SIZE)
+    assert parts.masks.shape == (6, 2, 1, SIZE, SIZE)
 
 
 def test_validation_logs_tiers_beside_the_mean_and_changes_no_training(

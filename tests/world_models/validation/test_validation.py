@@ -42,8 +42,8 @@ class Mover(WorldModel):
         )
         self.drift = drift
 
-    def filter(self, frames: Tensor, actions: Tensor) -> Column:
-        return Column(frames[:, :, 0, 0].argmax(-1, keepdim=True).float())
+    def observe(self, state: LatentState | None, action: Tensor, frame: Tensor) -> Column:
+        return Column(frame[:, 0, 0].argmax(-1, keepdim=True).float())
 
     def step(self, state: LatentState, action: Tensor, noise: Tensor | None = None) -> Column:
         return Column(state.tensors()["place"] + action + self.drift)

@@ -1,0 +1,89 @@
+"""The one way to write a file that is either whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from armillary.errors import ArmillaryError
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Gives a path beside the target to write to, and moves it there when the block ends well.
+
+    A block that raises leaves the target as it was and nothing beside it. A link is followed: what
+    it names is replaced. The file keeps the permissions of the one that it replaces.
+
+    Args:
+        path: of the file; its folder must be there.
+
+    Raises:
+        ArmillaryError: something that is no regular file is in the place.
+    """
+    target = Path(os.path.realpath(path))
+    check_replaceable(target)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        yield partial
+        settle(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def settle(partial: Path, target: Path) -> None:
+    """Makes a file that is written durable and gives it its name, in one step for all who look.
+
+    Raises:
+        ArmillaryError: something that is no regular file is in the place.
+    """
+    check_replaceable(target)
+    if target.exists():
+        shutil.copymode(target, partial)
+    with partial.open("r+b") as written:
+        os.fsync(written.fileno())
+    os.replace(partial, target)
+    sync_folder(target.parent)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises ArmillaryError if a directory, a device or the like is where a file is to be."""
+    if path.exists() and not path.is_file():
+        kind = "a directory" if path.is_dir() else "no regular file"
+        raise ArmillaryError(f"{path} is {kind}, which no file can replace; choose another path")
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable, where the system can (Windows cannot)."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    """Writes or replaces a file of bytes; see ``replacing``."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Writes or replaces a file of UTF-8 text; see ``replacing``."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Writes or replaces a file of JSON; see ``replacing``.
+
+    Raises:
+        ValueError: the content holds NaN or infinity, which JSON has not.
+    """
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

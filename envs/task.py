@@ -1,0 +1,118 @@
+"""The contract of environments: what can be recorded, what can be planned in, what is optional.
+
+An environment is a ``gymnasium.Env``. ``Recordable`` is enough for ``collect``; ``Task`` is what
+``plan`` and ``benchmark`` need. What else there may be has a protocol of its own: ``Simulated``
+gives a benchmark its ceiling, ``Posed`` fixes a problem. ``tests/contracts/task.py`` has a suite
+for each. World models see images and actions alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+Observation = Mapping[str, NDArray[Any]]
+"""What an environment shows.
+
+- ``image``: (H, W, 3) uint8, H = W.
+- ``observation``: (P,) the poses of things, which ``pose_meaning`` of the task explains.
+- ``goal_image``, of tasks: (H, W, 3) uint8, how the scene is to look. ``achieved_goal`` and
+  ``desired_goal``, as Gymnasium-Robotics has them, may be there too.
+"""
+Info = Mapping[str, Any]
+"""What a task says after every reset and step.
+
+- ``is_success``: whether the goal is reached; never right after a reset.
+- ``distance``: to the goal, >= 0, in the task's own unit.
+"""
+
+
+class Recordable(Protocol):
+    """An environment whose episodes can be collected.
+
+    ``reset`` takes ``seed``, which determines the scene and all noise, and ``options``, which may
+    fix factors of variation. Actions form a bounded ``Box`` (A,), of which A = 0 is one.
+    """
+
+    def snapshot(self) -> NDArray[np.float64]:
+        """(n,) the full state of the scene, which policies act on."""
+        ...
+
+    def segmentation(self) -> NDArray[np.uint8]:
+        """(H, W) labels of the image, 0 for the background."""
+        ...
+
+
+class Task(Protocol):
+    """An environment that poses problems: reach what ``goal_image`` shows.
+
+    ``reset`` samples a start and a goal that can be reached and is not reached yet. A > 0. It need
+    not end by itself.
+
+    Attributes:
+        action_space: a bounded ``Box`` (A,).
+        observation_space: a ``Dict`` of what ``Observation`` names.
+    """
+
+    @property
+    def action_space(self) -> spaces.Space[Any]:  # noqa: D102
+        ...
+
+    @property
+    def observation_space(self) -> spaces.Space[Any]:  # noqa: D102
+        ...
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Poses a new problem."""
+        ...
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
+        """Takes (A,) and returns observation, reward, terminated, truncated and info."""
+        ...
+
+
+class Simulated(Recordable, Protocol):
+    """A task whose state can be saved and brought back, and whose physics can be asked.
+
+    Attributes:
+        goal_scene: (n,) the snapshot that the goal image shows.
+        oracle: what ``OracleSimulator`` takes (``armillary.world_models.oracle.Physics``).
+    """
+
+    @property
+    def goal_scene(self) -> NDArray[np.float64]:  # noqa: D102
+        ...
+
+    @property
+    def oracle(self) -> Any:  # noqa: D102
+        ...
+
+    def restore(self, scene: NDArray[np.float64]) -> None:
+        """Goes on from a snapshot exactly as the environment did from there, but for noise."""
+        ...
+
+
+class Posed(Protocol):
+    """A task that can be given its problem."""
+
+    def pose(self, scene: NDArray[np.float64], goal: NDArray[np.float64]) -> None:
+        """Sets the scene and the goal, both snapshots (n,)."""
+        ...
+
+
+class Policy(Protocol):
+    """Chooses the actions of recorded episodes from the true scene; remembers one episode."""
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Starts an episode; every later draw comes from ``rng``."""
+        ...
+
+    def act(self, scene: NDArray[np.float64]) -> NDArray[np.float32]:
+        """(n,) a snapshot -> (A,) in the action space."""
+        ...

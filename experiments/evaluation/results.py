@@ -1,0 +1,295 @@
+"""What the verbs find, as their ``results.json`` holds it: written and read by these classes."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+
+from armillary.experiments.command.stored import Count, Part, Stored, read
+from armillary.experiments.evaluation.metrics import METRICS, Metric
+
+RESULTS = "results.json"
+_DESCRIPTION = attrgetter("label", "unit", "digits", "higher_is_better")
+
+Number = float | None
+"""None for one that is not known."""
+
+
+def _ordered(edges: tuple[Number, ...]) -> tuple[Number, ...]:
+    known = [edge for edge in edges if edge is not None]
+    if len(edges) != 2 or known != sorted(known):
+        raise ValueError("must be an interval [low, high] with low <= high")
+    return edges
+
+
+def _something(found: dict[str, Any]) -> dict[str, Any]:
+    if not found:
+        raise ValueError("must hold at least one metric")
+    return found
+
+
+Interval = Annotated[tuple[Number, ...], AfterValidator(_ordered)]
+"""(low, high)."""
+
+
+class Statistics(Part):
+    """A measure over videos; quantiles by their percentage."""
+
+    mean: Number
+    ci95: Interval | None = None
+    quantiles: dict[str, Number] = Field(default_factory=dict)
+    per_frame: list[Number] = Field(default_factory=list)
+    per_frame_ci95: list[Interval | None] = Field(default_factory=list)
+    per_frame_quantiles: dict[str, list[Number]] = Field(default_factory=dict)
+
+
+class ObjectStatistics(Statistics):
+    """A measure of masks in the imagined frames; ``context`` in those before."""
+
+    context: Statistics
+
+
+class Objects(Part):
+    """Measures of masks by name, and the recall by threshold."""
+
+    __pydantic_extra__: dict[str, ObjectStatistics] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+    recall_at: dict[str, Number] = Field(default_factory=dict)
+
+    @property
+    def measures(self) -> dict[str, ObjectStatistics]:
+        """By name."""
+        return dict(self.__pydantic_extra__)
+
+
+class Described(Part):
+    """How a metric is written, for those who read the results without its plug-in."""
+
+    label: str
+    unit: str = ""
+    digits: Count = 3
+    higher_is_better: bool | None = None
+
+
+class Data(Part):
+    """What a model was shown.
+
+    Attributes:
+        path: of the file.
+        digest: of its content; None in files of before it was kept.
+    """
+
+    path: str
+    digest: str | None = None
+
+
+class EvaluatedData(Data):
+    """The split that was evaluated."""
+
+    split: str | None = None
+    episodes: Count | None = None
+    length: Count | None = None
+    image_size: Count | None = None
+    action_size: Count | None = None
+    has_masks: bool | None = None
+
+
+class Example(Part):
+    """The film of a video; ``tier`` is its place among all by the PSNR of its best rollout."""
+
+    tier: str
+    video: Count
+    rollout: Count
+    psnr: Number
+    gif: str
+
+
+class Evaluation(Stored):
+    """Of ``evaluate``: statistics by metric and tier, by baseline and metric, by measure."""
+
+    verb: str = "evaluate"
+    name: str = ""
+    model: str
+    checkpoint: str = ""
+    data: EvaluatedData
+    videos: Count
+    rollouts: Count
+    context: Count
+    horizon: Count
+    seed: int | None = None
+    metrics: Annotated[dict[str, dict[str, Statistics]], AfterValidator(_something)]
+    baselines: dict[str, dict[str, Statistics]]
+    diversity: dict[str, Statistics]
+    objects: Objects | None
+    measures: dict[str, Described] = Field(default_factory=dict)
+    examples: list[Example]
+    identity: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _frames(self) -> Evaluation:
+        for name, tiers in self.metrics.items():
+            if "best" not in tiers:
+                raise ValueError(f"metrics.{name} has no 'best'")
+        held = {
+            f"metrics.{n}.{t}": s for n, tiers in self.metrics.items() for t, s in tiers.items()
+        }
+        for name, by_metric in self.baselines.items():
+            held |= {f"baselines.{name}.{metric}": s for metric, s in by_metric.items()}
+        for place, stats in held.items():
+            _check_length(place, stats, (self.horizon,))
+        for name, stats in (self.objects.measures if self.objects else {}).items():
+            _check_length(f"objects.{name}", stats, (self.horizon, self.context + self.horizon))
+        return self
+
+    @property
+    def table(self) -> dict[str, Metric]:
+        """How its metrics are written: as the file says, else as this program does."""
+        told = {name: Metric(*_DESCRIPTION(how)) for name, how in self.measures.items()}
+        return {**METRICS, **told}
+
+
+class Row(Part):
+    """How often something reached the goal; steps and seconds are medians."""
+
+    task: str
+    simulator: str
+    planner: str | None
+    episodes: Count
+    successes: Count
+    success_rate: float
+    ci95: Interval
+    steps_to_success: Number
+    plan_seconds: Number
+    seed: Count
+
+    @model_validator(mode="after")
+    def _possible(self) -> Row:
+        low, high = self.ci95
+        rate = self.successes / max(self.episodes, 1)
+        if self.episodes < 1 or low is None or high is None or not 0 <= low <= rate <= high <= 1:
+            raise ValueError(
+                "must have successes of at least one episode and an interval around their share"
+            )
+        return self
+
+
+class Benchmark(Stored):
+    """Of ``benchmark``: a row for every simulator."""
+
+    rows: list[Row]
+
+
+class Played(Part):
+    """An episode of ``plan``; distances to the goal, as the task measures them, at every moment."""
+
+    seed: Count
+    success: bool
+    steps: Count
+    actions: list[list[float]] = Field(default_factory=list)
+    distances: list[Number] = Field(default_factory=list)
+    gif: str | None = None
+
+
+class Planning(Benchmark):
+    """Of ``plan``: one row, and its episodes."""
+
+    episodes: list[Played] | None = None
+
+
+class RenderedPlan(Part):
+    """The episode that ``render`` planned."""
+
+    seed: Count
+    success: bool
+    steps: Count
+    distances: list[Number] = Field(default_factory=list)
+
+
+class Rendering(Stored):
+    """Of ``render``: what is filmed, and numbers by frame."""
+
+    checkpoint: str
+    data: str
+    split: str
+    episode: Count
+    files: list[str] = Field(default_factory=list)
+    rollout: dict[str, Any] = Field(default_factory=dict)
+    plan: RenderedPlan | None = None
+
+
+class Training(Stored):
+    """Of ``train``: where the last validation ended, and what the user should know of it."""
+
+    steps: Count
+    seconds: float
+    interrupted: bool = False
+    metrics: dict[str, Number]
+    data: Data | None = None
+    remarks: list[str] = Field(default_factory=list)
+
+
+class Distance(Part):
+    """A Frechet distance over populations."""
+
+    mean: float
+    std: Number = None
+    per_population: list[float] = Field(default_factory=list)
+    feature_size: Count = 0
+    network: dict[str, str] = Field(default_factory=dict)
+
+
+class Realism(Stored):
+    """Of ``fvd``: distances by name, of how many videos and files."""
+
+    verb: str = "fvd"
+    distances: dict[str, Distance]
+    populations: Count
+    videos: dict[str, Count]
+    frames: Count
+    image_size: list[int]
+    files: dict[str, list[dict[str, Any]]]
+
+
+class Demonstration(Stored):
+    """Of ``demo``: seconds by phase."""
+
+    collect: float
+    train: float
+    benchmark: float
+    render: float
+
+
+OF_VERB: dict[str, type[Stored]] = {
+    "evaluate": Evaluation,
+    "benchmark": Benchmark,
+    "plan": Planning,
+    "render": Rendering,
+    "train": Training,
+    "fvd": Realism,
+    "demo": Demonstration,
+}
+"""The class of a verb's results; those of other verbs are ``Stored``."""
+
+
+def read_results(directory: Path, verb: str) -> Stored:
+    """What a run found.
+
+    Raises:
+        UsageError: there is no file of results, or it is damaged.
+    """
+    return read(directory / RESULTS, OF_VERB.get(verb, Stored))
+
+
+def _check_length(place: str, stats: Statistics, lengths: tuple[int, ...]) -> None:
+    """Raises ValueError unless there is a value for each frame, and an interval, if any."""
+    count = len(stats.per_frame)
+    if count and count not in lengths:
+        raise ValueError(
+            f"{place}.per_frame must have one number for each of {lengths[0]} frames, got {count}"
+        )
+    if len(stats.per_frame_ci95) not in (0, count):
+        raise ValueError(
+            f"{place}.per_frame_ci95 must have {count} intervals, got {len(stats.per_frame_ci95)}"
+        )

@@ -1,0 +1,239 @@
+"""Makes films small enough for one page: as they are where they fit, else smaller or shorter."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageSequence, UnidentifiedImageError
+
+from armillary.experiments.command.errors import UsageError
+
+_WIDE = 640
+"""Pixels from which on a picture may be scrolled sideways on a phone."""
+_OVERHEAD = 1024
+"""Bytes of HTML around a film, its captions included."""
+_SIZES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.25)
+_EVERY = (1, 2, 4)
+_COLORS = 128
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    IndexError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises for files that end too soon or hold nonsense."""
+_SPARSE = 2
+"""The palette is chosen from one in so many rows and columns."""
+
+
+@dataclass(frozen=True)
+class FilmRequest:
+    """A film that a page should show.
+
+    Attributes:
+        title: what it is.
+        caption: how to read it.
+        alt: what it shows, for who cannot see it.
+        gif: the file, which may be missing or damaged.
+        still: a PNG that stands for it; ``None`` takes its last picture.
+        group: what films of other runs it is shown with, or empty.
+    """
+
+    title: str
+    caption: str
+    alt: str
+    gif: Path
+    still: Path | None = None
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A GIF, and the picture that stands for it where motion is unwanted.
+
+    Attributes:
+        title: what it is.
+        caption: how to read it.
+        gif: the file.
+        still: a PNG file.
+        alt: what it shows, for who cannot see it; empty takes the title.
+    """
+
+    title: str
+    caption: str
+    gif: Path
+    still: Path
+    alt: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        with Image.open(self.gif) as image:
+            return image.size
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is too wide for a phone."""
+        return self.size[0] >= _WIDE
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """The GIF and the still, embedded."""
+        return _embedded(self.gif, "image/gif"), _embedded(self.still, "image/png")
+
+
+@dataclass(frozen=True)
+class NoFilm:
+    """What stands in the place of a film; ``warning`` if something is wrong with it."""
+
+    text: str
+    warning: bool = True
+
+
+@dataclass(frozen=True)
+class _Reel:
+    """The pictures of a GIF and how many milliseconds each is shown."""
+
+    pictures: Sequence[Image.Image]
+    durations: Sequence[int]
+
+
+def prepared(requests: Sequence[FilmRequest], scratch: Path, budget: int) -> list[Film | NoFilm]:
+    """Every film; a note where the file is missing, damaged or shown before.
+
+    Args:
+        requests: in the order of the page.
+        scratch: an existing directory for smaller films and stills; needed until the page is
+            written.
+        budget: bytes of the page that all films together may take.
+
+    Raises:
+        UsageError: the films do not fit, even at their smallest.
+    """
+    blocks: dict[int, Film | NoFilm] = {}
+    films: dict[int, Film] = {}
+    shown: dict[str, FilmRequest] = {}
+    for index, request in enumerate(requests):
+        try:
+            digest = hashlib.sha256(request.gif.read_bytes()).hexdigest()
+            if digest in shown:
+                former = shown[digest].title
+                blocks[index] = NoFilm(
+                    f"{request.title}: the same film as {former}, shown above.", False
+                )
+                continue
+            films[index] = _film(request, scratch / f"{index}.png")
+            shown[digest] = request
+        except FileNotFoundError as error:
+            name = Path(str(error.filename)).name
+            note = f"{request.title}: no picture, because {name} is missing beside the results."
+            blocks[index] = NoFilm(note)
+        except (OSError, SyntaxError, ValueError) as error:
+            note = f"{request.title}: no picture, because the file is damaged ({error})."
+            blocks[index] = NoFilm(note)
+    shares = _shares({index: _cost(film) for index, film in films.items()}, budget)
+    for index, film in films.items():
+        fits = _cost(film) <= shares[index]
+        blocks[index] = film if fits else _smaller(film, scratch / f"{index}.gif", shares[index])
+    return [blocks[index] for index in range(len(requests))]
+
+
+def _film(request: FilmRequest, still: Path) -> Film:
+    """The film as it is; every picture of it has been decoded once."""
+    reel = _read(request.gif)
+    if request.still is None:
+        reel.pictures[-1].save(still)
+    else:
+        still = request.still
+        with Image.open(still) as image:
+            image.load()
+    return Film(request.title, request.caption, request.gif, still, request.alt)
+
+
+def _read(path: Path) -> _Reel:
+    pictures, durations = [], []
+    try:
+        with Image.open(path) as image:
+            for picture in ImageSequence.Iterator(image):
+                pictures.append(picture.convert("RGB"))
+                durations.append(int(picture.info.get("duration", 100)))
+    except FileNotFoundError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ValueError("it is no image") from error
+    except _UNREADABLE as error:
+        raise ValueError(f"it cannot be decoded: {error}") from error
+    return _Reel(pictures, durations)
+
+
+def _cost(film: Film) -> int:
+    """Bytes of the page that a film takes."""
+    return _OVERHEAD + sum(4 * (f.stat().st_size // 3 + 1) for f in (film.gif, film.still))
+
+
+def _shares(costs: dict[int, int], budget: int) -> dict[int, int]:
+    """Bytes for each film: what small ones leave is shared by the large ones."""
+    shares: dict[int, int] = {}
+    left = budget
+    for position, index in enumerate(sorted(costs, key=costs.__getitem__)):
+        shares[index] = min(costs[index], left // (len(costs) - position))
+        left -= shares[index]
+    return shares
+
+
+def _smaller(film: Film, path: Path, share: int) -> Film:
+    """The largest and, after that, longest version of a film that costs no more than its share."""
+    reel = _read(film.gif)
+    small = Film(film.title, film.caption, path, path.with_suffix(".small.png"), film.alt)
+    ratio = share / _cost(film)
+    with Image.open(film.still) as opened:
+        still = opened.convert("RGB")
+    for every in _EVERY:
+        for size in _SIZES:
+            if size * size / every > 1.4 * ratio and (every, size) != (_EVERY[-1], _SIZES[-1]):
+                continue  # bytes go with the area: far too large to be worth a try
+            _write(reel, path, size, every)
+            plain = _resized(still, size).quantize(_COLORS, method=Image.Quantize.FASTOCTREE)
+            plain.save(small.still)
+            if _cost(small) <= share:
+                return small
+    raise UsageError(
+        f"the film {film.gif} takes {_cost(small)} bytes at its smallest, and {share} are left for "
+        "it; give more megabytes=... or fewer runs"
+    )
+
+
+def _write(reel: _Reel, path: Path, size: float, every: int) -> None:
+    """Writes one in ``every`` pictures, always the last, all in one palette."""
+    kept = list(range(len(reel.pictures) - 1, -1, -every))[::-1]
+    pictures = [_resized(reel.pictures[index], size) for index in kept]
+    durations = [sum(reel.durations[index : index + every]) for index in kept[:-1]]
+    durations.append(reel.durations[-1])
+    width, height = pictures[0].size
+    width, height = width // _SPARSE + 1, height // _SPARSE + 1
+    sample = Image.new("RGB", (width, 3 * height))
+    for row, index in enumerate((0, len(pictures) // 2, len(pictures) - 1)):
+        part = pictures[index].resize((width, height), Image.Resampling.NEAREST)
+        sample.paste(part, (0, row * height))
+    palette = sample.quantize(_COLORS, method=Image.Quantize.MEDIANCUT)
+    plain = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    plain[0].save(
+        path, save_all=True, append_images=plain[1:], duration=durations, loop=0, optimize=False
+    )
+
+
+def _resized(picture: Image.Image, size: float) -> Image.Image:
+    width, height = (max(1, round(size * edge)) for edge in picture.size)
+    return picture.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _embedded(path: Path, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

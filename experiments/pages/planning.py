@@ -1,0 +1,161 @@
+"""What a page shows of ``benchmark`` and ``plan``: success rates with intervals, and films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from armillary.experiments.command.console import counted, joined
+from armillary.experiments.evaluation.results import Benchmark, Planning, Played, Row
+from armillary.experiments.pages.conditions import grouped, of_planning
+from armillary.experiments.pages.films import FilmRequest
+from armillary.experiments.pages.html import Content, Section
+from armillary.experiments.pages.measures import Estimate, separated_best
+from armillary.experiments.pages.runs import Run
+
+EXPLANATIONS = {
+    "random": "uniformly random actions: the floor",
+    "noop": "does nothing: shows that no episode starts solved",
+    "oracle": "the true physics and the same planner: the ceiling",
+}
+"""What the references of a benchmark are; they do not compete."""
+_MOST_FILMS = 6
+_BARS = "The bars are 95 % Wilson intervals."
+_MARKS = (
+    "A row is marked best only where its interval lies beyond those of all others but the "
+    "references random, noop and oracle."
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How often something reached the goal.
+
+    Attributes:
+        name: what planned.
+        explanation: one line, or empty.
+        successes: episodes that reached the goal.
+        episodes: all episodes.
+        interval: 95 % Wilson interval of the success rate, in [0, 1].
+        steps: median steps to success; ``None`` without a success.
+        seconds: median seconds of a plan; ``None`` where nothing is planned.
+        best: whether it is marked as better than all others.
+    """
+
+    name: str
+    explanation: str
+    successes: int
+    episodes: int
+    interval: tuple[float, float]
+    steps: float | None
+    seconds: float | None
+    best: bool = False
+
+    def __post_init__(self) -> None:
+        low, high = self.interval
+        if not 0.0 <= low <= self.rate <= high <= 1.0:
+            raise ValueError(f"need 0 <= low <= rate <= high <= 1, got {low}, {self.rate}, {high}")
+
+    @property
+    def rate(self) -> float:
+        """The share of successes."""
+        return self.successes / self.episodes
+
+
+def result_of(row: Row, explanation: str | None = None) -> Result:
+    """A row of a benchmark, explained."""
+    low, high = row.ci95
+    assert low is not None  # rows are checked when they are read
+    assert high is not None
+    return Result(
+        name=row.simulator,
+        explanation=EXPLANATIONS.get(row.simulator, "") if explanation is None else explanation,
+        successes=row.successes,
+        episodes=row.episodes,
+        interval=(low, high),
+        steps=row.steps_to_success,
+        seconds=row.plan_seconds,
+    )
+
+
+def content(run: Run, found: Benchmark) -> Content:
+    """The rows of a run, and the films of a run of ``plan``."""
+    if not found.rows:
+        return Content()
+    results = [result_of(row) for row in found.rows]
+    films, rest = [], ""
+    played = (found.episodes or []) if isinstance(found, Planning) else []
+    films = [_film(run, episode) for episode in played[:_MOST_FILMS]]
+    if len(played) > _MOST_FILMS:
+        rest = f"The first {_MOST_FILMS} of {len(played)} films; the others are in the run."
+    trained = [result for result in results if result.name not in EXPLANATIONS]
+    planners = list(dict.fromkeys(row.planner for row in found.rows if row.planner))
+    searched = f"Plans are searched with {joined(planners)}. " if planners else ""
+    note = f"{searched}{_BARS}{f' {_MARKS}' if len(results) > 1 else ''}"
+    return Content(
+        "planning.html.j2",
+        {"note": note, "results": best_marked(results), "rest": rest},
+        f"{of_planning(run, found.rows[0]).text}.",
+        [
+            (f"{result.successes} of {result.episodes}", f"goals: {result.name}")
+            for result in (trained or results)[:3]
+        ],
+        films,
+        gallery=True,
+    )
+
+
+def compared(runs: Sequence[Run]) -> list[Section]:
+    """A section for every set of at least two runs that met the same problems."""
+    held = [(run, run.results) for run in runs if isinstance(run.results, Benchmark)]
+    rows = [(of_planning(run, row), (run, row)) for run, found in held for row in found.rows]
+    groups = grouped(rows)
+    sections, alone = [], []
+    for group in groups:
+        if len({run.name for run, _ in group.members}) < 2:
+            alone.append(group)
+            continue
+        results = []
+        for run, row in group.members:
+            searched = f", {row.planner}" if row.planner else ""
+            results.append(result_of(row, f"{run.name}{searched}"))
+        view = {
+            "note": f"{group.conditions.text}. {_BARS} {_MARKS}",
+            "results": best_marked(results),
+            "rest": "",
+        }
+        sections.append(Section(group.title("Comparison of success"), "planning.html.j2", view))
+    if alone and len(held) > 1:
+        names = [group.members[0][0].name for group in alone]
+        text = "Not compared, because no other run met the same problems with the same search: "
+        differs = [f"{n}: {group.differs}." for n, group in zip(names, alone, strict=True)]
+        view = {"text": f"{text}{', '.join(names)}.", "differs": differs}
+        sections.append(Section("Success rates that stand alone", "alone.html.j2", view))
+    return sections
+
+
+def best_marked(results: Sequence[Result]) -> list[Result]:
+    """The rows, the best competitor marked where its interval leaves no doubt."""
+    estimates = [
+        None if result.name in EXPLANATIONS else Estimate(result.rate, result.interval)
+        for result in results
+    ]
+    best = separated_best(estimates, higher_is_better=True)
+    return [replace(result, best=index == best) for index, result in enumerate(results)]
+
+
+def _film(run: Run, episode: Played) -> FilmRequest:
+    outcome = "reached the goal" if episode.success else "did not reach the goal"
+    known = [distance for distance in episode.distances if distance is not None]
+    ended = ""
+    if known:
+        ended = f" It began {known[0]:.3f} from it and ended {known[-1]:.3f} from it."
+    return FilmRequest(
+        title=f"{run.name}: episode {episode.seed}",
+        caption=f"It {outcome}, in {counted(episode.steps, 'step')}.{ended}",
+        alt=(
+            f"Film of episode {episode.seed} beside what its plans expected and its goal image: "
+            f"the agent {outcome}"
+        ),
+        gif=run.directory / f"episode_{episode.seed}.gif",
+    )

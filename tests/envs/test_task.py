@@ -1,0 +1,65 @@
+"""Both environments keep the contract of what is recorded; PushBlocks that of a task too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from armillary.contracts.task import RecordableContract, SimulatedContract, TaskContract
+from armillary.envs.moving_sprites.environment import MovingSpritesEnv
+from armillary.envs.moving_sprites.policies import DragPolicy, WatchPolicy
+from armillary.envs.push_blocks.environment import PushBlocksEnv
+from armillary.envs.push_blocks.policies import MixedPolicy, PushPolicy, RandomPolicy
+from armillary.envs.task import Policy, Posed, Recordable, Simulated, Task
+
+
+class TestPushBlocks(TaskContract, SimulatedContract):
+    def make(self) -> PushBlocksEnv:
+        return PushBlocksEnv()
+
+    def policies(self) -> Sequence[Policy]:
+        return [PushPolicy(), RandomPolicy(), MixedPolicy()]
+
+
+class TestNoisyPushBlocks(TaskContract):
+    def make(self) -> PushBlocksEnv:
+        return PushBlocksEnv(action_noise=0.05, image_size=64)
+
+
+class TestMovingSprites(RecordableContract):
+    def make(self) -> MovingSpritesEnv:
+        return MovingSpritesEnv(image_size=32)
+
+    def policies(self) -> Sequence[Policy]:
+        return [WatchPolicy()]
+
+
+class TestDraggedSprites(RecordableContract):
+    def make(self) -> MovingSpritesEnv:
+        return MovingSpritesEnv(action_conditional=True)
+
+    def policies(self) -> Sequence[Policy]:
+        return [DragPolicy()]
+
+
+def problem_of(task: Task, seed: int) -> float:
+    return float(task.reset(seed=seed)[1]["distance"])
+
+
+def test_environments_are_of_the_protocols_types() -> None:
+    """pyright reads this file too."""
+    recordable: list[Recordable] = [PushBlocksEnv(), MovingSpritesEnv()]
+    assert {core.segmentation().ndim for core in recordable} == {2}
+    assert problem_of(PushBlocksEnv(), 0) > 0
+
+
+def test_a_problem_that_is_posed_is_there() -> None:
+    env = PushBlocksEnv()
+    posed: Posed = env
+    simulated: Simulated = env
+    env.reset(seed=0)
+    scene, goal = simulated.goal_scene, simulated.snapshot()
+    posed.pose(scene, goal)
+    assert np.array_equal(simulated.snapshot(), scene)
+    assert np.array_equal(simulated.goal_scene, goal)

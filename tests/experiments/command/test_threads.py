@@ -1,0 +1,57 @@
+"""Threads of verbs that compute: what is free at the start, recorded, kept when it is resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from armillary import processors
+from armillary.experiments.command.run_directory import recorded
+from armillary.experiments.command.threads import COMPUTING, number_for
+from armillary.experiments.command.verbs import verbs
+
+
+@pytest.fixture(autouse=True)
+def free(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Four threads of torch, as many processors, of which two are free."""
+    for name in processors.WAITING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(processors, "usable", lambda: 4)
+    numbers = [2]
+    monkeypatch.setattr(processors, "first_number", lambda most: min(most, numbers[0]))
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield numbers
+    torch.set_num_threads(before)
+
+
+def test_verbs_that_compute_take_what_is_free() -> None:
+    assert set(COMPUTING) <= set(verbs())
+    assert number_for("plan") == 2
+    assert number_for("train") is None
+    assert number_for("collect") is None
+
+
+def test_the_users_number_wins_over_the_recorded_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [number_for("plan", recorded) for recorded in (1, 3, 9)] == [1, 3, 4]
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert number_for("plan", 1) == 4
+
+
+def test_a_run_keeps_its_number_when_it_is_resumed(
+    tmp_path: Path, free: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    config = OmegaConf.create({"output": str(tmp_path / "run"), "seed": 0})
+    for others in (2, 4):
+        free[0] = others
+        with recorded("evaluate", config, []):
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 4
+        assert json.loads((tmp_path / "run" / "run.json").read_text())["threads"] == 2
+    assert "2 of 4 threads" in caplog.text

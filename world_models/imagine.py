@@ -1,0 +1,212 @@
+"""The one core that encodes, imagines and decodes: memory is bounded, precision decided, here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic
+
+import torch
+from torch import Tensor
+
+from armillary.errors import ArmillaryError
+from armillary.suggestions import suggest
+from armillary.world_models.model import WorldModel
+from armillary.world_models.state import LatentState, Scene, State
+
+PRECISIONS: dict[str, torch.dtype | None] = {
+    "float32": None,
+    "bfloat16": torch.bfloat16,
+    "bf16": torch.bfloat16,
+}
+"""Names of what networks compute in (autocast); whatever leaves the core is float32."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is computed at a time.
+
+    Attributes:
+        pixels: of all slots together, that are decoded or encoded at a time.
+        bytes: of states and of the frames that they decode to, that are imagined at a time.
+    """
+
+    pixels: int
+    bytes: int
+
+
+CPU = Budget(pixels=2**21, bytes=2**26)
+ACCELERATOR = Budget(pixels=2**24, bytes=2**29)
+"""Larger, since an accelerator waits for every launch."""
+
+
+class Imaginer(Generic[State]):
+    """Runs a world model in pieces that bound the memory, at one precision.
+
+    What it computes does not depend on the pieces but for rounding. Gradients are recorded where
+    the caller has them enabled. It reads slots, positions and scenes for ``View`` and ``Rollout``.
+
+    Args:
+        model: on its device, in evaluation mode.
+        precision: one of ``PRECISIONS``.
+        compile: whether ``torch.compile`` prepares the model's step: once, for any horizon and any
+            number of candidates.
+        budget: by default that of the model's device.
+
+    Raises:
+        ArmillaryError: there is no such precision.
+    """
+
+    def __init__(
+        self,
+        model: WorldModel[State],
+        precision: str = "float32",
+        compile: bool = False,
+        budget: Budget | None = None,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ArmillaryError(
+                f"unknown precision {precision!r}; {suggest(precision, PRECISIONS)}"
+            )
+        self.model = model
+        self._dtype = PRECISIONS[precision]
+        self._step = torch.compile(model.step, dynamic=True) if compile else model.step
+        self._budget = budget
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.action_mean.device
+
+    def observe(self, state: State | None, action: Tensor, frame: Tensor) -> State:
+        """The belief after one more frame, see ``WorldModel.observe``: (N, ...)."""
+        with self._autocast():
+            return _joined(
+                [
+                    _single(self.model.observe(_rows(state, rows), action[rows], frame[rows]))
+                    for rows in self._pieces(len(frame))
+                ]
+            )
+
+    def filter(self, frames: Tensor, actions: Tensor, previous: Tensor | None = None) -> State:
+        """The posterior of every frame, see ``WorldModel.filter``: (N, T, ...)."""
+        return self._infer(self.model.filter, frames, actions, previous)
+
+    def encode(self, frames: Tensor, actions: Tensor, previous: Tensor | None = None) -> State:
+        """The posterior after a context, see ``WorldModel.encode``: (N, ...)."""
+        return self._infer(self.model.encode, frames, actions, previous)
+
+    def _infer(
+        self,
+        function: Callable[[Tensor, Tensor, Tensor | None], State],
+        frames: Tensor,
+        actions: Tensor,
+        previous: Tensor | None,
+    ) -> State:
+        parts = []
+        with self._autocast():
+            for rows in self._pieces(len(frames)):
+                before = None if previous is None else previous[rows]
+                parts.append(_single(function(frames[rows], actions[rows], before)))
+        return _joined(parts)
+
+    def rollout(self, state: State, actions: Tensor, noise: Tensor | None = None) -> State:
+        """Imagines open loop, see ``WorldModel.rollout``: (N, T, ...)."""
+        parts = []
+        horizon = actions.shape[1]
+        with self._autocast():
+            for rows in self._pieces(len(actions), horizon * _bytes(state)):
+                now, states = state.index(rows), []
+                for t in range(horizon):
+                    drawn = None if noise is None else noise[rows, t]
+                    now = _single(self._step(now, actions[rows, t], drawn))
+                    states.append(now)
+                parts.append(type(now).stack(states, dim=1))
+        return _joined(parts)
+
+    def slots(self, state: State) -> Tensor:
+        """(N, K, D): one vector per slot."""
+        with self._autocast():
+            return _float(self.model.slots(state))
+
+    def positions(self, state: State) -> Tensor:
+        """(N, K, 2): where each slot is seen."""
+        with self._autocast():
+            parts = [
+                _float(self.model.positions(state.index(rows))) for rows in self._pieces(len(state))
+            ]
+        return _concatenated(parts)
+
+    def decode(self, state: State) -> Scene:
+        """The scenes of N states; they lie in memory together."""
+        scenes = list(self._scenes(state))
+        return Scene(
+            _concatenated([scene.components for scene in scenes]),
+            _concatenated([scene.masks for scene in scenes]),
+        )
+
+    def frames(self, state: State) -> Tensor:
+        """(N, 3, H, W): the composed images of N states."""
+        return self.decoded(state, lambda scene: scene.frames)
+
+    def masks(self, state: State) -> Tensor:
+        """(N, K, 1, H, W): where slots are seen."""
+        return self.decoded(state, lambda scene: scene.masks)
+
+    def decoded(self, state: State, of: Callable[[Scene], Tensor]) -> Tensor:
+        """What is to be known ``of`` the scenes of N states, (N, ...); a few lie in memory."""
+        return _concatenated([of(scene) for scene in self._scenes(state)])
+
+    def candidates_at_once(self, state: State, states: int) -> int:
+        """How many candidates fit the budget, each of which has that many states."""
+        frame = 3 * 4 * self.model.image_size**2
+        return max(1, self._limits.bytes // (states * (_bytes(state) + frame)))
+
+    def _scenes(self, state: State) -> Iterator[Scene]:
+        for rows in self._pieces(len(state)):
+            with self._autocast():
+                scene = self.model.decode(state.index(rows))
+            yield scene.map(_float)
+
+    def _pieces(self, count: int, bytes_each: int = 0) -> list[slice]:
+        """Rows that are decoded, or stepped by models whose steps decode, at a time."""
+        model, limits = self.model, self._limits
+        size = limits.pixels // (model.num_slots * model.image_size**2)
+        if bytes_each:
+            size = min(size, limits.bytes // bytes_each)
+        size = max(1, size)
+        return [slice(first, first + size) for first in range(0, max(1, count), size)]
+
+    @property
+    def _limits(self) -> Budget:
+        return self._budget or (CPU if self.device.type == "cpu" else ACCELERATOR)
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self._dtype is not None
+        return torch.autocast(self.device.type, self._dtype or torch.bfloat16, enabled=enabled)
+
+
+def _float(tensor: Tensor) -> Tensor:
+    """Widens what autocast narrowed."""
+    return tensor.float() if tensor.dtype is torch.bfloat16 else tensor
+
+
+def _rows(state: State | None, rows: slice) -> State | None:
+    return None if state is None else state.index(rows)
+
+
+def _single(state: State) -> State:
+    return state.map(_float)
+
+
+def _bytes(state: LatentState) -> int:
+    """Of one of N states."""
+    return sum(tensor[:1].numel() * tensor.element_size() for tensor in state.tensors().values())
+
+
+def _joined(parts: list[State]) -> State:
+    return parts[0] if len(parts) == 1 else type(parts[0]).cat(parts)
+
+
+def _concatenated(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
