@@ -54,7 +54,8 @@ def entry_of(name: str, config: DictConfig) -> Entry:
 
     Args:
         name: of a baseline, the oracle, a bundled checkpoint or a run's directory.
-        config: with task, planner, objective, simulator, horizon, replan_interval and workers.
+        config: with task, planner, objective, simulator, num_slots, goal, horizon,
+            replan_interval and workers.
 
     Raises:
         CheckpointError: the checkpoint is damaged.
@@ -95,7 +96,7 @@ def latent_simulator(checkpoint: str, config: DictConfig) -> Simulator:
     Raises:
         UsageError: it was trained on images of another size than the task's.
     """
-    model = load_model(checkpoint)
+    model = load_model(checkpoint, num_slots=config.num_slots)
     size = config.task.environment.image_size
     if model.image_size != size:
         raise UsageError(

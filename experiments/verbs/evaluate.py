@@ -61,7 +61,7 @@ def run(config: DictConfig) -> Evaluation:
     output = Path(config.output).expanduser()
     path = Path(config.data.path).expanduser()
     info = read_info(config.checkpoint)
-    model = load_model(info.path, config.device)
+    model = load_model(info.path, config.device, config.num_slots)
     split = episodes_for(model, config.checkpoint, path).split(config.split)
     _check_videos(config, split)
     settings = _settings(config, split, model.context_length)
@@ -83,6 +83,7 @@ def run(config: DictConfig) -> Evaluation:
         lpips=None if config.lpips is None else str(Path(config.lpips).expanduser().resolve()),
         device=config.device,
         threads=_threads(config),
+        num_slots=config.num_slots,
         output=output,
     )
     evaluator = job.evaluator()
@@ -200,8 +201,10 @@ def _identity(
     lpips = None
     if config.lpips is not None and Path(config.lpips).expanduser().is_file():
         lpips = sha256(Path(config.lpips).expanduser().read_bytes()).hexdigest()
+    slots = {} if config.num_slots is None else {"num_slots": config.num_slots}
     return {
         **decisive,
+        **slots,
         "weights": info.digests,
         "data": split.path.name,
         "bytes of data": split.path.stat().st_size,

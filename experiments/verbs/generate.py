@@ -78,9 +78,11 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
         )
         attributes |= {"model": GROUND_TRUTH, "context_frames": "recorded"}
         return GroundTruth(recorded), len(recorded), attributes
-    model = load_model(config.checkpoint, config.device)
+    model = load_model(config.checkpoint, config.device, config.num_slots)
     file = episodes_for(model, config.checkpoint, config.data.path)
     info = read_info(config.checkpoint)
+    if config.num_slots is not None:
+        attributes["num_slots"] = config.num_slots
     attributes |= {"model": info.model["name"], "weights_sha256": info.digests[WEIGHTS_FILE]}
     source = Imagined(
         _recorded(config, file),

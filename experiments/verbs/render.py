@@ -32,7 +32,7 @@ def run(config: DictConfig) -> Path:
         UsageError: the episode, the frames or a number is out of range, or the model does not suit
             the data or the task.
     """
-    model = load_model(config.checkpoint)
+    model = load_model(config.checkpoint, num_slots=config.num_slots)
     file = episodes_for(model, config.checkpoint, config.data.path)
     window = read_clip(config, model, file)
     episode = plan_episode(config, model) if is_planned(config, file) else None
