@@ -16,9 +16,9 @@ from torch.utils.checkpoint import checkpoint
 from armillary.errors import ArmillaryError
 from armillary.world_models.assignment import assign
 from armillary.world_models.device import resolve_device
+from armillary.world_models.goals.roles import FindRoles
 from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.model import WorldModel
-from armillary.world_models.roles import FindRoles
 from armillary.world_models.simulator import (
     Goal,
     Observation,

@@ -17,6 +17,7 @@ from armillary.experiments.films.drawing import write_gif, write_png
 from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import imagine
 from armillary.experiments.planning.entries import plain_env, planning_agent
+from armillary.experiments.planning.goals import posed, reader_of
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.data import EpisodeFile, WindowDataset
@@ -74,8 +75,10 @@ def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
             "plan=never"
         )
     simulator = build(config.simulator, model=model)
-    agent = planning_agent(simulator, config)
-    return play(plain_env(config), agent, simulator, [config.seed])[0]
+    reader = reader_of(config.goal)
+    agent = planning_agent(simulator, config, reader)
+    make, _ = posed(plain_env(config), reader, simulator)
+    return play(make, agent, simulator, [config.seed])[0]
 
 
 def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Window:
