@@ -75,7 +75,7 @@ class Item:
             )
         if len(found) > 1:
             raise ArmillaryError(
-                f"{self.where}: {len(found)} things are {self.value}, slots {listed(found)}; name "
+                f"{self.where}: {len(found)} things are {self.value}, {listed(found)}; name "
                 "one by pixel, slot or mask"
             )
         return found[0]

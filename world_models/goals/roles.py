@@ -66,8 +66,8 @@ def moved(scenes: View, probe: Probe, low: Tensor, high: Tensor) -> Tensor:
     each dimension, the others being in the middle of their range. What an action in the middle does
     is not asked, so that actions may be displacements or places.
     """
-    middle, half = (low + high) / 2, (high - low) / 2
-    ends = torch.cat([torch.diag(half), -torch.diag(half)]) + middle
+    one = torch.eye(len(low), dtype=torch.bool, device=low.device)
+    ends = torch.cat([torch.where(one, end, (low + high) / 2) for end in (high, low)])
     places = probe(ends.unsqueeze(1).expand(-1, _PROBE_STEPS, -1))
     spread = (places - places.mean(1, keepdim=True)).square().sum((1, -1))
     return torch.zeros_like(spread).scatter_(1, spread.argmax(1, keepdim=True), 1.0)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import CONF, build, choices, compose, to_dict, verbs
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.entries import privileged_env
+from armillary.experiments.planning.goals import reader_of
 from armillary.experiments.planning.recording import record
 from armillary.experiments.verbs.collect import recipe_of
 from armillary.experiments.verbs.demo import jobs_of
@@ -79,8 +80,16 @@ def check_objective(choice: str) -> None:
     state = simulator.encode([[observation]], np.zeros((1, 0, 2), np.float32))
     goal = simulator.goal(state, [observation])
     scores = build(config.objective)(simulator.rollout(state, torch.zeros(1, 2, 3, 2)), goal)
-    assert scores.total.shape == (1, 2)
-    assert bool((scores.total > 0).all())
+    assert scores.shape == (1, 2)
+    assert bool((scores > 0).all())
+
+
+def check_goal(choice: str) -> None:
+    words = [f"goal={choice}"]
+    if choice == "object":
+        words += ["goal.items=[{color: red, to: [0.7, 0.3]}]"]
+    reader = reader_of(compose("plan", words).goal)
+    assert reader.own_problem == (choice == "object")
 
 
 def check_simulator(choice: str) -> None:
@@ -106,6 +115,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "model": check_model,
     "planner": check_planner,
     "objective": check_objective,
+    "goal": check_goal,
     "simulator": check_simulator,
     "size": check_size,
     "source": check_source,
