@@ -21,7 +21,7 @@ Strategy = TypeVar("Strategy")
 class Background(Protocol):
     """Tells the background from things."""
 
-    def __call__(self, scenes: View) -> Tensor:
+    def __call__(self, scenes: View, /) -> Tensor:
         """B scenes -> (B, K) float32: 1 for the slots that show no thing, else 0."""
         ...
 
@@ -29,7 +29,7 @@ class Background(Protocol):
 class Effector(Protocol):
     """Tells what the actions move directly."""
 
-    def __call__(self, scenes: View, probe: Probe, low: Tensor, high: Tensor) -> Tensor:
+    def __call__(self, scenes: View, probe: Probe, low: Tensor, high: Tensor, /) -> Tensor:
         """(B, K) float32: 1 for the slot that the actions move directly, else 0; at most one.
 
         Args:

@@ -21,6 +21,7 @@ from armillary.world_models.goals.sight import COLORS, color_name
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.registry import build_model
+from armillary.world_models.simulator import Observation, Simulator
 
 LOW, HIGH = -torch.ones(2), torch.ones(2)
 OPTIONS = {"colors": ["red", "green", "blue"]}
@@ -52,10 +53,10 @@ def read(items: Any, simulator: Any = None, seed: int = 0, **settings: Any) -> A
 
 
 class OfPushBlocks(GoalReaderContract):
-    def simulator(self):
+    def simulator(self) -> Simulator:
         return bundled()
 
-    def observations(self):
+    def observations(self) -> list[Observation]:
         return [seen(seed) for seed in (0, 1, 2)]
 
 
@@ -71,7 +72,7 @@ class TestObject(OfPushBlocks):
 
 
 class TestObjectOfTheTruePhysics(TestObject):
-    def simulator(self):
+    def simulator(self) -> Simulator:
         return oracle()
 
 
