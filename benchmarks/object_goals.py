@@ -61,7 +61,8 @@ def main(words: Sequence[str] | None = None) -> None:
     space: Any = make_env().action_space
     placeholder = [{"pixel": [0.5, 0.5], "to": [0.5, 0.5]}]
     for name, reader in (("image", ImageGoal()), ("coordinates", TasksGoal(placeholder))):
-        agent = MPCAgent(simulator, objective, CEM(), space, 12, 2, goal_reader=reader)
+        search = CEM(iterations=5, std=0.7, noise_exponent=2.0)
+        agent = MPCAgent(simulator, objective, search, space, 12, 2, goal_reader=reader)
         solved = refused = 0
         for seed in range(given.seed, given.seed + given.episodes):
             try:
