@@ -10,7 +10,6 @@ from typing import Generic
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 from torch.utils.checkpoint import checkpoint
 
 from armillary.errors import ArmillaryError
@@ -29,12 +28,9 @@ from armillary.world_models.simulator import (
     View,
 )
 from armillary.world_models.state import Scene, State
+from armillary.world_models.validation.crowding import warn_if_crowded
 
 logger = logging.getLogger(__name__)
-
-_MISSING, _PATCH = 0.5, 0.1
-"""A thing that no slot shows: the distance of colours in [0, 1], and the side in image widths."""
-
 
 _FIND = FindRoles()
 
@@ -84,8 +80,8 @@ class LatentSimulator(Generic[State]):
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
         frames = self._frames([[observation["image"]] for observation in observations])[:, 0]
         belief = self._core.observe(state, self._actions(actions), frames)
-        if state is None and self.model.num_slots > 1:
-            self._warn_if_crowded(belief, frames)
+        if state is None:
+            warn_if_crowded(self._core, belief, frames)
         return belief
 
     @torch.no_grad()
@@ -194,19 +190,6 @@ class LatentSimulator(Generic[State]):
         imagined = self._core.rollout(state.repeat(len(actions)), actions.repeat(problems, 1, 1))
         positions = self._core.positions(imagined.map(lambda tensor: tensor[:, -1]))
         return positions.unflatten(0, (problems, len(actions)))
-
-    def _warn_if_crowded(self, belief: State, frames: Tensor) -> None:
-        """Says where things are seen that no slot shows."""
-        error = (self._core.frames(belief) - frames).square().sum(1, keepdim=True).sqrt()
-        side = max(1, round(_PATCH * self.model.image_size))
-        missing = avg_pool2d(error, side, 1).amax((-1, -2, -3)) > _MISSING
-        crowded = int(missing.sum())
-        if crowded:
-            logger.warning(
-                "%d of %d scenes seem to hold more things than the model's %d slots, the "
-                "background included; num_slots=%d gives it more",
-                *(crowded, len(frames), self.model.num_slots, self.model.num_slots + 1),
-            )
 
     def _actions(self, actions: np.ndarray) -> Tensor:
         """On the device, in float32: some have no float64."""

@@ -38,10 +38,13 @@ from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_m
 from armillary.world_models.data import EpisodeFile, Split
 from armillary.world_models.data.identity import content_digest
 from armillary.world_models.device import resolve_device
+from armillary.world_models.validation.crowding import look
 
 log = logging.getLogger(__name__)
 
 ARRAYS = "metrics.npz"
+_LOOKED_AT = 4
+"""Videos that are looked at before, for more things than slots."""
 _RESUME = ("auto", "never")
 
 
@@ -87,6 +90,7 @@ def run(config: DictConfig) -> Evaluation:
         output=output,
     )
     evaluator = job.evaluator()
+    look(evaluator.core, evaluator.window(range(min(_LOOKED_AT, count))).frames[:, 0])
     store.begin(identity)
     left = [video for video in range(count) if not store.has(video)]
     if len(left) < count:

@@ -21,7 +21,9 @@ from armillary.experiments.planning.goals import posed, reader_of
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.data import EpisodeFile, WindowDataset
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.validation.crowding import look
 
 
 def run(config: DictConfig) -> Path:
@@ -38,6 +40,7 @@ def run(config: DictConfig) -> Path:
     window = read_clip(config, model, file)
     episode = plan_episode(config, model) if is_planned(config, file) else None
     precision = config.simulator.get("precision", "float32")
+    look(Imaginer(model, precision), window.frames[:, 0])
     imagination = imagine(model, window, config.samples, config.seed, precision)
     figures = {
         "rollout": rollout_figure(imagination, config.side),
