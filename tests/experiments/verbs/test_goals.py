@@ -65,6 +65,20 @@ def test_mistakes_are_told_in_one_line(armillary: Command, words: list[str], mes
     assert message in told
 
 
+def test_a_task_that_poses_no_problem_takes_ones_own(armillary: Command, tmp_path: Path) -> None:
+    task = ["task=moving_sprites_actions", "simulators=[random]", *QUICK]
+    done = armillary("benchmark", *task)
+    assert done.code == 2
+    assert "say what is wanted with goal=object" in done.err
+    env = gym.make("armillary/MovingSprites-v0", noise=0.05, action_conditional=True)
+    x, y = env.reset(seed=0)[0]["observation"][:2].round(3).tolist()
+    words = ["goal=object", f"goal.items=[{{pixel: [{x}, {y}], to: [{x}, {y}]}}]"]
+    done = armillary("benchmark", *task, *words)
+    assert done.code == 0, done.err
+    (row,) = json.loads((tmp_path / "run" / "results.json").read_text())["rows"]
+    assert (row["task"], row["success_by"]) == ("moving_sprites_actions", "true places")
+
+
 def test_num_slots_reaches_every_verb(
     armillary: Command, checkpoint: Path, episodes: Path, tmp_path: Path
 ) -> None:
