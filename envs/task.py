@@ -2,7 +2,8 @@
 
 An environment is a ``gymnasium.Env``. ``Recordable`` is enough for ``collect``; ``Task`` is what
 ``plan`` and ``benchmark`` need. What else there may be has a protocol of its own: ``Simulated``
-gives a benchmark its ceiling, ``Posed`` fixes a problem. ``tests/contracts/task.py`` has a suite
+gives a benchmark its ceiling, ``Posed`` fixes a problem, ``Placed`` tells where things
+are. ``tests/contracts/task.py`` has a suite
 for each. World models see images and actions alone.
 """
 
@@ -103,6 +104,25 @@ class Posed(Protocol):
 
     def pose(self, scene: NDArray[np.float64], goal: NDArray[np.float64]) -> None:
         """Sets the scene and the goal, both snapshots (n,)."""
+        ...
+
+
+class Placed(Recordable, Protocol):
+    """A task that tells where its things truly are, so that goals of a user's own can be judged.
+
+    Attributes:
+        tolerance: how far from its place a thing may be that is there, in image widths.
+    """
+
+    @property
+    def tolerance(self) -> float:  # noqa: D102
+        ...
+
+    def places(self) -> NDArray[np.float64]:
+        """(n, 2): x and y of the thing of every label of ``segmentation``, in [0, 1] of the image.
+
+        The first row is the background's.
+        """
         ...
 
 

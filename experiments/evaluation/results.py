@@ -151,7 +151,10 @@ class Evaluation(Stored):
 
 
 class Row(Part):
-    """How often something reached the goal; steps and seconds are medians."""
+    """How often something reached the goal; steps and seconds are medians.
+
+    Success is judged by the task, or of named objects by true places or those that the model sees.
+    """
 
     task: str
     simulator: str
@@ -163,6 +166,7 @@ class Row(Part):
     steps_to_success: Number
     plan_seconds: Number
     seed: Count
+    success_by: str = "task"
 
     @model_validator(mode="after")
     def _possible(self) -> Row:

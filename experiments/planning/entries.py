@@ -16,9 +16,11 @@ from armillary.envs.wrappers import PrivilegedState
 from armillary.experiments.command.config import build, to_dict
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.environments import make_environment
+from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.checkpoints.locate import bundled_checkpoints
+from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.simulator import Simulator
 
@@ -36,6 +38,7 @@ class Entry:
         agent: the agent.
         make_env: its environment; the problems are the same for all.
         simulator: that it plans with, None for an agent that does not plan.
+        success_by: what success is judged by, see ``goals``.
         plan_seconds: grows by the seconds per episode of every planning call.
         resources: closed when it is left.
     """
@@ -45,6 +48,7 @@ class Entry:
     agent: Agent
     make_env: Callable[[], gym.Env]
     simulator: Simulator | None = None
+    success_by: str = BY_TASK
     plan_seconds: Sequence[float] = ()
     resources: AbstractContextManager[object] = field(default_factory=nullcontext)
 
@@ -54,30 +58,34 @@ def entry_of(name: str, config: DictConfig) -> Entry:
 
     Args:
         name: of a baseline, the oracle, a bundled checkpoint or a run's directory.
-        config: with task, planner, objective, simulator, horizon, replan_interval and workers.
+        config: with task, planner, objective, simulator, num_slots, goal, horizon,
+            replan_interval and workers.
 
     Raises:
         CheckpointError: the checkpoint is damaged.
         UsageError: the name is unknown, the model does not suit the task, or a setting its class.
     """
+    reader = reader_of(config.goal)
     if name in BASELINES:
-        return Entry(name, None, BASELINES[name](action_space(config)), plain_env(config))
+        make, judge = posed(plain_env(config), reader, None)
+        return Entry(name, None, BASELINES[name](action_space(config)), make, success_by=judge)
     known = (*BASELINES, ORACLE, *bundled_checkpoints())
     if name not in known and not Path(name).expanduser().exists():
         raise UsageError(f"{name!r} is no directory and no known simulator; {suggest(name, known)}")
     planner = str(config.choices.planner)
     if name == ORACLE:
         oracle = OracleSimulator(build(config.task.physics), workers=config.workers)
-        agent = planning_agent(oracle, config)
-        make = privileged_env(config)
+        agent = planning_agent(oracle, config, reader)
+        make, judge = posed(privileged_env(config), reader, oracle)
         seconds = agent.plan_seconds
-        return Entry(name, planner, agent, make, oracle, seconds, closing(oracle))
+        return Entry(name, planner, agent, make, oracle, judge, seconds, closing(oracle))
     simulator = latent_simulator(name, config)
-    agent = planning_agent(simulator, config)
-    return Entry(name, planner, agent, plain_env(config), simulator, agent.plan_seconds)
+    agent = planning_agent(simulator, config, reader)
+    make, judge = posed(plain_env(config), reader, simulator)
+    return Entry(name, planner, agent, make, simulator, judge, agent.plan_seconds)
 
 
-def planning_agent(simulator: Simulator, config: DictConfig) -> MPCAgent:
+def planning_agent(simulator: Simulator, config: DictConfig, reader: GoalReader) -> MPCAgent:
     """An MPC agent with the configured search and objective."""
     return MPCAgent(
         simulator,
@@ -86,6 +94,7 @@ def planning_agent(simulator: Simulator, config: DictConfig) -> MPCAgent:
         action_space(config),
         config.horizon,
         config.replan_interval,
+        reader,
     )
 
 
@@ -95,7 +104,7 @@ def latent_simulator(checkpoint: str, config: DictConfig) -> Simulator:
     Raises:
         UsageError: it was trained on images of another size than the task's.
     """
-    model = load_model(checkpoint)
+    model = load_model(checkpoint, num_slots=config.num_slots)
     size = config.task.environment.image_size
     if model.image_size != size:
         raise UsageError(

@@ -17,6 +17,7 @@ from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row
 from armillary.experiments.planning.entries import Entry, entry_of
+from armillary.experiments.planning.goals import BY_TASK
 from armillary.files import write_json
 from armillary.seeds import played_episode_seed
 
@@ -72,6 +73,7 @@ def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> 
         success_rate=len(steps) / len(episodes),
         ci95=(low, high),
         steps_to_success=median(steps) if steps else None,
+        success_by=entry.success_by,
         plan_seconds=median(entry.plan_seconds) if entry.plan_seconds else None,
         seed=config.seed,
     )
@@ -80,7 +82,9 @@ def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> 
 def show(rows: Sequence[Row]) -> None:
     """Prints the rows as a table."""
     first = rows[0]
-    table = Table(title=f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}")
+    judge = "" if first.success_by == BY_TASK else f", success by {first.success_by}"
+    title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{judge}"
+    table = Table(title=title)
     table.add_column("simulator", overflow="fold")
     for heading in ("planner", "success", "95 % interval", "steps", "s per plan"):
         table.add_column(heading, no_wrap=True)

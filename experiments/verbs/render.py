@@ -17,10 +17,13 @@ from armillary.experiments.films.drawing import write_gif, write_png
 from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import imagine
 from armillary.experiments.planning.entries import plain_env, planning_agent
+from armillary.experiments.planning.goals import posed, reader_of
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.data import EpisodeFile, WindowDataset
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.validation.crowding import look
 
 
 def run(config: DictConfig) -> Path:
@@ -32,11 +35,12 @@ def run(config: DictConfig) -> Path:
         UsageError: the episode, the frames or a number is out of range, or the model does not suit
             the data or the task.
     """
-    model = load_model(config.checkpoint)
+    model = load_model(config.checkpoint, num_slots=config.num_slots)
     file = episodes_for(model, config.checkpoint, config.data.path)
     window = read_clip(config, model, file)
     episode = plan_episode(config, model) if is_planned(config, file) else None
     precision = config.simulator.get("precision", "float32")
+    look(Imaginer(model, precision), window.frames[:, 0])
     imagination = imagine(model, window, config.samples, config.seed, precision)
     figures = {
         "rollout": rollout_figure(imagination, config.side),
@@ -74,8 +78,10 @@ def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
             "plan=never"
         )
     simulator = build(config.simulator, model=model)
-    agent = planning_agent(simulator, config)
-    return play(plain_env(config), agent, simulator, [config.seed])[0]
+    reader = reader_of(config.goal)
+    agent = planning_agent(simulator, config, reader)
+    make, _ = posed(plain_env(config), reader, simulator)
+    return play(make, agent, simulator, [config.seed])[0]
 
 
 def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Window:

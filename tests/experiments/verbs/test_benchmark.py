@@ -37,7 +37,7 @@ def test_rows_say_what_the_contract_names(
     for row in results["rows"]:
         assert set(row) == {
             *("task", "simulator", "planner", "episodes", "successes", "success_rate", "ci95"),
-            *("steps_to_success", "plan_seconds", "seed"),
+            *("steps_to_success", "plan_seconds", "seed", "success_by"),
         }
         assert (row["task"], row["episodes"], row["seed"]) == ("push_blocks", 2, 5)
         assert row["ci95"][0] <= row["success_rate"] <= row["ci95"][1]
