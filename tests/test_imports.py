@@ -38,6 +38,7 @@ ROOMS = {
         "shapes": set(),
         "task": set(),
         "drawing": {"shapes"},
+        "policies": set(),
         "wrappers": {"task"},
         "push_blocks": {"drawing", "shapes", "task"},
         "moving_sprites": {"drawing", "shapes", "task"},

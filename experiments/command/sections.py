@@ -41,6 +41,8 @@ _NULLABLE: dict[str, Any] = {
     "populations": int | None,
     "frames": int | None,
     "batch_size": int | None,
+    "image_size": int | None,
+    "environment": str | None,
     "lpips": str | None,
     "weights": str | None,
     "checkpoint": str | None,

@@ -11,14 +11,15 @@ import gymnasium as gym
 from omegaconf import DictConfig
 
 from armillary.agent.agent import Agent, NoopAgent, RandomAgent
-from armillary.agent.mpc import MPCAgent
+from armillary.agent.mpc import MPCAgent, PlanningTime
 from armillary.envs.wrappers import PrivilegedState
 from armillary.experiments.command.config import build, to_dict
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.planning.environments import make_environment
+from armillary.experiments.planning.environments import make_environment, shapes_of
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.checkpoints.locate import bundled_checkpoints
+from armillary.world_models.model import WorldModel
 from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.simulator import Simulator
 
@@ -36,7 +37,7 @@ class Entry:
         agent: the agent.
         make_env: its environment; the problems are the same for all.
         simulator: that it plans with, None for an agent that does not plan.
-        plan_seconds: grows by the seconds per episode of every planning call.
+        planning_times: grows by every planning call.
         resources: closed when it is left.
     """
 
@@ -45,7 +46,7 @@ class Entry:
     agent: Agent
     make_env: Callable[[], gym.Env]
     simulator: Simulator | None = None
-    plan_seconds: Sequence[float] = ()
+    planning_times: Sequence[PlanningTime] = ()
     resources: AbstractContextManager[object] = field(default_factory=nullcontext)
 
 
@@ -61,20 +62,26 @@ def entry_of(name: str, config: DictConfig) -> Entry:
         UsageError: the name is unknown, the model does not suit the task, or a setting its class.
     """
     if name in BASELINES:
-        return Entry(name, None, BASELINES[name](action_space(config)), plain_env(config))
+        space = shapes_of(plain_env(config)()).action_space
+        return Entry(name, None, BASELINES[name](space), plain_env(config))
     known = (*BASELINES, ORACLE, *bundled_checkpoints())
     if name not in known and not Path(name).expanduser().exists():
         raise UsageError(f"{name!r} is no directory and no known simulator; {suggest(name, known)}")
     planner = str(config.choices.planner)
     if name == ORACLE:
+        if "physics" not in config.task:
+            raise UsageError(
+                f"task {config.task.name!r} has no oracle: its settings name no physics; leave "
+                f"{ORACLE} out"
+            )
         oracle = OracleSimulator(build(config.task.physics), workers=config.workers)
         agent = planning_agent(oracle, config)
         make = privileged_env(config)
-        seconds = agent.plan_seconds
-        return Entry(name, planner, agent, make, oracle, seconds, closing(oracle))
+        times = agent.planning_times
+        return Entry(name, planner, agent, make, oracle, times, closing(oracle))
     simulator = latent_simulator(name, config)
     agent = planning_agent(simulator, config)
-    return Entry(name, planner, agent, plain_env(config), simulator, agent.plan_seconds)
+    return Entry(name, planner, agent, plain_env(config), simulator, agent.planning_times)
 
 
 def planning_agent(simulator: Simulator, config: DictConfig) -> MPCAgent:
@@ -83,7 +90,7 @@ def planning_agent(simulator: Simulator, config: DictConfig) -> MPCAgent:
         simulator,
         build(config.objective),
         build(config.planner),
-        action_space(config),
+        shapes_of(plain_env(config)()).action_space,
         config.horizon,
         config.replan_interval,
     )
@@ -96,17 +103,29 @@ def latent_simulator(checkpoint: str, config: DictConfig) -> Simulator:
         UsageError: it was trained on images of another size than the task's.
     """
     model = load_model(checkpoint)
-    size = config.task.environment.image_size
-    if model.image_size != size:
+    check_image_size(model, checkpoint, config)
+    return build(config.simulator, model=model)
+
+
+def check_image_size(model: WorldModel, checkpoint: str, config: DictConfig) -> None:
+    """Raises UsageError unless a model was trained on images of the size that the task shows."""
+    size = shapes_of(plain_env(config)()).image_size
+    if size is not None and model.image_size != size:
         raise UsageError(
             f"{checkpoint} was trained on images of {model.image_size} px, task "
             f"{config.task.name!r} shows {size} px; set task.environment.image_size"
         )
-    return build(config.simulator, model=model)
 
 
 def plain_env(config: DictConfig) -> Callable[[], gym.Env]:
-    """Makes the task's environment."""
+    """Makes the task's environment.
+
+    Raises:
+        UsageError: the task's settings lack the id or the number of steps.
+    """
+    for name in ("environment", "max_steps"):
+        if name not in config.task:
+            raise UsageError(f"the settings of task {config.task.name!r} must have {name!r}")
     environment, steps = to_dict(config.task.environment), config.task.max_steps
     return lambda: make_environment(environment, steps)
 
@@ -115,12 +134,3 @@ def privileged_env(config: DictConfig) -> Callable[[], gym.Env]:
     """Makes the task's environment with the physics state in its observations."""
     make = plain_env(config)
     return lambda: PrivilegedState(make())
-
-
-def action_space(config: DictConfig) -> gym.spaces.Box:
-    """The task's action space."""
-    env = plain_env(config)()
-    space = env.action_space
-    env.close()
-    assert isinstance(space, gym.spaces.Box), f"a task's actions form a Box, got {space}"
-    return space

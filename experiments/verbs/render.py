@@ -16,7 +16,11 @@ from armillary.experiments.evaluation.results import RESULTS, RenderedPlan, Rend
 from armillary.experiments.films.drawing import write_gif, write_png
 from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import imagine
-from armillary.experiments.planning.entries import plain_env, planning_agent
+from armillary.experiments.planning.entries import (
+    check_image_size,
+    plain_env,
+    planning_agent,
+)
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.data import EpisodeFile, WindowDataset
@@ -66,13 +70,7 @@ def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
 
 def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
     """Plays one problem of the task with plans of the model."""
-    size = config.task.environment.image_size
-    if model.image_size != size:
-        raise UsageError(
-            f"the model of {config.checkpoint} was trained on image size {model.image_size}, task "
-            f"{config.task.name!r} has image size {size}; choose a task of the model's kind, or "
-            "plan=never"
-        )
+    check_image_size(model, str(config.checkpoint), config)
     simulator = build(config.simulator, model=model)
     agent = planning_agent(simulator, config)
     return play(plain_env(config), agent, simulator, [config.seed])[0]

@@ -90,8 +90,8 @@ def test_what_a_task_lacks_is_named(left_out):
             return {k: v for k, v in super()._observation().items() if k != left_out}
 
         def step(self, action):
-            *rest, info = super().step(action)
-            return *rest, {k: v for k, v in info.items() if k != left_out}
+            seen, reward, ended, cut, info = super().step(action)
+            return seen, reward, ended, cut, {k: v for k, v in info.items() if k != left_out}
 
     with pytest.raises(ArmillaryError, match=f"must have '{left_out}', got"):
         run_episodes(Lacking, NoopAgent(SPACE), [1], batch=1)
