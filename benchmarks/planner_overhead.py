@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from armillary.planners.cem import CEM
+from armillary.planners.gradient import Gradient
 from armillary.planners.icem import ICEM
+from armillary.planners.mppi import MPPI
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Score
 from armillary.planners.random_shooting import RandomShooting
 
@@ -23,7 +25,7 @@ _SETTINGS = [(1, 5), (1, 12), (50, 5)]
 
 
 class PlainLoop:
-    """The reference: CEM in a dozen lines of torch, without bounds per action, seeds or checks."""
+    """The reference: CEM in a dozen lines of torch, without bounds per action or checks."""
 
     def __init__(self, samples: int, iterations: int, elites: int) -> None:
         self.samples, self.iterations, self.elites = samples, iterations, elites
@@ -76,6 +78,8 @@ def main() -> None:
         "cem": CEM(samples=samples, iterations=iterations, elites=elites),
         "icem": ICEM(samples=samples, iterations=iterations, elites=elites),
         "random_shooting": RandomShooting(samples=samples, iterations=iterations),
+        "mppi": MPPI(samples=samples, iterations=iterations),
+        "gradient": Gradient(restarts=samples, iterations=iterations),
     }
     torch.set_num_threads(1)
     print(f"{samples} samples, {iterations} iterations, A={_ACTIONS}, one thread, CPU ms per solve")

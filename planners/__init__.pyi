@@ -24,3 +24,7 @@ from .predictive_sampling import PredictiveSampling as PredictiveSampling
 from .random_shooting import RandomShooting as RandomShooting
 from .reductions import CVaR as CVaR
 from .reductions import Discounted as Discounted
+from .template.search import Distribution as Distribution
+from .template.search import GaussianSearch as GaussianSearch
+from .template.search import Search as Search
+from .template.search import best as best

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from armillary.planners.checks import check_count, check_fitting
-from armillary.planners.choices import Choices
-from armillary.planners.problem import Problem
-from armillary.planners.search import Distribution, Search, best
+from armillary.planners.template.choices import Choices
+from armillary.planners.template.problem import Problem
+from armillary.planners.template.search import Distribution, Search, best
 from armillary.plugins import register
 
 

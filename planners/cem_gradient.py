@@ -9,8 +9,8 @@ from torch import Tensor
 
 from armillary.planners.checks import check, check_count, check_fitting, check_noise
 from armillary.planners.gradient import Descent, descend
-from armillary.planners.problem import Problem
-from armillary.planners.search import Search, best, refit
+from armillary.planners.template.problem import Problem
+from armillary.planners.template.search import Search, best, refit
 from armillary.plugins import register
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from armillary.errors import ArmillaryError
 from armillary.planners.checks import check, check_count
-from armillary.planners.problem import Problem
-from armillary.planners.search import Distribution, Search
+from armillary.planners.template.problem import Problem
+from armillary.planners.template.search import Distribution, Search
 from armillary.plugins import register
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from armillary.planners.checks import check, check_count, check_noise
-from armillary.planners.problem import Problem
-from armillary.planners.search import Distribution, Search, refit
+from armillary.planners.template.problem import Problem
+from armillary.planners.template.search import Distribution, Search, refit
 from armillary.plugins import register
 
 _DECAYS = (0.9, 0.999)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from armillary.planners.checks import check
-from armillary.planners.search import Distribution, GaussianSearch
+from armillary.planners.template.search import Distribution, GaussianSearch
 from armillary.plugins import register
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from armillary.planners.search import Distribution, GaussianSearch, best
+from armillary.planners.template.search import Distribution, GaussianSearch, best
 from armillary.plugins import register
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from armillary.planners.search import Distribution, GaussianSearch
+from armillary.planners.template.search import Distribution, GaussianSearch
 from armillary.plugins import register
 
 

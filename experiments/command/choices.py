@@ -23,10 +23,12 @@ from armillary.envs.registration import task_id
 from armillary.errors import shortened
 from armillary.experiments.command import experiments
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.sections import MODEL
 from armillary.experiments.command.verbs import CONF, groups_of, parsed, verbs
 from armillary.kinds import GROUPS
 from armillary.plugins import Entry
 from armillary.suggestions import suggest
+from armillary.world_models.registry import SETTINGS
 
 _YAML = (".yaml", ".yml")
 _PARTS = ("dataset", "protocol", "model")
@@ -193,6 +195,22 @@ def offer(group: str) -> None:
             ):
                 content = _NODES[kind](name, entry)
                 ConfigStore.instance().store(name, content, group, provider=entry.plugin or "ours")
+    if group == MODEL:
+        _offer_settings()
+
+
+def _offer_settings() -> None:
+    """Makes the names of models' settings choices, at every size that the model has."""
+    sizes = [path.name for path in (CONF / MODEL).iterdir() if path.is_dir()]
+    for name, (model, settings) in SETTINGS.items():
+        for place in ("", *(f"{size}/" for size in sizes)):
+            ConfigStore.instance().store(
+                name,
+                {"defaults": [f"{place}{model}", "_self_"], **settings},
+                f"{MODEL}/{place}".rstrip("/"),
+                package=MODEL if place else None,
+                provider="ours",
+            )
 
 
 def _model(name: str, entry: Entry) -> dict[str, Any]:

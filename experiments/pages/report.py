@@ -93,6 +93,7 @@ def report_page(runs: Sequence[Run], title: str | None, limit: int, scratch: Pat
             lead=_lead(runs, contents, bool(comparisons)),
             highlights=_highlights(shown, leading),
             comparisons=comparisons,
+            said=" ".join(section.view.get("note", "") for section in comparisons),
             shown=shown,
             together=_together(shown) if len(runs) > 1 else {},
             unfolded=len(runs) <= _OPEN,

@@ -9,8 +9,8 @@ from torch import Tensor
 from armillary.contracts.optimizer import assert_same, generators
 from armillary.planners.categorical_cem import CategoricalCEM
 from armillary.planners.cem import CEM
-from armillary.planners.choices import Choices
 from armillary.planners.optimizer import Bounds, Plan
+from armillary.planners.template.choices import Choices
 
 SIZES = (3, 5)
 WAYS = [Bounds.one_hot(*SIZES), Bounds.index(*SIZES)]

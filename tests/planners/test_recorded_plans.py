@@ -10,7 +10,7 @@ from armillary.contracts.optimizer import BOUNDS, generators, squared_distance, 
 from armillary.planners.cem import CEM
 from armillary.planners.icem import ICEM
 from armillary.planners.random_shooting import RandomShooting
-from armillary.planners.search import Search
+from armillary.planners.template.search import Search
 
 # Recorded at commit 2e4954c: settings, then each problem's cost without and with proposals, and the
 # sums of the actions and of the elites without.

@@ -78,9 +78,9 @@ def check_objective(choice: str) -> None:
     observation, _ = privileged_env(config)().reset(seed=0)
     state = simulator.encode([[observation]], np.zeros((1, 0, 2), np.float32))
     goal = simulator.goal(state, [observation])
-    scores = build(config.objective)(simulator.rollout(state, torch.zeros(1, 2, 3, 2)), goal)
-    assert scores.total.shape == (1, 2)
-    assert bool((scores.total > 0).all())
+    scores = simulator.score(state, torch.zeros(1, 2, 3, 2), build(config.objective), goal)
+    assert scores.shape == (1, 2)
+    assert bool((scores > 0).all())
 
 
 def check_simulator(choice: str) -> None:

@@ -85,6 +85,9 @@ def test_a_demo_that_was_stopped_goes_on(
             ran.append(verb)
             if verb in fails:
                 raise RunError("the power went out")
+            if verb == "train":
+                found = {"steps": 1, "seconds": 1.0, "metrics": {}}
+                Path(config.output, "results.json").write_text(json.dumps(found))
 
         return run
 

@@ -438,7 +438,8 @@ def test_a_benchmarks_sentence_stands_once(tmp_path: Path, output: Path) -> None
         "Task push_blocks (image size 32, num blocks 3), 50 problems of at most 20 steps with "
         "seeds from 0; plans look 12 steps ahead, searched with 300 samples and 5 iterations."
     )
-    for runs in ([run], [run, other]):
+    twin = configured(benchmark(tmp_path / "c", {"op3": 9}), **problems())
+    for runs in ([run], [run, other], [run, twin]):
         assert text_of(page_of(runs, output)).count(sentence) == 1
     assert text_of(page_of([run], output)).count("50 problems") == 1
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from armillary.planners.optimizer import Plan
-from armillary.planners.problem import Problem
+from armillary.planners.template.problem import Problem
 
 _LOOK_BACK = 2
 """Iterations over which neither may have changed: one without a better candidate is soon met."""

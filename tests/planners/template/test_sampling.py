@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from armillary.contracts.optimizer import generators
-from armillary.planners.sampling import colouring, populations
+from armillary.planners.template.sampling import colouring, populations
 
 HORIZONS = [1, 2, 3, 5, 12, 33]
 EXPONENTS = [0.0, 0.5, 2.0, 2.5, 3.5]

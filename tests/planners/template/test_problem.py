@@ -8,7 +8,7 @@ from torch import Tensor
 
 from armillary.contracts.optimizer import BOUNDS, generators, uniform
 from armillary.planners.cem import CEM
-from armillary.planners.problem import Problem
+from armillary.planners.template.problem import Problem
 
 
 def problem(score) -> Problem:

@@ -12,10 +12,10 @@ from armillary.contracts.optimizer import (
     squared_distance,
     uniform,
 )
-from armillary.planners import record
 from armillary.planners.icem import ICEM
 from armillary.planners.optimizer import Plan
-from armillary.planners.record import Record
+from armillary.planners.template import record
+from armillary.planners.template.record import Record
 
 
 def test_large_populations_are_reduced_without_a_difference(

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
-from armillary.planners.choices import Choices
 from armillary.planners.optimizer import Bounds, Plan, Score
-from armillary.planners.record import Record
-from armillary.planners.sampling import populations
+from armillary.planners.template.choices import Choices
+from armillary.planners.template.record import Record
+from armillary.planners.template.sampling import populations
 
 
 class Problem:

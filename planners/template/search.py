@@ -13,9 +13,9 @@ from torch import Tensor
 from armillary.errors import ArmillaryError
 from armillary.planners.checks import check, check_count, check_noise
 from armillary.planners.optimizer import Bounds, Plan, Score
-from armillary.planners.problem import Problem
-from armillary.planners.record import rows
-from armillary.planners.settling import Settling
+from armillary.planners.template.problem import Problem
+from armillary.planners.template.record import rows
+from armillary.planners.template.settling import Settling
 
 
 @dataclass(slots=True)

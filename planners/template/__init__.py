@@ -1,0 +1,1 @@
+"""What all searches share: the loop, what it is given, draws, remembers, and when it ends."""
