@@ -38,6 +38,7 @@ ROOMS = {
         "shapes": set(),
         "task": set(),
         "drawing": {"shapes"},
+        "image_goal": set(),
         "policies": set(),
         "wrappers": {"task"},
         "push_blocks": {"drawing", "shapes", "task"},

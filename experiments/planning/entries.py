@@ -13,9 +13,13 @@ from omegaconf import DictConfig
 from armillary.agent.agent import Agent, NoopAgent, RandomAgent
 from armillary.agent.mpc import MPCAgent, PlanningTime
 from armillary.envs.wrappers import PrivilegedState
-from armillary.experiments.command.config import build, to_dict
+from armillary.experiments.command.config import build
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.planning.environments import make_environment, shapes_of
+from armillary.experiments.planning.environments import (
+    environment_of,
+    make_environment,
+    shapes_of,
+)
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.checkpoints.locate import bundled_checkpoints
@@ -123,10 +127,9 @@ def plain_env(config: DictConfig) -> Callable[[], gym.Env]:
     Raises:
         UsageError: the task's settings lack the id or the number of steps.
     """
-    for name in ("environment", "max_steps"):
-        if name not in config.task:
-            raise UsageError(f"the settings of task {config.task.name!r} must have {name!r}")
-    environment, steps = to_dict(config.task.environment), config.task.max_steps
+    if "max_steps" not in config.task:
+        raise UsageError(f"the settings of task {config.task.name!r} must have 'max_steps'")
+    environment, steps = environment_of(config), config.task.max_steps
     return lambda: make_environment(environment, steps)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import gymnasium as gym
 from gymnasium import spaces
+from omegaconf import DictConfig
 
 from armillary import plugins
 from armillary.errors import ArmillaryError
+from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.errors import UsageError
 from armillary.spaces import vectors
 
@@ -45,6 +47,24 @@ def make_environment(environment: Mapping[str, Any], max_steps: int) -> gym.Env:
         raise
     except (gym.error.Error, ImportError, TypeError, ValueError) as error:
         raise UsageError(f"cannot make the environment {dict(environment)}: {error}") from error
+
+
+def environment_of(config: DictConfig) -> dict[str, Any]:
+    """The ``id`` and the keyword arguments of a task's environment.
+
+    Raises:
+        UsageError: the task's settings lack it, or another is named than the task's own.
+    """
+    task = config.task
+    if "id" not in task.get("environment", {}):
+        raise UsageError(f"the settings of task {task.name!r} must have 'environment.id'")
+    named = config.get("environment")
+    if named is not None and "env" not in task.environment:
+        raise UsageError(
+            f"environment={named} goes with task=image_goal; task {task.name!r} has its own, "
+            f"{task.environment.id}"
+        )
+    return to_dict(task.environment)
 
 
 def shapes_of(env: gym.Env) -> Shapes:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.planning.environments import environment_of
 from armillary.experiments.planning.episode_table import show
 from armillary.experiments.planning.recording import Recipe, close, record
 from armillary.pool import Pool, worker_count
@@ -89,17 +90,16 @@ def recipe_of(config: DictConfig) -> Recipe:
 
 
 def _environment(config: DictConfig) -> dict[str, Any]:
-    if "id" not in config.task.get("environment", {}):
-        raise UsageError(f"the settings of task {config.task.name!r} must have 'environment.id'")
     size = {} if config.image_size is None else {"image_size": config.image_size}
-    return {**to_dict(config.task.environment), **size}
+    return {**environment_of(config), **size}
 
 
 def _provenance(config: DictConfig) -> Provenance:
     """Where the file comes from. Says nothing that differs between two runs with one result."""
     environment = _environment(config)
     settings = ("episodes", "seed", "policy", "noise", "length", "image_size", "val", "test")
-    words = " ".join(f"{name}={config[name]}" for name in settings if config[name] is not None)
+    given = [name for name in ("environment", *settings) if config[name] is not None]
+    words = " ".join(f"{name}={config[name]}" for name in given)
     return Provenance(
         environment=environment.pop("id"),
         policy=config.policy,

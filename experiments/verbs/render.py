@@ -64,7 +64,9 @@ def run(config: DictConfig) -> Path:
 def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
     """Whether an episode of the task is planned; ``auto``: where the file was recorded in it."""
     if config.plan == "auto":
-        return file.attributes.get("environment") == config.task.environment.id
+        own = config.task.environment
+        same = file.attributes.get("environment") == own.id
+        return same and file.attributes.get("environment_env") == own.get("env")
     return config.plan == "always"
 
 
