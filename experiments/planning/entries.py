@@ -16,6 +16,7 @@ from armillary.envs.wrappers import PrivilegedState
 from armillary.experiments.command.config import build
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.environments import (
+    Shapes,
     environment_of,
     make_environment,
     shapes_of,
@@ -79,41 +80,44 @@ def entry_of(name: str, config: DictConfig) -> Entry:
                 f"{ORACLE} out"
             )
         oracle = OracleSimulator(build(config.task.physics), workers=config.workers)
-        agent = planning_agent(oracle, config)
+        agent = planning_agent(oracle, config, shapes_of(plain_env(config)()))
         make = privileged_env(config)
         times = agent.planning_times
         return Entry(name, planner, agent, make, oracle, times, closing(oracle))
-    simulator = latent_simulator(name, config)
-    agent = planning_agent(simulator, config)
+    shapes = shapes_of(plain_env(config)())
+    simulator = latent_simulator(name, config, shapes)
+    agent = planning_agent(simulator, config, shapes)
     return Entry(name, planner, agent, plain_env(config), simulator, agent.planning_times)
 
 
-def planning_agent(simulator: Simulator, config: DictConfig) -> MPCAgent:
+def planning_agent(simulator: Simulator, config: DictConfig, shapes: Shapes) -> MPCAgent:
     """An MPC agent with the configured search and objective."""
     return MPCAgent(
         simulator,
         build(config.objective),
         build(config.planner),
-        shapes_of(plain_env(config)()).action_space,
+        shapes.action_space,
         config.horizon,
         config.replan_interval,
     )
 
 
-def latent_simulator(checkpoint: str, config: DictConfig) -> Simulator:
+def latent_simulator(checkpoint: str, config: DictConfig, shapes: Shapes) -> Simulator:
     """A learned model behind the simulator interface.
 
     Raises:
         UsageError: it was trained on images of another size than the task's.
     """
     model = load_model(checkpoint)
-    check_image_size(model, checkpoint, config)
+    check_image_size(model, checkpoint, config, shapes)
     return build(config.simulator, model=model)
 
 
-def check_image_size(model: WorldModel, checkpoint: str, config: DictConfig) -> None:
+def check_image_size(
+    model: WorldModel, checkpoint: str, config: DictConfig, shapes: Shapes
+) -> None:
     """Raises UsageError unless a model was trained on images of the size that the task shows."""
-    size = shapes_of(plain_env(config)()).image_size
+    size = shapes.image_size
     if size is not None and model.image_size != size:
         raise UsageError(
             f"{checkpoint} was trained on images of {model.image_size} px, task "

@@ -21,6 +21,7 @@ from armillary.experiments.planning.entries import (
     plain_env,
     planning_agent,
 )
+from armillary.experiments.planning.environments import shapes_of
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.data import EpisodeFile, WindowDataset
@@ -72,9 +73,10 @@ def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
 
 def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
     """Plays one problem of the task with plans of the model."""
-    check_image_size(model, str(config.checkpoint), config)
+    shapes = shapes_of(plain_env(config)())
+    check_image_size(model, str(config.checkpoint), config, shapes)
     simulator = build(config.simulator, model=model)
-    agent = planning_agent(simulator, config)
+    agent = planning_agent(simulator, config, shapes)
     return play(plain_env(config), agent, simulator, [config.seed])[0]
 
 

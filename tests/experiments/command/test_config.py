@@ -25,7 +25,6 @@ from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.registry import build_model
 from armillary.world_models.training.config import TrainerConfig
 
-
 WORDS_OF_TASKS = {
     "image_goal": [
         "environment=tests.envs.toys:toys/Walk-v0",

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from armillary.experiments.command.config import compose
 from armillary.experiments.verbs import train
