@@ -1,4 +1,4 @@
-"""Takes an environment that others wrote from episodes to a planned one, at the least size that runs.
+"""Takes an environment that others wrote from episodes to a planned one, at the least size.
 
 Run with ``python -m benchmarks.foreign gym_pusht:gym_pusht/PushT-v0``; where it cannot be made or
 drawn on this machine, that is said and nothing is tried.

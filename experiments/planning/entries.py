@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from armillary.agent.agent import Agent, NoopAgent, RandomAgent
 from armillary.agent.mpc import MPCAgent, PlanningTime
-from armillary.envs.wrappers import PrivilegedState
+from armillary.envs.wrappers import PrivilegedState, Strided
 from armillary.experiments.command.config import build
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.environments import (
@@ -22,7 +22,7 @@ from armillary.experiments.planning.environments import (
     shapes_of,
 )
 from armillary.suggestions import suggest
-from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import bundled_checkpoints
 from armillary.world_models.model import WorldModel
 from armillary.world_models.oracle import OracleSimulator
@@ -44,6 +44,7 @@ class Entry:
         simulator: that it plans with, None for an agent that does not plan.
         planning_times: grows by every planning call.
         resources: closed when it is left.
+        stride: steps of the task for each of its actions.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Entry:
     simulator: Simulator | None = None
     planning_times: Sequence[PlanningTime] = ()
     resources: AbstractContextManager[object] = field(default_factory=nullcontext)
+    stride: int = 1
 
 
 def entry_of(name: str, config: DictConfig) -> Entry:
@@ -84,10 +86,34 @@ def entry_of(name: str, config: DictConfig) -> Entry:
         make = privileged_env(config)
         times = agent.planning_times
         return Entry(name, planner, agent, make, oracle, times, closing(oracle))
-    shapes = shapes_of(plain_env(config)())
-    simulator = latent_simulator(name, config, shapes)
+    return learned_entry(name, load_model(name), config)
+
+
+def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Entry:
+    """The entry of a model, which acts as often as it was trained to.
+
+    Args:
+        checkpoint: that it was loaded from.
+        model: of the checkpoint.
+        config: see ``entry_of``.
+
+    Raises:
+        UsageError: it does not suit the task.
+    """
+    info, own = read_info(checkpoint), plain_env(config)
+    frameskip = config.task.environment.get("frameskip", 1)
+    if info.frameskip != frameskip:
+        raise UsageError(
+            f"{checkpoint} was trained on frameskip {info.frameskip}, task {config.task.name!r} "
+            f"has {frameskip}; set task.environment.frameskip={info.frameskip}"
+        )
+    make = own if info.stride == 1 else lambda: Strided(own(), info.stride)
+    shapes = shapes_of(make())
+    check_image_size(model, checkpoint, config, shapes)
+    simulator = build(config.simulator, model=model)
     agent = planning_agent(simulator, config, shapes)
-    return Entry(name, planner, agent, plain_env(config), simulator, agent.planning_times)
+    planner, times = str(config.choices.planner), agent.planning_times
+    return Entry(checkpoint, planner, agent, make, simulator, times, stride=info.stride)
 
 
 def planning_agent(simulator: Simulator, config: DictConfig, shapes: Shapes) -> MPCAgent:
@@ -100,17 +126,6 @@ def planning_agent(simulator: Simulator, config: DictConfig, shapes: Shapes) -> 
         config.horizon,
         config.replan_interval,
     )
-
-
-def latent_simulator(checkpoint: str, config: DictConfig, shapes: Shapes) -> Simulator:
-    """A learned model behind the simulator interface.
-
-    Raises:
-        UsageError: it was trained on images of another size than the task's.
-    """
-    model = load_model(checkpoint)
-    check_image_size(model, checkpoint, config, shapes)
-    return build(config.simulator, model=model)
 
 
 def check_image_size(

@@ -42,7 +42,8 @@ def run(config: DictConfig) -> list[Row]:
         episodes = play(entry, config)
         rows.append(summarise(entry, episodes, config))
         played[entry.name] = [
-            {"seed": e.seed, "success": e.success, "steps": e.steps} for e in episodes
+            {"seed": e.seed, "success": e.success, "steps": e.steps * entry.stride}
+            for e in episodes
         ]
         write_json(output / "episodes.json", played)
         write(output / RESULTS, Benchmark(rows=rows, **made_with(config)))
@@ -63,8 +64,8 @@ def play(entry: Entry, config: DictConfig) -> list[Episode]:
 
 
 def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> Row:
-    """The row of an entry: success rate with its 95 % Wilson interval, steps and times."""
-    steps = [episode.steps for episode in episodes if episode.success]
+    """The row of an entry: success rate with its 95 % Wilson interval, steps of the task, times."""
+    steps = [episode.steps * entry.stride for episode in episodes if episode.success]
     low, high = wilson_interval(len(steps), len(episodes))
     times = entry.planning_times
     return Row(

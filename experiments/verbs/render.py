@@ -7,23 +7,17 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from armillary.experiments.command.config import build
 from armillary.experiments.command.console import results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.stored import write
-from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.evaluation.model_data import at, episodes_for
 from armillary.experiments.evaluation.results import RESULTS, RenderedPlan, Rendering
 from armillary.experiments.films.drawing import write_gif, write_png
 from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import imagine
-from armillary.experiments.planning.entries import (
-    check_image_size,
-    plain_env,
-    planning_agent,
-)
-from armillary.experiments.planning.environments import shapes_of
+from armillary.experiments.planning.entries import learned_entry
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
-from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.data import EpisodeFile, WindowDataset
 from armillary.world_models.model import Window, WorldModel
 
@@ -39,7 +33,7 @@ def run(config: DictConfig) -> Path:
     """
     model = load_model(config.checkpoint)
     file = episodes_for(model, config.checkpoint, config.data.path)
-    window = read_clip(config, model, file)
+    window = read_clip(config, model, file, read_info(config.checkpoint).stride)
     episode = plan_episode(config, model) if is_planned(config, file) else None
     precision = config.simulator.get("precision", "float32")
     imagination = imagine(model, window, config.samples, config.seed, precision)
@@ -73,14 +67,11 @@ def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
 
 def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
     """Plays one problem of the task with plans of the model."""
-    shapes = shapes_of(plain_env(config)())
-    check_image_size(model, str(config.checkpoint), config, shapes)
-    simulator = build(config.simulator, model=model)
-    agent = planning_agent(simulator, config, shapes)
-    return play(plain_env(config), agent, simulator, [config.seed])[0]
+    entry = learned_entry(str(config.checkpoint), model, config)
+    return play(entry.make_env, entry.agent, entry.simulator, [config.seed])[0]
 
 
-def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Window:
+def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile, stride: int = 1) -> Window:
     """The clip that is rendered: one episode from its first frame, the context and the rest."""
     split = file.split(config.split)
     if not 0 <= config.episode < len(split):
@@ -88,15 +79,16 @@ def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Windo
             f"episode must be in 0..{len(split) - 1} for split {split.name!r} of {file.path}, "
             f"got {config.episode}"
         )
-    longest = split.length - model.context_length
+    length = (split.length - 1) // stride + 1
+    longest = length - model.context_length
     frames = longest if config.frames is None else config.frames
     if not 1 <= frames <= longest:
         raise UsageError(
             f"frames must be in 1..{longest}: episodes of split {split.name!r} have "
-            f"{split.length}, of which {model.context_length} are the model's context; "
+            f"{length}{at(stride)}, of which {model.context_length} are the model's context; "
             f"got {frames}"
         )
-    clips = WindowDataset(split, model.context_length + frames, in_memory=False)
+    clips = WindowDataset(split, model.context_length + frames, stride, in_memory=False)
     return clips.batch([config.episode * clips.starts]).to_window()
 
 
