@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from armillary.spaces import uniform, vectors
 from armillary.world_models.simulator import Observation
 
 
@@ -32,7 +33,8 @@ class Agent(Protocol):
             active: (B,) which episodes still run.
 
         Returns:
-            (B, A) within the action space; zeros for episodes that have ended.
+            (B, A) within the action space, one-hot where it is discrete (``armillary.spaces``);
+            zeros for episodes that have ended.
         """
         ...
 
@@ -40,12 +42,14 @@ class Agent(Protocol):
 class NoopAgent:
     """Does nothing: the floor that shows whether episodes start solved.
 
+    Its zeros are the first option of discrete actions.
+
     Args:
         action_space: of one environment.
     """
 
-    def __init__(self, action_space: spaces.Box) -> None:
-        self._size = action_space.shape[0]
+    def __init__(self, action_space: spaces.Space[Any]) -> None:
+        self._size = vectors(action_space).shape[0]
 
     def reset(self, seeds: Sequence[int]) -> None:
         """Nothing to forget."""
@@ -64,8 +68,8 @@ class RandomAgent:
         action_space: of one environment.
     """
 
-    def __init__(self, action_space: spaces.Box) -> None:
-        self._space = action_space
+    def __init__(self, action_space: spaces.Space[Any]) -> None:
+        self._space = vectors(action_space)
         self._generators: list[np.random.Generator] = []
 
     def reset(self, seeds: Sequence[int]) -> None:
@@ -76,6 +80,5 @@ class RandomAgent:
         self, observations: Sequence[Observation], active: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         """Uniform within the action space, (B, A)."""
-        low, high = self._space.low, self._space.high
-        drawn = [generator.uniform(low, high) for generator in self._generators]
+        drawn = [uniform(self._space, generator) for generator in self._generators]
         return np.where(active[:, None], np.stack(drawn), 0.0).astype(np.float32)

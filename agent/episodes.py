@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.agent.agent import Agent
-from armillary.errors import ArmillaryError
+from armillary.errors import ArmillaryError, required
+from armillary.spaces import native
 
 Progress = Callable[[int], None]
 """Told how many more episodes have ended."""
@@ -61,7 +62,8 @@ def run_episodes(
         The episodes in the order of ``seeds``.
 
     Raises:
-        ArmillaryError: ``batch`` is less than 1.
+        ArmillaryError: ``batch`` is less than 1, or what the environment shows or says lacks a name
+            of the contract of tasks.
     """
     if batch < 1:
         raise ArmillaryError(f"batch must be at least 1, got {batch}")
@@ -78,6 +80,9 @@ def _run_batch(
     envs: Sequence[gym.Env], agent: Agent, seeds: Sequence[int], on_end: Progress
 ) -> list[Episode]:
     observations = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
+    for observation in observations:
+        for name in ("image", "goal_image"):
+            required(observation, name, "the observation of a task")
     agent.reset(seeds)
     active = np.ones(len(envs), bool)
     success = np.zeros(len(envs), bool)
@@ -87,11 +92,13 @@ def _run_batch(
         actions = agent.act(observations, active)
         running = np.flatnonzero(active).tolist()
         for i in running:
-            observation, _, terminated, truncated, info = envs[i].step(actions[i])
+            observation, _, terminated, truncated, info = envs[i].step(
+                native(envs[i].action_space, actions[i])
+            )
             observations[i] = observation
             frames[i].append(observation["image"])
             taken[i].append(actions[i])
-            success[i] |= info["is_success"]
+            success[i] |= bool(required(info, "is_success", "the info of a task"))
             active[i] = not (terminated or truncated or success[i])
         on_end(len(running) - int(active.sum()))
     return [

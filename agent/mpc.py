@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +15,26 @@ from numpy.typing import NDArray
 from armillary.errors import ArmillaryError
 from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
+from armillary.spaces import OneHot, vectors
 from armillary.world_models.goals.image import ImageGoal
 from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.simulator import Goal, Observation, Simulator
 from armillary.world_models.state import LatentState
+
+
+@dataclass(frozen=True)
+class PlanningTime:
+    """What a call of ``act`` that planned took.
+
+    Attributes:
+        seconds: wall time, of all problems together.
+        problems: episodes that were planned for.
+        evaluations: candidates that the model was asked about, for each problem (the mean).
+    """
+
+    seconds: float
+    problems: int
+    evaluations: float
 
 
 class MPCAgent:
@@ -30,13 +48,14 @@ class MPCAgent:
         simulator: answers what candidates would lead to.
         objective: scores the answers.
         optimizer: searches.
-        action_space: of one environment; its bounds hold for every candidate.
+        action_space: of one environment; its bounds hold for every candidate. Discrete actions are
+            searched as one-hot vectors, by an optimizer for choices (``CategoricalCEM``).
         horizon: T, steps that a plan looks ahead.
         replan_interval: steps executed before the next plan.
         goal_reader: what reads the goals; by default ``ImageGoal``.
 
     Attributes:
-        plan_seconds: wall seconds of every planning call, per episode that was planned for.
+        planning_times: of every call that planned.
         last_plan: the most recent result, rows being the episodes then active.
         last_state: the states that it starts from, in the same rows.
     """
@@ -46,7 +65,7 @@ class MPCAgent:
         simulator: Simulator,
         objective: Objective,
         optimizer: ActionOptimizer,
-        action_space: spaces.Box,
+        action_space: spaces.Space[Any],
         horizon: int,
         replan_interval: int = 1,
         goal_reader: GoalReader | None = None,
@@ -56,25 +75,26 @@ class MPCAgent:
                 "horizon must be at least replan_interval, which must be at least 1, "
                 f"got horizon={horizon} and replan_interval={replan_interval}"
             )
-        if action_space.shape != (simulator.action_size,):
+        space = vectors(action_space)
+        if space.shape != (simulator.action_size,):
             raise ArmillaryError(
                 f"the simulator takes actions of size {simulator.action_size}, "
-                f"the task's are {action_space.shape}"
+                f"the task's are {space.shape}"
             )
         self._simulator = simulator
         self._objective = objective
         self._optimizer = optimizer
         low, high = (
             torch.as_tensor(end, dtype=torch.float32).to(simulator.device)
-            for end in (action_space.low, action_space.high)
+            for end in (space.low, space.high)
         )
-        self._bounds = Bounds(low, high)
+        self._bounds = Bounds(low, high, space.sizes if isinstance(space, OneHot) else ())
         self._middle = (low + high) / 2
         self._goal_reader = goal_reader or ImageGoal()
         self._horizon = horizon
         self._interval = replan_interval
         self._step = -1
-        self.plan_seconds: list[float] = []
+        self.planning_times: list[PlanningTime] = []
         self.last_plan: Plan | None = None
         self.last_state: LatentState | None = None
 
@@ -102,8 +122,9 @@ class MPCAgent:
             self._observe([observations[row] for row in rows], rows)
         phase = self._step % self._interval
         if rows and phase == 0:
-            self._replan()
-            self.plan_seconds.append((time.perf_counter() - started) / len(rows))
+            plan = self._replan()
+            seconds, spent = time.perf_counter() - started, float(plan.evaluations.float().mean())
+            self.planning_times.append(PlanningTime(seconds, len(rows), spent))
         actions = self._plans[:, phase].cpu().numpy()
         self._taken = np.where(active[:, None], actions, 0.0).astype(np.float32)
         self._step += 1
@@ -132,7 +153,7 @@ class MPCAgent:
             belief = observe(belief, taken, observations)
         self._belief, self._rows = belief, rows
 
-    def _replan(self) -> None:
+    def _replan(self) -> Plan:
         state, goal, rows = self._belief, self._goal, self._rows
         assert state is not None
         assert goal is not None
@@ -155,6 +176,7 @@ class MPCAgent:
             self._elites = self._plans.unsqueeze(1).repeat(1, plan.elites.shape[1], 1, 1)
         self._elites[index] = plan.elites
         self.last_plan, self.last_state = plan, state
+        return plan
 
     def _shifted(self, actions: torch.Tensor, steps: int) -> torch.Tensor:
         """Actions (..., T, A) moved ``steps`` towards the present, followed by middling ones."""

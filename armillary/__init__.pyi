@@ -7,6 +7,7 @@ from .agent.episodes import run_episodes as run_episodes
 from .agent.mpc import MPCAgent as MPCAgent
 from .agent.placed_objects import PlacedObjects as PlacedObjects
 from .agent.statistics import wilson_interval as wilson_interval
+from .envs.image_goal.environment import ImageGoalEnv as ImageGoalEnv
 from .envs.moving_sprites.environment import MovingSpritesEnv as MovingSpritesEnv
 from .envs.push_blocks.environment import PushBlocksEnv as PushBlocksEnv
 from .envs.push_blocks.oracle import PushOracle as PushOracle

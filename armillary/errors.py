@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 LONGEST, MOST_LINES = 1500, 12
 """Characters and lines of a message that are shown; ``args`` keep all."""
 
@@ -33,3 +36,10 @@ def shortened(text: str, longest: int = LONGEST) -> str:
         return text
     head = 2 * longest // 3
     return f"{text[:head]} [... {len(text) - longest} characters ...] {text[head - longest :]}"
+
+
+def required(found: Mapping[str, Any], name: str, owner: str) -> Any:
+    """``found[name]``, or an ArmillaryError that says whose it is and what there is."""
+    if name not in found:
+        raise ArmillaryError(f"{owner} must have {name!r}, got {sorted(found)}")
+    return found[name]

@@ -1,4 +1,6 @@
+from .image_goal.environment import ImageGoalEnv as ImageGoalEnv
 from .moving_sprites.environment import MovingSpritesEnv as MovingSpritesEnv
+from .policies import Uniform as Uniform
 from .push_blocks.environment import PushBlocksEnv as PushBlocksEnv
 from .push_blocks.oracle import PushOracle as PushOracle
 from .task import Policy as Policy

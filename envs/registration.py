@@ -31,6 +31,10 @@ def register_all() -> None:
         entry_point="armillary.envs.moving_sprites.environment:MovingSpritesEnv",
         max_episode_steps=10,
     )
+    register(
+        id="armillary/ImageGoal-v0",
+        entry_point="armillary.envs.image_goal.environment:ImageGoalEnv",
+    )
 
 
 def task_id(plugin: str, name: str) -> str:

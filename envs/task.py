@@ -1,10 +1,10 @@
 """The contract of environments: what can be recorded, what can be planned in, what is optional.
 
-An environment is a ``gymnasium.Env``. ``Recordable`` is enough for ``collect``; ``Task`` is what
-``plan`` and ``benchmark`` need. What else there may be has a protocol of its own: ``Simulated``
-gives a benchmark its ceiling, ``Posed`` fixes a problem, ``Placed`` tells where things
-are. ``tests/contracts/task.py`` has a suite
-for each. World models see images and actions alone.
+An environment is a ``gymnasium.Env``. One that shows ``image`` is enough for ``collect``; ``plan``
+and ``benchmark`` need a ``Task``. All else may be missing and has a protocol of its own:
+``Recordable`` has masks, and a scene for policies that look at it, ``Simulated`` gives a benchmark
+its ceiling, ``Posed`` fixes a problem, ``Placed`` tells where things are. A suite for each is in
+``tests/contracts/task.py``. World models see images and actions alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ Observation = Mapping[str, NDArray[Any]]
 """What an environment shows.
 
 - ``image``: (H, W, 3) uint8, H = W.
-- ``observation``: (P,) the poses of things, which ``pose_meaning`` of the task explains.
+- ``observation``, where there is one: (P,) the poses of things, which ``pose_meaning`` of the task
+  explains.
 - ``goal_image``, of tasks: (H, W, 3) uint8, how the scene is to look. ``achieved_goal`` and
   ``desired_goal``, as Gymnasium-Robotics has them, may be there too.
 """
@@ -32,11 +34,17 @@ Info = Mapping[str, Any]
 """
 
 
+def member(env: gym.Env, name: str) -> Any:
+    """A member that an environment need not have, whatever wraps it; None where it has not."""
+    return getattr(env.unwrapped, name, None)
+
+
 class Recordable(Protocol):
-    """An environment whose episodes can be collected.
+    """An environment whose episodes are collected with masks, by policies that see the scene.
 
     ``reset`` takes ``seed``, which determines the scene and all noise, and ``options``, which may
-    fix factors of variation. Actions form a bounded ``Box`` (A,), of which A = 0 is one.
+    fix factors of variation. Actions form a bounded ``Box`` (A,), of which A = 0 is one, or are
+    choices (``armillary.spaces``).
     """
 
     def snapshot(self) -> NDArray[np.float64]:
@@ -55,7 +63,7 @@ class Task(Protocol):
     not end by itself.
 
     Attributes:
-        action_space: a bounded ``Box`` (A,).
+        action_space: a bounded ``Box`` (A,), or choices (``armillary.spaces``).
         observation_space: a ``Dict`` of what ``Observation`` names.
     """
 

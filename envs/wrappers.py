@@ -9,6 +9,8 @@ import numpy as np
 from gymnasium import spaces
 
 from armillary.envs.task import Simulated
+from armillary.errors import ArmillaryError
+from armillary.spaces import OneHot, vectors
 
 
 class PrivilegedState(gym.ObservationWrapper):
@@ -29,3 +31,39 @@ class PrivilegedState(gym.ObservationWrapper):
         """The observation with both snapshots."""
         state, goal = self._task.snapshot(), self._task.goal_scene
         return {**observation, "state": state, "goal_state": goal}
+
+
+class Strided(gym.Wrapper):
+    """Takes the sum of ``stride`` actions in as many equal steps, for models trained at a stride.
+
+    Stops early where the goal is reached or the episode ends.
+
+    Args:
+        env: a task whose actions are displacements, so that a sum of them means something.
+        stride: steps for each action.
+
+    Raises:
+        ArmillaryError: its actions are choices, which have no sum.
+    """
+
+    def __init__(self, env: gym.Env, stride: int) -> None:
+        super().__init__(env)
+        space = vectors(env.action_space)
+        if isinstance(space, OneHot):
+            raise ArmillaryError(
+                f"a model trained at stride {stride} adds up actions, and choices have no sum; "
+                "train it at stride 1, on data of a frameskip if need be"
+            )
+        self._stride = stride
+        low, high = (np.asarray(end, np.float32) * stride for end in (space.low, space.high))
+        self.action_space = spaces.Box(low, high, dtype=np.float32)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Takes (A,); the reward is the sum."""
+        part, total = np.asarray(action) / self._stride, 0.0
+        for left in reversed(range(self._stride)):
+            observation, reward, ended, cut, info = self.env.step(part)
+            total += float(reward)
+            if not left or ended or cut or info.get("is_success", False):
+                return observation, total, ended, cut, info
+        raise AssertionError("a stride is at least 1")

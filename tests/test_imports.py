@@ -38,6 +38,8 @@ ROOMS = {
         "shapes": set(),
         "task": set(),
         "drawing": {"shapes"},
+        "image_goal": set(),
+        "policies": set(),
         "wrappers": {"task"},
         "push_blocks": {"drawing", "shapes", "task"},
         "moving_sprites": {"drawing", "shapes", "task"},

@@ -27,7 +27,7 @@ from armillary.world_models.training.schedule import Stage
 
 MODEL = "model"
 _STAGE = re.compile(r"trainer\.stages\.\w+")
-_FREE = re.compile(r"task\.environment|trainer\.stages|.*\.terms")
+_FREE = re.compile(r"task\.environment(\.options)?|trainer\.stages|.*\.terms")
 """Sections whose keys only those who read them know."""
 _OF_HYDRA = {"_target_", "_convert_", "_partial_", "_args_", "_recursive_"}
 _ADDED = {"hydra", "choices", "plugins"}
@@ -41,7 +41,10 @@ _NULLABLE: dict[str, Any] = {
     "threads": int | None,
     "populations": int | None,
     "frames": int | None,
+    "stride": int | None,
     "batch_size": int | None,
+    "image_size": int | None,
+    "environment": str | None,
     "lpips": str | None,
     "weights": str | None,
     "checkpoint": str | None,
@@ -60,6 +63,7 @@ _LEAST = {
     "rollouts": 1,
     "samples": 0,
     "side": 1,
+    "stride": 1,
     "threads": 1,
 }
 """What options must be at least, in whichever verb has them."""

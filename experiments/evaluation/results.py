@@ -151,9 +151,14 @@ class Evaluation(Stored):
 
 
 class Row(Part):
-    """How often something reached the goal; steps and seconds are medians.
+    """How often something reached the goal; steps, seconds and evaluations are medians.
 
     Success is judged by the task, or of named objects by true places or those that the model sees.
+
+    Attributes:
+        plan_seconds: of a plan, for each of the problems that were planned for together.
+        plan_seconds_alone: of a plan for one problem alone.
+        evaluations: candidates that a model was asked about for each plan.
     """
 
     task: str
@@ -165,6 +170,8 @@ class Row(Part):
     ci95: Interval
     steps_to_success: Number
     plan_seconds: Number
+    plan_seconds_alone: Number = None
+    evaluations: Number = None
     seed: Count
     success_by: str = "task"
 

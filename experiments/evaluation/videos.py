@@ -40,6 +40,7 @@ class Settings:
         chunk: frames that are decoded together.
         objects: whether the masks are compared with the true ones.
         precision: see ``Imaginer``.
+        stride: recorded frames from one of the model's to the next.
     """
 
     context: int
@@ -49,6 +50,7 @@ class Settings:
     chunk: int
     objects: bool
     precision: str
+    stride: int = 1
 
 
 class Evaluator:
@@ -56,7 +58,7 @@ class Evaluator:
 
     Args:
         model: on any device, in evaluation mode.
-        split: of the model's image and action size, at least C + T frames long.
+        split: of the model's image and action size, at least C + T frames long at its stride.
         settings: how.
         mean_image: (3, H, W) in [0, 1], the baseline that knows only the data.
         lpips: measures LPIPS, if wanted.
@@ -82,7 +84,9 @@ class Evaluator:
         self._of_frames = {name: metric.function for name, metric in chosen("frames").items()}
         self._of_masks = {name: metric.function for name, metric in chosen("masks").items()}
         length = settings.context + settings.horizon
-        self._clips = WindowDataset(split, length, labels=settings.objects, in_memory=False)
+        self._clips = WindowDataset(
+            split, length, settings.stride, labels=settings.objects, in_memory=False
+        )
 
     def window(self, videos: Sequence[int]) -> Window:
         """The first C + T frames of some videos."""

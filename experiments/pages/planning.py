@@ -38,7 +38,10 @@ class Result:
         episodes: all episodes.
         interval: 95 % Wilson interval of the success rate, in [0, 1].
         steps: median steps to success; ``None`` without a success.
-        seconds: median seconds of a plan; ``None`` where nothing is planned.
+        seconds: median seconds of a plan, for each of the problems that were planned for together;
+            ``None`` where nothing is planned.
+        alone: the same for one problem alone; ``None`` where that is not known.
+        evaluations: median candidates of a plan; ``None`` likewise.
         best: whether it is marked as better than all others.
     """
 
@@ -49,6 +52,8 @@ class Result:
     interval: tuple[float, float]
     steps: float | None
     seconds: float | None
+    alone: float | None = None
+    evaluations: float | None = None
     best: bool = False
 
     def __post_init__(self) -> None:
@@ -75,6 +80,8 @@ def result_of(row: Row, explanation: str | None = None) -> Result:
         interval=(low, high),
         steps=row.steps_to_success,
         seconds=row.plan_seconds,
+        alone=row.plan_seconds_alone,
+        evaluations=row.evaluations,
     )
 
 

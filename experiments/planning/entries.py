@@ -11,16 +11,22 @@ import gymnasium as gym
 from omegaconf import DictConfig
 
 from armillary.agent.agent import Agent, NoopAgent, RandomAgent
-from armillary.agent.mpc import MPCAgent
-from armillary.envs.wrappers import PrivilegedState
-from armillary.experiments.command.config import build, to_dict
+from armillary.agent.mpc import MPCAgent, PlanningTime
+from armillary.envs.wrappers import PrivilegedState, Strided
+from armillary.experiments.command.config import build
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.planning.environments import make_environment
+from armillary.experiments.planning.environments import (
+    Shapes,
+    environment_of,
+    make_environment,
+    shapes_of,
+)
 from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
 from armillary.suggestions import suggest
-from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import bundled_checkpoints
 from armillary.world_models.goals.reader import GoalReader
+from armillary.world_models.model import WorldModel
 from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.simulator import Simulator
 
@@ -39,8 +45,9 @@ class Entry:
         make_env: its environment; the problems are the same for all.
         simulator: that it plans with, None for an agent that does not plan.
         success_by: what success is judged by, see ``goals``.
-        plan_seconds: grows by the seconds per episode of every planning call.
+        planning_times: grows by every planning call.
         resources: closed when it is left.
+        stride: steps of the task for each of its actions.
     """
 
     name: str
@@ -49,8 +56,9 @@ class Entry:
     make_env: Callable[[], gym.Env]
     simulator: Simulator | None = None
     success_by: str = BY_TASK
-    plan_seconds: Sequence[float] = ()
+    planning_times: Sequence[PlanningTime] = ()
     resources: AbstractContextManager[object] = field(default_factory=nullcontext)
+    stride: int = 1
 
 
 def entry_of(name: str, config: DictConfig) -> Entry:
@@ -68,55 +76,91 @@ def entry_of(name: str, config: DictConfig) -> Entry:
     reader = reader_of(config.goal)
     if name in BASELINES:
         make, judge = posed(plain_env(config), reader, None)
-        return Entry(name, None, BASELINES[name](action_space(config)), make, success_by=judge)
+        space = shapes_of(plain_env(config)()).action_space
+        return Entry(name, None, BASELINES[name](space), make, success_by=judge)
     known = (*BASELINES, ORACLE, *bundled_checkpoints())
     if name not in known and not Path(name).expanduser().exists():
         raise UsageError(f"{name!r} is no directory and no known simulator; {suggest(name, known)}")
     planner = str(config.choices.planner)
     if name == ORACLE:
+        if "physics" not in config.task:
+            raise UsageError(
+                f"task {config.task.name!r} has no oracle: its settings name no physics; leave "
+                f"{ORACLE} out"
+            )
         oracle = OracleSimulator(build(config.task.physics), workers=config.workers)
-        agent = planning_agent(oracle, config, reader)
+        agent = planning_agent(oracle, config, shapes_of(plain_env(config)()), reader)
         make, judge = posed(privileged_env(config), reader, oracle)
-        seconds = agent.plan_seconds
-        return Entry(name, planner, agent, make, oracle, judge, seconds, closing(oracle))
-    simulator = latent_simulator(name, config)
-    agent = planning_agent(simulator, config, reader)
-    make, judge = posed(plain_env(config), reader, simulator)
-    return Entry(name, planner, agent, make, simulator, judge, agent.plan_seconds)
+        times = agent.planning_times
+        return Entry(name, planner, agent, make, oracle, judge, times, closing(oracle))
+    return learned_entry(name, load_model(name, num_slots=config.num_slots), config)
 
 
-def planning_agent(simulator: Simulator, config: DictConfig, reader: GoalReader) -> MPCAgent:
+def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Entry:
+    """The entry of a model, which acts as often as it was trained to.
+
+    Args:
+        checkpoint: that it was loaded from.
+        model: of the checkpoint.
+        config: see ``entry_of``.
+
+    Raises:
+        UsageError: it does not suit the task.
+    """
+    info, own = read_info(checkpoint), plain_env(config)
+    frameskip = config.task.environment.get("frameskip", 1)
+    if info.frameskip != frameskip:
+        raise UsageError(
+            f"{checkpoint} was trained on frameskip {info.frameskip}, task {config.task.name!r} "
+            f"has {frameskip}; set task.environment.frameskip={info.frameskip}"
+        )
+    acting = own if info.stride == 1 else lambda: Strided(own(), info.stride)
+    shapes = shapes_of(acting())
+    check_image_size(model, checkpoint, config, shapes)
+    simulator = build(config.simulator, model=model)
+    reader = reader_of(config.goal)
+    agent = planning_agent(simulator, config, shapes, reader)
+    make, judge = posed(acting, reader, simulator)
+    planner, times = str(config.choices.planner), agent.planning_times
+    return Entry(checkpoint, planner, agent, make, simulator, judge, times, stride=info.stride)
+
+
+def planning_agent(
+    simulator: Simulator, config: DictConfig, shapes: Shapes, reader: GoalReader
+) -> MPCAgent:
     """An MPC agent with the configured search and objective."""
     return MPCAgent(
         simulator,
         build(config.objective),
         build(config.planner),
-        action_space(config),
+        shapes.action_space,
         config.horizon,
         config.replan_interval,
         reader,
     )
 
 
-def latent_simulator(checkpoint: str, config: DictConfig) -> Simulator:
-    """A learned model behind the simulator interface.
-
-    Raises:
-        UsageError: it was trained on images of another size than the task's.
-    """
-    model = load_model(checkpoint, num_slots=config.num_slots)
-    size = config.task.environment.image_size
-    if model.image_size != size:
+def check_image_size(
+    model: WorldModel, checkpoint: str, config: DictConfig, shapes: Shapes
+) -> None:
+    """Raises UsageError unless a model was trained on images of the size that the task shows."""
+    size = shapes.image_size
+    if size is not None and model.image_size != size:
         raise UsageError(
             f"{checkpoint} was trained on images of {model.image_size} px, task "
             f"{config.task.name!r} shows {size} px; set task.environment.image_size"
         )
-    return build(config.simulator, model=model)
 
 
 def plain_env(config: DictConfig) -> Callable[[], gym.Env]:
-    """Makes the task's environment."""
-    environment, steps = to_dict(config.task.environment), config.task.max_steps
+    """Makes the task's environment.
+
+    Raises:
+        UsageError: the task's settings lack the id or the number of steps.
+    """
+    if "max_steps" not in config.task:
+        raise UsageError(f"the settings of task {config.task.name!r} must have 'max_steps'")
+    environment, steps = environment_of(config), config.task.max_steps
     return lambda: make_environment(environment, steps)
 
 
@@ -124,12 +168,3 @@ def privileged_env(config: DictConfig) -> Callable[[], gym.Env]:
     """Makes the task's environment with the physics state in its observations."""
     make = plain_env(config)
     return lambda: PrivilegedState(make())
-
-
-def action_space(config: DictConfig) -> gym.spaces.Box:
-    """The task's action space."""
-    env = plain_env(config)()
-    space = env.action_space
-    env.close()
-    assert isinstance(space, gym.spaces.Box), f"a task's actions form a Box, got {space}"
-    return space

@@ -158,6 +158,6 @@ def entries(arrays: Mapping[str, NDArray]) -> dict[str, tuple[tuple[int, ...], s
     return {name: (array.shape[1:], array.dtype.name) for name, array in arrays.items()}
 
 
-def windows_of(split: Split, length: int) -> WindowDataset:
+def windows_of(split: Split, length: int, stride: int = 1) -> WindowDataset:
     """The windows that clips are drawn from, read from the file as they are needed."""
-    return WindowDataset(split, length, labels=False, in_memory=False)
+    return WindowDataset(split, length, stride, labels=False, in_memory=False)

@@ -18,6 +18,7 @@ from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row
 from armillary.experiments.planning.entries import Entry, entry_of
 from armillary.experiments.planning.goals import BY_TASK
+from armillary.experiments.planning.timing import plan_alone, seconds_alone, seconds_together
 from armillary.files import write_json
 from armillary.seeds import played_episode_seed
 
@@ -42,7 +43,8 @@ def run(config: DictConfig) -> list[Row]:
         episodes = play(entry, config)
         rows.append(summarise(entry, episodes, config))
         played[entry.name] = [
-            {"seed": e.seed, "success": e.success, "steps": e.steps} for e in episodes
+            {"seed": e.seed, "success": e.success, "steps": e.steps * entry.stride}
+            for e in episodes
         ]
         write_json(output / "episodes.json", played)
         write(output / RESULTS, Benchmark(rows=rows, **made_with(config)))
@@ -55,15 +57,18 @@ def play(entry: Entry, config: DictConfig) -> list[Episode]:
     seeds = [played_episode_seed(config.seed, index) for index in range(config.episodes)]
     progress, task = counting(entry.name, len(seeds))
     with entry.resources, progress:
-        return run_episodes(
+        episodes = run_episodes(
             entry.make_env, entry.agent, seeds, config.batch, lambda n: progress.advance(task, n)
         )
+        plan_alone(entry, seeds[0])
+        return episodes
 
 
 def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> Row:
-    """The row of an entry: success rate with its 95 % Wilson interval, steps and times."""
-    steps = [episode.steps for episode in episodes if episode.success]
+    """The row of an entry: success rate with its 95 % Wilson interval, steps of the task, times."""
+    steps = [episode.steps * entry.stride for episode in episodes if episode.success]
     low, high = wilson_interval(len(steps), len(episodes))
+    times = entry.planning_times
     return Row(
         task=config.task.name,
         simulator=entry.name,
@@ -74,29 +79,35 @@ def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> 
         ci95=(low, high),
         steps_to_success=median(steps) if steps else None,
         success_by=entry.success_by,
-        plan_seconds=median(entry.plan_seconds) if entry.plan_seconds else None,
+        plan_seconds=seconds_together(times),
+        plan_seconds_alone=seconds_alone(times),
+        evaluations=median(one.evaluations for one in times) if times else None,
         seed=config.seed,
     )
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Prints the rows as a table."""
+    """Prints the rows as a table: seconds of a plan for each of several problems, then for one."""
     first = rows[0]
     judge = "" if first.success_by == BY_TASK else f", success by {first.success_by}"
     title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{judge}"
     table = Table(title=title)
     table.add_column("simulator", overflow="fold")
-    for heading in ("planner", "success", "95 % interval", "steps", "s per plan"):
+    for heading in ("planner", "success", "95 %", "steps", "s/plan", "alone", "evals"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         low, high = row.ci95
-        steps, seconds = row.steps_to_success, row.plan_seconds
+        measured = (
+            (row.steps_to_success, "g"),
+            (row.plan_seconds, ".3f"),
+            (row.plan_seconds_alone, ".3f"),
+            (row.evaluations, ".0f"),
+        )
         table.add_row(
             row.simulator,
             row.planner or "-",
             f"{row.success_rate:.0%}",
             f"{low:.0%} to {high:.0%}",
-            "-" if steps is None else f"{steps:g}",
-            "-" if seconds is None else f"{seconds:.3f}",
+            *("-" if value is None else format(value, digits) for value, digits in measured),
         )
     results.print(table)

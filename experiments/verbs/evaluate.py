@@ -20,7 +20,7 @@ from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.examples import write_examples
 from armillary.experiments.evaluation.metrics import table
-from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.evaluation.model_data import at, episodes_for
 from armillary.experiments.evaluation.plots import write_plots
 from armillary.experiments.evaluation.results import (
     RESULTS,
@@ -67,7 +67,7 @@ def run(config: DictConfig) -> Evaluation:
     model = load_model(info.path, config.device, config.num_slots)
     split = episodes_for(model, config.checkpoint, path).split(config.split)
     _check_videos(config, split)
-    settings = _settings(config, split, model.context_length)
+    settings = _settings(config, split, model.context_length, info.stride)
     count = len(split) if config.videos is None else config.videos
     metrics = table()
     frames = {name: metric for name, metric in metrics.items() if metric.of == "frames"}
@@ -161,20 +161,21 @@ def _check_videos(config: DictConfig, split: Split) -> None:
         )
 
 
-def _settings(config: DictConfig, split: Split, model_context: int) -> Settings:
+def _settings(config: DictConfig, split: Split, model_context: int, stride: int) -> Settings:
     """How videos are evaluated; raises UsageError unless the split's are long enough."""
     context = model_context if config.context is None else config.context
-    longest = split.length - context
+    frames = (split.length - 1) // stride + 1
+    longest = frames - context
     if longest < 1:
         raise UsageError(
-            f"the videos of split {split.name!r} of {split.path} have {split.length} frames; "
+            f"the videos of split {split.name!r} of {split.path} have {frames} frames{at(stride)}; "
             f"after context={context} none is left to imagine, which takes {context + 1}"
         )
     horizon = longest if config.horizon is None else config.horizon
     if not 1 <= horizon <= longest:
         raise UsageError(
             f"horizon must be in 1..{longest}: the videos of split {split.name!r} have "
-            f"{split.length} frames, of which {context} are the context; got {horizon}"
+            f"{frames} frames{at(stride)}, of which {context} are the context; got {horizon}"
         )
     if config.objects == "required" and not split.has_masks:
         raise UsageError(
@@ -189,6 +190,7 @@ def _settings(config: DictConfig, split: Split, model_context: int) -> Settings:
         chunk=config.chunk,
         objects=split.has_masks and config.objects != "never",
         precision=config.precision,
+        stride=stride,
     )
 
 
@@ -202,6 +204,8 @@ def _identity(
 ) -> dict[str, Any]:
     """What the numbers depend on; not how many are computed together, or where."""
     decisive = {name: value for name, value in asdict(settings).items() if name != "chunk"}
+    if settings.stride == 1:  # what was evaluated before strides were kept
+        del decisive["stride"]
     lpips = None
     if config.lpips is not None and Path(config.lpips).expanduser().is_file():
         lpips = sha256(Path(config.lpips).expanduser().read_bytes()).hexdigest()

@@ -75,11 +75,12 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
     keys = ("checkpoint", "split", "context", "horizon", "context_frames", "rollouts", "seed")
     attributes: dict[str, Attribute] = {key: config[key] for key in (*keys, "precision")}
     attributes |= {"data": str(config.data.path), "commit": commit()}
+    if config.stride is not None:
+        attributes["stride"] = config.stride
     if config.checkpoint == GROUND_TRUTH:
         _check_real(config)
-        recorded = _recorded(
-            config, EpisodeFile(Path(config.data.path).expanduser(), actions=False)
-        )
+        file = EpisodeFile(Path(config.data.path).expanduser(), actions=False)
+        recorded = _recorded(config, file, config.stride or 1)
         attributes |= {"model": GROUND_TRUTH, "context_frames": "recorded"}
         return GroundTruth(recorded), len(recorded), attributes
     model = load_model(config.checkpoint, config.device, config.num_slots)
@@ -89,7 +90,7 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
         attributes["num_slots"] = config.num_slots
     attributes |= {"model": info.model["name"], "weights_sha256": info.digests[WEIGHTS_FILE]}
     source = Imagined(
-        _recorded(config, file),
+        _recorded(config, file, _stride(config, info.stride)),
         model,
         config.context,
         config.seed,
@@ -104,9 +105,18 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
     return source, len(source.recorded), attributes
 
 
-def _recorded(config: DictConfig, file: EpisodeFile) -> Recorded:
+def _stride(config: DictConfig, trained: int) -> int:
+    """The stride that a model was trained at; raises UsageError where another is asked for."""
+    if config.stride not in (None, trained):
+        raise UsageError(
+            f"{config.checkpoint} was trained at stride {trained}, got stride={config.stride}"
+        )
+    return trained
+
+
+def _recorded(config: DictConfig, file: EpisodeFile, stride: int) -> Recorded:
     """The clips that the seed draws."""
-    windows = windows_of(file.split(config.split), config.context + config.horizon)
+    windows = windows_of(file.split(config.split), config.context + config.horizon, stride)
     clips = draw_clips(len(windows.split), windows.starts, config.videos, config.seed)
     return Recorded(windows, clips, config.rollouts)
 

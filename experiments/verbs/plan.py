@@ -15,6 +15,7 @@ from armillary.experiments.films.drawing import write_gif
 from armillary.experiments.films.figures import plan_figure
 from armillary.experiments.planning.entries import entry_of
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
+from armillary.experiments.planning.timing import plan_alone
 from armillary.experiments.verbs.benchmark import show, summarise
 from armillary.seeds import played_episode_seed
 
@@ -42,6 +43,7 @@ def run(config: DictConfig) -> list[PlannedEpisode]:
             *(entry.make_env, entry.agent, entry.simulator, seeds, config.batch),
             lambda count: progress.advance(task, count),
         )
+        plan_alone(entry, seeds[0])
     row = summarise(entry, [one.episode for one in planned], config)
     played = []
     for one in planned:

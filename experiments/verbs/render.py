@@ -7,19 +7,17 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from armillary.experiments.command.config import build
 from armillary.experiments.command.console import results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.stored import write
-from armillary.experiments.evaluation.model_data import episodes_for
+from armillary.experiments.evaluation.model_data import at, episodes_for
 from armillary.experiments.evaluation.results import RESULTS, RenderedPlan, Rendering
 from armillary.experiments.films.drawing import write_gif, write_png
 from armillary.experiments.films.figures import plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import imagine
-from armillary.experiments.planning.entries import plain_env, planning_agent
-from armillary.experiments.planning.goals import posed, reader_of
+from armillary.experiments.planning.entries import learned_entry
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
-from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.data import EpisodeFile, WindowDataset
 from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
@@ -37,7 +35,7 @@ def run(config: DictConfig) -> Path:
     """
     model = load_model(config.checkpoint, num_slots=config.num_slots)
     file = episodes_for(model, config.checkpoint, config.data.path)
-    window = read_clip(config, model, file)
+    window = read_clip(config, model, file, read_info(config.checkpoint).stride)
     episode = plan_episode(config, model) if is_planned(config, file) else None
     precision = config.simulator.get("precision", "float32")
     look(Imaginer(model, precision), window.frames[:, 0])
@@ -64,27 +62,19 @@ def run(config: DictConfig) -> Path:
 def is_planned(config: DictConfig, file: EpisodeFile) -> bool:
     """Whether an episode of the task is planned; ``auto``: where the file was recorded in it."""
     if config.plan == "auto":
-        return file.attributes.get("environment") == config.task.environment.id
+        own = config.task.environment
+        same = file.attributes.get("environment") == own.id
+        return same and file.attributes.get("environment_env") == own.get("env")
     return config.plan == "always"
 
 
 def plan_episode(config: DictConfig, model: WorldModel) -> PlannedEpisode:
     """Plays one problem of the task with plans of the model."""
-    size = config.task.environment.image_size
-    if model.image_size != size:
-        raise UsageError(
-            f"the model of {config.checkpoint} was trained on image size {model.image_size}, task "
-            f"{config.task.name!r} has image size {size}; choose a task of the model's kind, or "
-            "plan=never"
-        )
-    simulator = build(config.simulator, model=model)
-    reader = reader_of(config.goal)
-    agent = planning_agent(simulator, config, reader)
-    make, _ = posed(plain_env(config), reader, simulator)
-    return play(make, agent, simulator, [config.seed])[0]
+    entry = learned_entry(str(config.checkpoint), model, config)
+    return play(entry.make_env, entry.agent, entry.simulator, [config.seed])[0]
 
 
-def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Window:
+def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile, stride: int = 1) -> Window:
     """The clip that is rendered: one episode from its first frame, the context and the rest."""
     split = file.split(config.split)
     if not 0 <= config.episode < len(split):
@@ -92,15 +82,16 @@ def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile) -> Windo
             f"episode must be in 0..{len(split) - 1} for split {split.name!r} of {file.path}, "
             f"got {config.episode}"
         )
-    longest = split.length - model.context_length
+    length = (split.length - 1) // stride + 1
+    longest = length - model.context_length
     frames = longest if config.frames is None else config.frames
     if not 1 <= frames <= longest:
         raise UsageError(
             f"frames must be in 1..{longest}: episodes of split {split.name!r} have "
-            f"{split.length}, of which {model.context_length} are the model's context; "
+            f"{length}{at(stride)}, of which {model.context_length} are the model's context; "
             f"got {frames}"
         )
-    clips = WindowDataset(split, model.context_length + frames, in_memory=False)
+    clips = WindowDataset(split, model.context_length + frames, stride, in_memory=False)
     return clips.batch([config.episode * clips.starts]).to_window()
 
 

@@ -9,6 +9,7 @@ from gymnasium import spaces
 
 from armillary.agent.agent import NoopAgent, RandomAgent
 from armillary.agent.episodes import run_episodes
+from armillary.errors import ArmillaryError
 
 SPACE = spaces.Box(-1.0, 1.0, (1,), np.float32)
 
@@ -80,3 +81,32 @@ def test_environments_are_closed_where_one_of_them_cannot_be_made():
     with pytest.raises(OSError, match="no display"):
         run_episodes(make, NoopAgent(SPACE), [1, 2, 3], batch=3)
     assert len(made) == len(closed) == 2
+
+
+@pytest.mark.parametrize("left_out", ["image", "goal_image", "is_success"])
+def test_what_a_task_lacks_is_named(left_out):
+    class Lacking(Countdown):
+        def _observation(self):
+            return {k: v for k, v in super()._observation().items() if k != left_out}
+
+        def step(self, action):
+            seen, reward, ended, cut, info = super().step(action)
+            return seen, reward, ended, cut, {k: v for k, v in info.items() if k != left_out}
+
+    with pytest.raises(ArmillaryError, match=f"must have '{left_out}', got"):
+        run_episodes(Lacking, NoopAgent(SPACE), [1], batch=1)
+
+
+def test_discrete_environments_get_their_own_actions():
+    class Counted(Countdown):
+        action_space = spaces.Discrete(4, start=2)
+
+        def step(self, action):
+            assert self.action_space.contains(action)
+            return super().step(action)
+
+    agent = RandomAgent(Counted.action_space)
+    (episode,) = run_episodes(Counted, agent, [9], batch=1)
+    assert episode.actions.shape == (5, 4)
+    assert (episode.actions.sum(1) == 1).all()
+    assert len(np.unique(episode.actions, axis=0)) > 1

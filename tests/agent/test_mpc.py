@@ -11,10 +11,13 @@ from gymnasium import spaces
 
 from armillary.agent.mpc import MPCAgent
 from armillary.contracts.agent import AgentContract
+from armillary.errors import ArmillaryError
+from armillary.planners.categorical_cem import CategoricalCEM
 from armillary.planners.cem import CEM
 from armillary.planners.costs import ObjectPosition
 from armillary.planners.objective import Objective, Term
 from armillary.planners.random_shooting import RandomShooting
+from armillary.spaces import native
 from armillary.world_models.simulator import Goal, Rollout, View
 from armillary.world_models.state import LatentState, Scene
 
@@ -82,6 +85,20 @@ class PointSimulator:
         return self.decode(state).masks
 
 
+class StepSimulator(PointSimulator):
+    """The same point, moved by choices: left, stay or right, and up, stay or down."""
+
+    action_size = 6
+
+    def rollout(self, state, actions, generators=None):
+        moves = torch.tensor([-1.0, 0.0, 1.0])
+        pushes = (actions.unflatten(-1, (2, 3)) * moves).sum(-1)
+        places = state.place[:, None, None] + 0.1 * pushes.cumsum(2)
+        return Rollout(
+            Point(places.reshape(-1, 2)), (*actions.shape[:2], 1, actions.shape[2]), self, actions
+        )
+
+
 def make(optimizer=None, **settings):
     settings = {"horizon": 5, "replan_interval": 1, **settings}
     optimizer = optimizer or CEM(samples=64, iterations=4, elites=8)
@@ -140,7 +157,7 @@ def test_episodes_that_ended_are_left_out():
 def test_it_replans_at_its_interval_and_filters_every_frame_once():
     agent, simulator = make(replan_interval=3)
     trace = run(agent, [[0.2, 0.2]], np.array([[0.9, 0.9]]), 7, seeds=[0])
-    assert len(agent.plan_seconds) == 3
+    assert len(agent.planning_times) == 3
     first, *rest = simulator.seen
     assert first[0] is None
     # The first frame twice, for a context of two; then each frame once, with the action before it.
@@ -204,3 +221,32 @@ def test_another_action_size_is_refused():
     objective = Objective({"position": Term(ObjectPosition())})
     with pytest.raises(ValueError, match="actions of size 2"):
         MPCAgent(PointSimulator(), objective, CEM(), space, horizon=3)
+
+
+def test_discrete_actions_are_planned_as_choices():
+    space = spaces.MultiDiscrete([3, 3])
+    objective = Objective({"position": Term(ObjectPosition())})
+    search = CategoricalCEM(samples=64, iterations=4, elites=8)
+    agent = MPCAgent(StepSimulator(), objective, search, space, horizon=4)
+    place, goal = np.array([0.2, 0.5]), np.array([0.5, 0.3])
+    agent.reset([0])
+    for _ in range(5):
+        (action,) = agent.act([{"place": place, "goal": goal}], np.ones(1, bool))
+        assert sorted(action) == [0, 0, 0, 0, 1, 1]
+        place = place + 0.1 * (native(space, action) - 1)
+    assert np.allclose(place, goal)
+
+
+def test_a_search_that_does_not_fit_names_one_that_does():
+    objective = Objective({"position": Term(ObjectPosition())})
+    agent = MPCAgent(StepSimulator(), objective, CEM(), spaces.MultiDiscrete([3, 3]), horizon=4)
+    agent.reset([0])
+    with pytest.raises(ArmillaryError, match="planner=categorical_cem fits"):
+        agent.act([{"place": np.zeros(2), "goal": np.ones(2)}], np.ones(1, bool))
+
+
+def test_planning_times_say_how_many_problems_and_candidates():
+    agent, _ = make(CEM(samples=20, iterations=3, elites=4), replan_interval=1)
+    run(agent, [[0.2, 0.2], [0.5, 0.5]], np.array([[0.9, 0.9], [0.1, 0.1]]), 2, seeds=[0, 1])
+    assert [told.problems for told in agent.planning_times] == [2, 2]
+    assert all(told.evaluations >= 60 and told.seconds > 0 for told in agent.planning_times)

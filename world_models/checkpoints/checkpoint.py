@@ -67,6 +67,22 @@ class CheckpointInfo:
     digests: dict[str, str]
     plugin: dict[str, str | None] | None = None
 
+    @property
+    def stride(self) -> int:
+        """Recorded frames from one of the model's to the next, as the last stage learned them."""
+        stages = self.training.get("stages") or [{}]
+        return int(stages[-1].get("stride", 1))
+
+    @property
+    def frameskip(self) -> int:
+        """How often the environment took each recorded action; 1 where the data do not say."""
+        return frameskip_of(self.data.get("attributes", {}))
+
+
+def frameskip_of(attributes: Mapping[str, Any]) -> int:
+    """How often the environment of a file of episodes took each action, by its attributes."""
+    return int(attributes.get("environment_frameskip", 1))
+
 
 def save_checkpoint(
     directory: str | Path,

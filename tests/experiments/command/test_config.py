@@ -26,11 +26,20 @@ from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.registry import build_model
 from armillary.world_models.training.config import TrainerConfig
 
+WORDS_OF_TASKS = {
+    "image_goal": [
+        "environment=tests.envs.toys:toys/Walk-v0",
+        "task.environment.action_bounds=[-1,1]",
+    ]
+}
+"""What a task needs beside its name."""
+
 
 def check_task(choice: str) -> None:
-    config = compose("collect", [f"task={choice}"])
+    words = WORDS_OF_TASKS.get(choice, [])
+    config = compose("collect", [f"task={choice}", *words])
     assert config.task.name == choice
-    for policy in to_dict(config.task.policies):
+    for policy in [*config.task.get("policies", []), "random"]:
         episode = record(recipe_of(OmegaConf.merge(config, {"policy": policy, "length": 3})), 0)
         assert len(episode.frames) == 3
 

@@ -171,6 +171,8 @@ def benchmark(directory: Path, successes: dict[str, int], episodes: int = 50) ->
             "ci95": list(wilson_interval(count, episodes)),
             "steps_to_success": 9 if count else None,
             "plan_seconds": None if name in ("random", "noop") else 0.14,
+            "plan_seconds_alone": None if name in ("random", "noop") else 0.61,
+            "evaluations": None if name in ("random", "noop") else 3000,
             "seed": 0,
         }
         for name, count in successes.items()

@@ -37,11 +37,15 @@ def test_rows_say_what_the_contract_names(
     for row in results["rows"]:
         assert set(row) == {
             *("task", "simulator", "planner", "episodes", "successes", "success_rate", "ci95"),
-            *("steps_to_success", "plan_seconds", "seed", "success_by"),
+            *("steps_to_success", "plan_seconds", "plan_seconds_alone", "evaluations", "seed"),
+            "success_by",
         }
         assert (row["task"], row["episodes"], row["seed"]) == ("push_blocks", 2, 5)
         assert row["ci95"][0] <= row["success_rate"] <= row["ci95"][1]
-        assert (row["plan_seconds"] is None) == (row["planner"] is None)
+        for name in ("plan_seconds", "plan_seconds_alone", "evaluations"):
+            assert (row[name] is None) == (row["planner"] is None)
+        # Two iterations of 16, and of later plans the elites of the last one.
+        assert row["evaluations"] is None or 32 <= row["evaluations"] <= 36
     for name in names[:3]:
         assert name in done.out
     assert results["config"]["planner"]["samples"] == 16
@@ -58,7 +62,10 @@ def test_same_command_gives_the_same_rows_whatever_the_batch(
         names = f"simulators=[random,oracle,{checkpoint}]"
         words = [names, *SMALL, "episodes=3", f"batch={batch}", f"output={output}"]
         assert armillary("benchmark", *words).code == 0
-        rows = [{k: v for k, v in row.items() if k != "plan_seconds"} for row in rows_of(output)]
+        rows = [
+            {k: v for k, v in row.items() if not k.startswith("plan_seconds")}
+            for row in rows_of(output)
+        ]
         found.append((rows, json.loads((output / "episodes.json").read_text())))
     assert found[0] == found[1] == found[2]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -66,8 +67,8 @@ def test_episodes_go_on_after_success_and_share_no_problem_with_benchmarks() -> 
     env = gym.make("armillary/PushBlocks-v0")
     posed = [env.reset(seed=seed)[0]["observation"] for seed in range(4)]
     for episode in recorded:
-        assert not any(np.allclose(episode.poses[0], start) for start in posed)
-    assert not np.allclose(recorded[0].poses[0], recorded[1].poses[0])
+        assert not any(np.allclose(episode.extras["poses"][0], start) for start in posed)
+    assert not np.allclose(recorded[0].extras["poses"][0], recorded[1].extras["poses"][0])
 
 
 def test_seed_counts_episodes() -> None:
@@ -79,7 +80,7 @@ def test_scripted_policy_moves_blocks_more_than_random() -> None:
     moved = {}
     for policy in ("random", "scripted"):
         recipe = recipe_of(compose("collect", [f"policy={policy}"]))
-        poses = np.stack([record(recipe, index).poses for index in range(12)])
+        poses = np.stack([record(recipe, index).extras["poses"] for index in range(12)])
         blocks = poses[:, :, 2:].reshape(12, 20, 4, 4)[..., :2]
         moved[policy] = np.linalg.norm(blocks[:, -1] - blocks[:, 0], axis=-1).max(-1).mean()
     assert moved["scripted"] > 1.5 * moved["random"]
@@ -154,3 +155,97 @@ def test_splits_are_disjoint_and_none_is_empty() -> None:
     for wrong in [(2, 0.1, 0.1), (10, 0.6, 0.5), (10, -0.1, 0.1)]:
         with pytest.raises(UsageError, match="every split needs one"):
             split_names(*wrong)
+
+
+BARE = """
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+MADE = []
+
+
+class Bare(gymnasium.Env):
+    observation_space = spaces.Dict({"image": spaces.Box(0, 255, (32, 32, 3), np.uint8)})
+    action_space = SPACE
+
+    def __init__(self):
+        MADE.append(self)
+
+    def observe(self):
+        image = np.zeros((32, 32, 3), np.uint8)
+        image[self.x : self.x + 6, 8:16] = 200
+        return {"image": image}
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.x = int(self.np_random.integers(20))
+        return self.observe(), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        self.x = (self.x + 1) % 26
+        return self.observe(), 0.0, False, False, {}
+
+
+gymnasium.register("pack/Bare-v0", Bare)
+"""
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugins_apart: None) -> str:
+    """A plug-in whose environment shows an image and has nothing else, and its task's YAML."""
+    name = f"pack_bare_{tmp_path.name[-8:].replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(
+        BARE.replace("SPACE", "spaces.Box(-1.0, 1.0, (2,), np.float32)"), "utf-8"
+    )
+    (tmp_path / "bare.yaml").write_text("name: bare\nenvironment: {id: pack/Bare-v0}\n", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return name
+
+
+def test_an_environment_needs_no_more_than_an_image(
+    armillary: Command, tmp_path: Path, bare: str
+) -> None:
+    words = [f"plugins=[{bare}]", "task=bare.yaml", "episodes=4", "length=5", "workers=0"]
+    done = armillary("collect", *words, "out=f.h5", "output=run")
+    assert done.code == 0, done.err
+    split = EpisodeFile(tmp_path / "f.h5").split("train")
+    assert (split.length, split.info.action_size, split.has_masks) == (5, 2, False)
+    assert not split.info.extras
+    assert np.ptp(split.actions(0)) > 0.5
+    assert len(sys.modules[bare].MADE) == 1, "one environment for all episodes"
+
+
+def test_a_model_can_be_trained_on_episodes_without_masks(
+    armillary: Command, tmp_path: Path, bare: str
+) -> None:
+    words = [f"plugins=[{bare}]", "task=bare.yaml", "episodes=4", "length=14", "workers=0"]
+    assert armillary("collect", *words, "out=f.h5", "output=run").code == 0
+    small = ["trainer.max_steps=2", "trainer.batch_size=2", "trainer.validation_clips=1"]
+    done = armillary("train", "data.path=f.h5", *small, "output=model")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("yaml", "words", "told"),
+    [
+        ("environment: {id: pack/Bare-v0}\npolicies: {go: POLICY}", ["policy=go"], "'snapshot'"),
+        ("environment: {id: nowhere_at_all:Bare-v0}", [], "nowhere_at_all"),
+        ("length: 4", [], "must have 'environment.id'"),
+        ("environment: {id: pack/Bare-v0}\npolicies: {go: MISSING}", ["policy=go"], "no_module"),
+        ("environment: {id: pack/Bare-v0}", ["policy=clever"], "unknown policy 'clever'"),
+    ],
+)
+def test_what_a_task_lacks_is_told_in_a_line(
+    armillary: Command, tmp_path: Path, bare: str, yaml: str, words: list[str], told: str
+) -> None:
+    policy = "{_target_: armillary.envs.push_blocks.policies.PushPolicy}"
+    yaml = yaml.replace("POLICY", policy).replace("MISSING", "{_target_: no_module.Policy}")
+    (tmp_path / "lacks.yaml").write_text(f"name: lacks\n{yaml}\n", "utf-8")
+    words = [f"plugins=[{bare}]", "task=lacks.yaml", "episodes=3", "workers=0", *words]
+    done = armillary("collect", *words, "out=f.h5", "output=run")
+    assert done.code == 2
+    assert told in done.err
+    assert len(done.err.strip().splitlines()) <= 2
+    assert not (tmp_path / "f.h5").exists()

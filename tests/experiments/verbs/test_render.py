@@ -84,7 +84,7 @@ def test_another_episode_shows_other_frames(
         ("checkpoint=absent", "no checkpoint found"),
         ("samples=-1", "samples must be at least 0"),
         ("fps=0", "fps must be at least 0.1"),
-        ("task.environment.image_size=64", "image size 32, task 'push_blocks' has image size 64"),
+        ("task.environment.image_size=64", "images of 32 px, task 'push_blocks' shows 64 px"),
         ("plan=maybe", "unknown plan 'maybe'; choose from always, auto, never"),
         ("replan_interval=9", "horizon must be at least replan_interval"),
     ],

@@ -1,0 +1,104 @@
+"""Where the goals of an environment without goal images come from."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import h5py
+import numpy as np
+
+from armillary.envs.image_goal.images import Seen
+from armillary.errors import ArmillaryError
+
+Play = Callable[[int, int], Seen]
+"""Plays randomly from a seed for so many steps, and shows where that leads."""
+GoalFunction = Callable[[gym.Env, np.random.Generator], Any]
+"""Draws a goal: an image (S, S, 3) uint8, or such an image and a state (P,)."""
+GOALS = ("episode", "future")
+
+
+class GoalSource:
+    """Draws goals.
+
+    Args:
+        goal: ``episode``, what random actions lead to in an episode of another seed; ``future``,
+            the same from the very start of the episode; the path of a file of episodes (.h5), a
+            frame of which is drawn; a function, or its name ``module:function``.
+        steps: of the random actions.
+        env: that functions are given.
+        play: plays randomly in it.
+        image_size: S, of the goals.
+
+    Raises:
+        ArmillaryError: there is no such file or function, or its images are of another size.
+    """
+
+    def __init__(
+        self, goal: str | GoalFunction, steps: int, env: gym.Env, play: Play, image_size: int
+    ) -> None:
+        if steps < 1:
+            raise ArmillaryError(f"goal_steps must be at least 1, got {steps}")
+        self._env, self._play, self._steps, self._size = env, play, steps, image_size
+        self._goal = goal
+        self._file = goal if isinstance(goal, str) and goal.endswith((".h5", ".hdf5")) else None
+        self._function = None if self._file or goal in GOALS else function(goal, "goal", GOALS)
+        if self._file and not Path(self._file).expanduser().is_file():
+            raise ArmillaryError(f"goal={self._file}: there is no such file")
+
+    def draw(self, start_seed: int, rng: np.random.Generator) -> Seen:
+        """A goal for the episode that starts from a seed; may move the environment."""
+        if self._file is not None:
+            seen = self._recorded(Path(self._file).expanduser(), rng)
+        elif self._function is not None:
+            found = self._function(self._env, rng)
+            image, state = found if isinstance(found, tuple) else (found, None)
+            seen = Seen(np.asarray(image), None if state is None else np.asarray(state, np.float64))
+        else:
+            other = int(rng.integers(2**32))
+            seen = self._play(start_seed if self._goal == "future" else other, self._steps)
+        wanted = (self._size, self._size, 3)
+        if seen.image.shape != wanted or seen.image.dtype != np.uint8:
+            raise ArmillaryError(
+                f"goal images must be {wanted} uint8, got {seen.image.shape} {seen.image.dtype} "
+                f"from goal={self._goal}"
+            )
+        return seen
+
+    def _recorded(self, path: Path, rng: np.random.Generator) -> Seen:
+        """A frame of an episode to train on, not the first one."""
+        with h5py.File(path, "r") as file:
+            frames = file.get("train/imgs")
+            if not isinstance(frames, h5py.Dataset) or frames.ndim != 5 or len(frames) == 0:
+                raise ArmillaryError(
+                    f"goal={path} must be a file that collect or convert wrote, with frames "
+                    "train/imgs [N, T, H, W, 3]"
+                )
+            episode, time = int(rng.integers(len(frames))), int(rng.integers(1, frames.shape[1]))
+            poses = file.get("train/poses")
+            state = poses[episode, time] if isinstance(poses, h5py.Dataset) else None
+            return Seen(frames[episode, time], state)
+
+
+def function(named: Any, setting: str, words: tuple[str, ...]) -> Callable[..., Any]:
+    """A function, or what ``module:function`` names.
+
+    Raises:
+        ArmillaryError: there is none.
+    """
+    if callable(named):
+        return named
+    module, colon, name = str(named).partition(":")
+    if not colon:
+        raise ArmillaryError(
+            f"{setting} must be one of {words}, a function or its name module:function, "
+            f"got {named!r}"
+        )
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ArmillaryError(f"{setting}={named}: {error}") from error
+    return found

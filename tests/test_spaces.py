@@ -1,0 +1,46 @@
+"""Actions as vectors: there and back for every kind of space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from armillary.errors import ArmillaryError
+from armillary.spaces import OneHot, admitted, native, uniform, vectors
+
+KINDS: list[tuple[spaces.Space[Any], int]] = [
+    (spaces.Box(-1.0, 2.0, (3,), np.float64), 3),
+    (spaces.Box(np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)), 4),
+    (spaces.Discrete(4, start=-1), 4),
+    (spaces.MultiDiscrete([2, 3], start=[0, 5]), 5),
+    (spaces.MultiBinary(2), 4),
+]
+
+
+@pytest.mark.parametrize(("space", "size"), KINDS, ids=lambda kind: str(kind)[:12])
+def test_every_vector_is_an_action_of_the_environment(space: spaces.Space[Any], size: int) -> None:
+    coded, rng = vectors(space), np.random.default_rng(0)
+    assert coded.shape == (size,)
+    drawn = [uniform(coded, rng) for _ in range(60)]
+    for vector in drawn:
+        assert vector.dtype == np.float32
+        assert space.contains(native(space, vector))
+        assert np.array_equal(admitted(coded, vector), vector)
+    assert len({np.asarray(native(space, vector)).tobytes() for vector in drawn}) >= 4
+
+
+def test_one_hot_vectors_are_what_the_space_contains() -> None:
+    space = OneHot(2, 3)
+    space.seed(0)
+    assert all(space.contains(space.sample()) for _ in range(5))
+    assert not space.contains(np.full(5, 0.5, np.float32))
+    assert admitted(space, np.array([0.2, 0.1, 0.0, 3.0, -1.0])).tolist() == [1, 0, 0, 1, 0]
+    assert space == OneHot(2, 3) != OneHot(3, 2)
+
+
+def test_other_spaces_are_refused() -> None:
+    with pytest.raises(ArmillaryError, match="Discrete, MultiDiscrete or MultiBinary"):
+        vectors(spaces.Text(3))
