@@ -14,6 +14,7 @@ from armillary.experiments.pages.runs import Run
 from armillary.world_models.data.identity import content_digest
 
 _SHORT = 8
+_OF_GOALS = ("items", "keep_clear", "tolerance")
 """Characters of a digest that are shown where data of one name differ."""
 
 Member = TypeVar("Member")
@@ -125,7 +126,13 @@ def of_planning(run: Run, row: Row) -> Conditions:
     search |= {f"search {name}": value for name, value in _budget(settings).items()}
     budget = joined([f"{value} {name}" for name, value in _budget(settings).items()])
     text += f", searched with {budget}" if budget else ""
-    return Conditions(tuple({**facts, **search}.items()), text)
+    wanted = {}
+    if row.success_by != "task":
+        goal = _below(settings, "goal.")
+        wanted = {name.replace("_", " "): goal[name] for name in _OF_GOALS if name in goal}
+        wanted["success by"] = row.success_by
+        text += f"; success is named objects at their places, by {row.success_by}"
+    return Conditions(tuple({**facts, **search, **wanted}.items()), text)
 
 
 def of_training(run: Run) -> Conditions:

@@ -444,6 +444,22 @@ def test_a_benchmarks_sentence_stands_once(tmp_path: Path, output: Path) -> None
     assert text_of(page_of([run], output)).count("50 problems") == 1
 
 
+def test_goals_of_ones_own_are_problems_of_their_own(tmp_path: Path, output: Path) -> None:
+    runs = []
+    for name, items in (("a", None), ("b", [{"color": "red", "to": [0.7, 0.3]}])):
+        run = benchmark(tmp_path / name, {"slots": 45})
+        settings = problems()
+        if items:
+            results = json.loads((run / "results.json").read_text())
+            results["rows"][0]["success_by"] = "true places"
+            (run / "results.json").write_text(json.dumps(results))
+            settings |= {"goal": {"items": items}}
+        runs.append(configured(run, **settings))
+    text = text_of(page_of(runs, output))
+    assert "Comparison of success" not in text
+    assert "success is named objects at their places, by true places" in text
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
