@@ -5,4 +5,5 @@ from .episodes import Episode as Episode
 from .episodes import run_episodes as run_episodes
 from .mpc import MPCAgent as MPCAgent
 from .mpc import PlanningTime as PlanningTime
+from .placed_objects import PlacedObjects as PlacedObjects
 from .statistics import wilson_interval as wilson_interval

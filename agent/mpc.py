@@ -16,6 +16,8 @@ from armillary.errors import ArmillaryError
 from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
 from armillary.spaces import OneHot, vectors
+from armillary.world_models.goals.image import ImageGoal
+from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.simulator import Goal, Observation, Simulator
 from armillary.world_models.state import LatentState
 
@@ -50,6 +52,7 @@ class MPCAgent:
             searched as one-hot vectors, by an optimizer for choices (``CategoricalCEM``).
         horizon: T, steps that a plan looks ahead.
         replan_interval: steps executed before the next plan.
+        goal_reader: what reads the goals; by default ``ImageGoal``.
 
     Attributes:
         planning_times: of every call that planned.
@@ -65,6 +68,7 @@ class MPCAgent:
         action_space: spaces.Space[Any],
         horizon: int,
         replan_interval: int = 1,
+        goal_reader: GoalReader | None = None,
     ) -> None:
         if replan_interval < 1 or horizon < replan_interval:
             raise ArmillaryError(
@@ -85,6 +89,8 @@ class MPCAgent:
             for end in (space.low, space.high)
         )
         self._bounds = Bounds(low, high, space.sizes if isinstance(space, OneHot) else ())
+        self._middle = (low + high) / 2
+        self._goal_reader = goal_reader or ImageGoal()
         self._horizon = horizon
         self._interval = replan_interval
         self._step = -1
@@ -100,7 +106,7 @@ class MPCAgent:
         self._belief: LatentState | None = None
         self._goal: Goal | None = None
         self._taken = np.zeros((count, size), np.float32)
-        self._plans = torch.zeros(count, self._horizon, size, device=device)
+        self._plans = self._middle.repeat(count, self._horizon, 1)
         self._elites = self._plans.unsqueeze(1)[:, :0]
         self._step = 0
 
@@ -131,7 +137,8 @@ class MPCAgent:
             belief = observe(None, taken, observations)
             for _ in range(self._simulator.context_length - 1):
                 belief = observe(belief, taken, observations)
-            self._goal = self._simulator.goal(belief, observations)
+            bounds = self._bounds.low, self._bounds.high
+            self._goal = self._goal_reader.read(self._simulator, belief, observations, *bounds)
         else:
             belief = self._belief
             if rows != self._rows:
@@ -159,10 +166,10 @@ class MPCAgent:
         shift = self._interval if self._step else 0
         plan = self._optimizer.optimize(
             score,
-            _shifted(self._plans[index], shift),
+            self._shifted(self._plans[index], shift),
             self._bounds,
             generators,
-            proposals=_shifted(self._elites[index], shift),
+            proposals=self._shifted(self._elites[index], shift),
         )
         self._plans[index] = plan.actions
         if self._elites.shape[1] != plan.elites.shape[1]:
@@ -171,9 +178,8 @@ class MPCAgent:
         self.last_plan, self.last_state = plan, state
         return plan
 
-
-def _shifted(actions: torch.Tensor, steps: int) -> torch.Tensor:
-    """Actions (..., T, A) moved ``steps`` towards the present, followed by zeros."""
-    shifted = torch.zeros_like(actions)
-    shifted[..., : actions.shape[-2] - steps, :] = actions[..., steps:, :]
-    return shifted
+    def _shifted(self, actions: torch.Tensor, steps: int) -> torch.Tensor:
+        """Actions (..., T, A) moved ``steps`` towards the present, followed by middling ones."""
+        shifted = self._middle.expand_as(actions).clone()
+        shifted[..., : actions.shape[-2] - steps, :] = actions[..., steps:, :]
+        return shifted

@@ -5,6 +5,7 @@ from .agent.agent import RandomAgent as RandomAgent
 from .agent.episodes import Episode as Episode
 from .agent.episodes import run_episodes as run_episodes
 from .agent.mpc import MPCAgent as MPCAgent
+from .agent.placed_objects import PlacedObjects as PlacedObjects
 from .agent.statistics import wilson_interval as wilson_interval
 from .envs.image_goal.environment import ImageGoalEnv as ImageGoalEnv
 from .envs.moving_sprites.environment import MovingSpritesEnv as MovingSpritesEnv
@@ -48,6 +49,10 @@ from .world_models.data import EpisodeFile as EpisodeFile
 from .world_models.data import EpisodeWriter as EpisodeWriter
 from .world_models.data import Provenance as Provenance
 from .world_models.data import WindowDataset as WindowDataset
+from .world_models.goals.image import ImageGoal as ImageGoal
+from .world_models.goals.object import ObjectGoal as ObjectGoal
+from .world_models.goals.reader import GoalReader as GoalReader
+from .world_models.goals.roles import FindRoles as FindRoles
 from .world_models.imagine import Imaginer as Imaginer
 from .world_models.latent import LatentSimulator as LatentSimulator
 from .world_models.model import Losses as Losses

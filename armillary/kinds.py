@@ -8,7 +8,7 @@ reduction a function ``(..., T) -> (...)``, or a class that a number makes into 
 task      a ``gymnasium.Env`` class with ``settings``, a dictionary: what a YAML in ``conf/task``
           would say but for ``name`` and ``environment.id``. A YAML in the plug-in's own
           ``conf/task``, for any environment that Gymnasium can make, does as well
-goal      a class that reads goals (``GoalReader``)
+goal      a class with ``read`` and ``own_problem`` (``GoalReader``), settings with defaults
 source    a dataclass derived from ``Source``, all its settings but ``path`` with defaults
 metric    a function ``(pred, true) -> values``: imagined frames (N, R, T, 3, H, W) and true ones
           (N, 1, T, 3, H, W), float32 in [0, 1], to (N, R, T); an object with attributes
@@ -33,7 +33,7 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
     "cost": ("__call__",),
     "reduction": ("__call__",),
     "task": ("reset", "step", "settings"),
-    "goal": (),
+    "goal": ("read", "own_problem"),
     "source": (),
     "metric": ("label", "unit", "digits", "higher_is_better", "__call__"),
     "section": ("__call__",),

@@ -40,6 +40,7 @@ _BUILT_IN = {
     "planner": "armillary.planners",
     "cost": "armillary.planners.costs",
     "reduction": "armillary.planners.reductions",
+    "goal": "armillary.world_models.goals",
     "source": "armillary.world_models.data.sources",
 }
 """Where this project's own things of a kind are: a module, or a package whose modules all count."""

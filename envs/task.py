@@ -3,8 +3,8 @@
 An environment is a ``gymnasium.Env``. One that shows ``image`` is enough for ``collect``; ``plan``
 and ``benchmark`` need a ``Task``. All else may be missing and has a protocol of its own:
 ``Recordable`` has masks, and a scene for policies that look at it, ``Simulated`` gives a benchmark
-its ceiling, ``Posed`` fixes a problem. ``tests/contracts/task.py`` has a suite for each. World
-models see images and actions alone.
+its ceiling, ``Posed`` fixes a problem, ``Placed`` tells where things are. A suite for each is in
+``tests/contracts/task.py``. World models see images and actions alone.
 """
 
 from __future__ import annotations
@@ -112,6 +112,25 @@ class Posed(Protocol):
 
     def pose(self, scene: NDArray[np.float64], goal: NDArray[np.float64]) -> None:
         """Sets the scene and the goal, both snapshots (n,)."""
+        ...
+
+
+class Placed(Recordable, Protocol):
+    """A task that tells where its things truly are, so that goals of a user's own can be judged.
+
+    Attributes:
+        tolerance: how far from its place a thing may be that is there, in image widths.
+    """
+
+    @property
+    def tolerance(self) -> float:  # noqa: D102
+        ...
+
+    def places(self) -> NDArray[np.float64]:
+        """(n, 2): x and y of the thing of every label of ``segmentation``, in [0, 1] of the image.
+
+        The first row is the background's.
+        """
         ...
 
 

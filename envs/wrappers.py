@@ -60,10 +60,10 @@ class Strided(gym.Wrapper):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Takes (A,); the reward is the sum."""
-        total = 0.0
-        for _ in range(self._stride):
-            observation, reward, ended, cut, info = self.env.step(action / self._stride)
+        part, total = np.asarray(action) / self._stride, 0.0
+        for left in reversed(range(self._stride)):
+            observation, reward, ended, cut, info = self.env.step(part)
             total += float(reward)
-            if ended or cut or info.get("is_success", False):
-                break
-        return observation, total, ended, cut, info
+            if not left or ended or cut or info.get("is_success", False):
+                return observation, total, ended, cut, info
+        raise AssertionError("a stride is at least 1")

@@ -96,7 +96,7 @@ class ObjectPosition:
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = _over_rollout(_present(goal.objects, "object to place"))
-        distance = _to_goal(rollout, goal).square().sum(-1) * objects
+        distance = goal.offsets(rollout.positions).square().sum(-1) * objects
         return (
             distance.amax(-1)
             if self.reduction == "max"
@@ -110,7 +110,7 @@ class Approach:
     """Squared distance of the effector to the object that is furthest from its goal.
 
     Distances of objects alone are flat until something touches them; this term leads there. Zero
-    where every object is at its goal.
+    where every object is at its goal, and where there is no effector.
 
     Args:
         standoff: how far behind the object, seen from its goal, the effector is drawn to, in
@@ -129,13 +129,13 @@ class Approach:
         """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = _over_rollout(_present(goal.objects, "object to place"))
         hand = _over_rollout(_present(goal.effector, "effector")).unsqueeze(-1)
-        offsets = _to_goal(rollout, goal)
+        offsets = goal.offsets(rollout.positions)
         distance, furthest = (offsets.square().sum(-1) * objects).max(-1)
         index = furthest[..., None, None].expand(*furthest.shape, 1, 2)
         behind = self.standoff * functional.normalize(offsets.gather(-2, index), dim=-1)
         target = (rollout.positions.gather(-2, index) + behind).squeeze(-2)
         effector = (rollout.positions * hand).sum(-2)
-        pull = (effector - target).square().sum(-1)
+        pull = (effector - target).square().sum(-1) * hand.amax((-1, -2))
         return pull.masked_fill(distance <= self.tolerance**2, 0.0)
 
 
@@ -250,11 +250,6 @@ def _over_particles(cost: Tensor, rollout: Rollout) -> Tensor:
 def _over_rollout(tensor: Tensor) -> Tensor:
     """(B, ...) -> (B, 1, 1, 1, ...)."""
     return tensor[:, None, None, None]
-
-
-def _to_goal(rollout: Rollout, goal: Goal) -> Tensor:
-    """(B, S, P, T, K, 2): from each slot's goal position to its position."""
-    return rollout.positions - _over_rollout(goal.positions)
 
 
 def _pair_distance(imagined: Tensor, target: Tensor) -> Tensor:

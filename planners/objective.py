@@ -10,9 +10,11 @@ from torch import Tensor
 
 from armillary.errors import ArmillaryError
 from armillary.planners.checks import check
-from armillary.planners.costs import Cost
+from armillary.planners.costs import Cost, KeepOut
 from armillary.planners.reductions import RISK, TIME, Reduction, named
 from armillary.world_models.simulator import Goal, Rollout
+
+_KEEP_CLEAR_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Term:
 
 class Objective:
     """Scores rollouts: risk over particles of the reduction over time of the weighted sum of costs.
+
+    Regions that a goal says to keep clear cost what ``KeepOut`` says, with weight 10.
 
     Args:
         terms: costs by name.
@@ -56,11 +60,13 @@ class Objective:
             ArmillaryError: a cost returned another shape than the rollout's.
         """
         costs = [self._cost(name, rollout, goal) for name in self._terms]
+        costs += [cost for _, cost in _keeping_clear(rollout, goal)]
         return self._risk(self._time(torch.stack(costs).sum(0)))
 
     def terms(self, rollout: Rollout, goal: Goal) -> dict[str, Tensor]:
         """Each weighted term (B, S) by itself; they add up where time and risk are means."""
         costs = {name: self._cost(name, rollout, goal) for name in self._terms}
+        costs |= dict(_keeping_clear(rollout, goal))
         return {name: self._risk(self._time(cost)) for name, cost in costs.items()}
 
     def _cost(self, name: str, rollout: Rollout, goal: Goal) -> Tensor:
@@ -71,3 +77,10 @@ class Objective:
                 f"the cost {name!r} must be (B, S, P, T) = {rollout.shape}, got {tuple(cost.shape)}"
             )
         return term.weight * cost
+
+
+def _keeping_clear(rollout: Rollout, goal: Goal) -> list[tuple[str, Tensor]]:
+    """What the goal's own regions cost, by name; nothing where there are none."""
+    if not goal.keep_clear:
+        return []
+    return [("keep_clear", _KEEP_CLEAR_WEIGHT * KeepOut(goal.keep_clear)(rollout, goal))]

@@ -10,6 +10,10 @@ from .data import EpisodeFile as EpisodeFile
 from .data import EpisodeWriter as EpisodeWriter
 from .data import Provenance as Provenance
 from .data import WindowDataset as WindowDataset
+from .goals.image import ImageGoal as ImageGoal
+from .goals.object import ObjectGoal as ObjectGoal
+from .goals.reader import GoalReader as GoalReader
+from .goals.roles import FindRoles as FindRoles
 from .imagine import Imaginer as Imaginer
 from .latent import LatentSimulator as LatentSimulator
 from .model import Losses as Losses

@@ -15,15 +15,24 @@ from torch.utils.checkpoint import checkpoint
 from armillary.errors import ArmillaryError
 from armillary.world_models.assignment import assign
 from armillary.world_models.device import resolve_device
+from armillary.world_models.goals.roles import FindRoles
 from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.model import WorldModel
-from armillary.world_models.simulator import Goal, Observation, Rollout, ScoreRollouts, View
+from armillary.world_models.simulator import (
+    Goal,
+    Observation,
+    RoleFinder,
+    Roles,
+    Rollout,
+    ScoreRollouts,
+    View,
+)
 from armillary.world_models.state import Scene, State
+from armillary.world_models.validation.crowding import warn_if_crowded
 
 logger = logging.getLogger(__name__)
 
-_PROBE_STEPS = 2
-_PRESENT = 0.5
+_FIND = FindRoles()
 
 
 class LatentSimulator(Generic[State]):
@@ -40,6 +49,9 @@ class LatentSimulator(Generic[State]):
         precision: ``float32`` or ``bfloat16`` (autocast).
         compile: whether ``torch.compile`` prepares the model's step.
         budget: how much is computed at a time, by default what suits the device.
+        still: whether a zero action leaves the scene as it is, so that a frame can be shown as
+            often as a belief takes to settle; False for absolute actions, such as places: then
+            ``context_length`` is 1.
     """
 
     def __init__(
@@ -50,12 +62,13 @@ class LatentSimulator(Generic[State]):
         precision: str = "float32",
         compile: bool = False,
         budget: Budget | None = None,
+        still: bool = True,
     ) -> None:
         if particles < 1:
             raise ArmillaryError(f"particles must be at least 1, got {particles}")
         self.device = resolve_device(device)
         self.model = model.to(self.device).eval()
-        self.context_length = model.context_length
+        self.context_length = model.context_length if still else 1
         self.action_size = model.action_size
         self.particles = particles
         self._core = Imaginer(self.model, precision, compile, budget)
@@ -65,8 +78,11 @@ class LatentSimulator(Generic[State]):
         self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
     ) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
-        frames = self._frames([[observation["image"]] for observation in observations])
-        return self._core.observe(state, self._actions(actions), frames[:, 0])
+        frames = self._frames([[observation["image"]] for observation in observations])[:, 0]
+        belief = self._core.observe(state, self._actions(actions), frames)
+        if state is None:
+            warn_if_crowded(self._core, belief, frames)
+        return belief
 
     @torch.no_grad()
     def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
@@ -74,31 +90,36 @@ class LatentSimulator(Generic[State]):
         frames = self._frames([[step["image"] for step in history] for history in histories])
         return self._core.encode(frames, self._actions(actions))
 
+    def view(self, state: State) -> View[State]:
+        """See ``Simulator``."""
+        return View(state, (len(state),), self._core)
+
     @torch.no_grad()
-    def goal(self, state: State, observations: Sequence[Observation]) -> Goal[State]:
+    def roles(self, state: State, find: RoleFinder = _FIND) -> Roles:
+        """See ``Simulator``."""
+        return find(self.view(state), partial(self._probe, state), self.action_size)
+
+    @torch.no_grad()
+    def goal(
+        self, state: State, observations: Sequence[Observation], find: RoleFinder = _FIND
+    ) -> Goal[State]:
         """See ``Simulator``; reads ``goal_image``.
 
         The start's slots are matched to the goal's by how they look, with an exact assignment.
-        The effector is the slot whose imagined place depends most on the action, the background the
-        one with the largest mask; what else is seen is an object.
         """
         context = self.context_length
         images = [[observation["goal_image"]] * context for observation in observations]
         still = torch.zeros(len(images), context - 1, self.action_size, device=self.device)
-        view = View(self._core.encode(self._frames(images), still), (len(images),), self._core)
-        start = self._core.decode(state)
-        looks, goal_looks = _appearance(start), _appearance(view.scene)
+        view = self.view(self._core.encode(self._frames(images), still))
+        start = self.view(state)
+        looks, goal_looks = _appearance(start.scene), _appearance(view.scene)
         distance = (looks.unsqueeze(2) - goal_looks.unsqueeze(1)).square().sum(-1)
         assignment, _ = assign(distance)
-        effector = self._effector(state)
-        present = (start.masks.amax((-1, -2, -3)) > _PRESENT).float()
-        area = start.masks.sum((-1, -2, -3))
-        background = torch.zeros_like(area).scatter_(1, area.argmax(1, keepdim=True), 1.0)
-        objects = present * (1.0 - background) * (1.0 - effector)
-        empty = int((objects.sum(1) == 0).sum())
-        if empty:
-            logger.warning("no object was found in %d of %d scenes", empty, len(objects))
-        return Goal(view, assignment, objects, effector)
+        roles = find(start, partial(self._probe, state), self.action_size)
+        empty = int((roles.objects.sum(1) == 0).sum())
+        if empty and self.model.num_slots > 1:
+            logger.warning("no object was found in %d of %d scenes", empty, len(images))
+        return Goal(view, assignment, roles.objects, roles.effector)
 
     def rollout(
         self,
@@ -163,17 +184,12 @@ class LatentSimulator(Generic[State]):
         drawn = [torch.randn(size, generator=g, device=g.device) for g in generators]
         return torch.stack(drawn).to(self.device)
 
-    def _effector(self, state: State) -> Tensor:
-        """(B, K) one-hot: the slot that opposite actions move furthest apart."""
-        units = torch.eye(self.action_size, device=self.device)
-        probes = torch.cat([units, -units]).unsqueeze(1).expand(-1, _PROBE_STEPS, -1)
+    def _probe(self, state: State, actions: Tensor) -> Tensor:
+        """Actions (S, T, A) -> (B, S, K, 2): the places of slots after them, without noise."""
         problems = len(state)
-        actions = probes.repeat(problems, 1, 1)
-        imagined = self._core.rollout(state.repeat(len(probes)), actions)
+        imagined = self._core.rollout(state.repeat(len(actions)), actions.repeat(problems, 1, 1))
         positions = self._core.positions(imagined.map(lambda tensor: tensor[:, -1]))
-        positions = positions.unflatten(0, (problems, len(probes)))
-        spread = (positions - positions.mean(1, keepdim=True)).square().sum((1, -1))
-        return torch.zeros_like(spread).scatter_(1, spread.argmax(1, keepdim=True), 1.0)
+        return positions.unflatten(0, (problems, len(actions)))
 
     def _actions(self, actions: np.ndarray) -> Tensor:
         """On the device, in float32: some have no float64."""

@@ -93,9 +93,11 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         objectives: the names that ``loss`` accepts, the default one first; a hyperparameter
             ``objective`` may move another one to the front.
         pixel_std: standard deviation of the pixel likelihood, in units of the frames' range.
+        formerly_saved: names of what checkpoints written before hold and nothing reads any more.
     """
 
     objectives: tuple[str, ...] = ("joint",)
+    formerly_saved: tuple[str, ...] = ()
     pixel_std: float = 0.1
 
     def __init__(

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from armillary.errors import ArmillaryError
 from armillary.pool import AHEAD, Pool, worker_count
-from armillary.world_models.simulator import Goal, Observation, Rollout, ScoreRollouts, View
+from armillary.world_models.simulator import (
+    Goal,
+    Observation,
+    RoleFinder,
+    Roles,
+    Rollout,
+    ScoreRollouts,
+    View,
+)
 from armillary.world_models.state import LatentState, Scene
 
 _STATES_AT_ONCE = 8192
@@ -89,15 +97,29 @@ class OracleSimulator:
         """See ``Simulator``; reads ``state``, the snapshot."""
         return self._stack([history[-1]["state"] for history in histories])
 
-    def goal(self, state: PhysicsState, observations: Sequence[Observation]) -> Goal[PhysicsState]:
+    def view(self, state: PhysicsState) -> View[PhysicsState]:
+        """See ``Simulator``."""
+        return View(state, (len(state),), self)
+
+    def roles(self, state: PhysicsState, find: RoleFinder | None = None) -> Roles:
+        """See ``Simulator``; the physics know, and ``find`` is not asked."""
+        known = [self._physics.roles(scene) for scene in state.scene.numpy()]
+        objects, effector = (
+            torch.from_numpy(np.stack([role[i] for role in known])).float() for i in (0, 1)
+        )
+        return Roles(objects, effector)
+
+    def goal(
+        self,
+        state: PhysicsState,
+        observations: Sequence[Observation],
+        find: RoleFinder | None = None,
+    ) -> Goal[PhysicsState]:
         """See ``Simulator``; reads ``goal_state``, the goal's snapshot."""
-        goals = self._stack([observation["goal_state"] for observation in observations])
-        view = View(goals, (len(goals),), self)
-        roles = [self._physics.roles(scene) for scene in goals.scene.numpy()]
-        objects = torch.from_numpy(np.stack([role[0] for role in roles])).float()
-        effector = torch.from_numpy(np.stack([role[1] for role in roles])).float()
-        assignment = torch.arange(objects.shape[1]).expand(len(goals), -1)
-        return Goal(view, assignment, objects, effector)
+        view = self.view(self._stack([observation["goal_state"] for observation in observations]))
+        roles = self.roles(view.state)
+        assignment = torch.arange(roles.objects.shape[1]).expand(len(observations), -1)
+        return Goal(view, assignment, roles.objects, roles.effector)
 
     def rollout(
         self,

@@ -123,6 +123,26 @@ class Rollout(View[State]):
 
 
 @dataclass(frozen=True)
+class Roles:
+    """What the slots of B scenes are.
+
+    Attributes:
+        objects: (B, K) float32; 1 for slots that are things which can be placed, 0 for the
+            background, for empty slots and for the effector.
+        effector: (B, K) float32; 1 for the slot that the actions move directly, else 0.
+    """
+
+    objects: Tensor
+    effector: Tensor
+
+
+Probe = Callable[[Tensor], Tensor]
+"""Actions (S, T, A) in the environment's units -> (B, S, K, 2): where slots are after them."""
+RoleFinder = Callable[[View[Any], Probe, int], Roles]
+"""B scenes, what says where actions lead, and A -> roles; ``roles.FindRoles`` is one."""
+
+
+@dataclass(frozen=True)
 class Goal(Generic[State]):
     """Where B planning problems should end, and how their slots relate to the goal's.
 
@@ -132,22 +152,41 @@ class Goal(Generic[State]):
         objects: (B, K) float32; 1 for the start's slots that are things to be placed, 0 for the
             background, for empty slots and for the effector.
         effector: (B, K) float32; 1 for the start's slot that the actions move directly, else 0.
+        halves: (B, K, 2) half the sides of the rectangle around the goal position within which each
+            of the start's slots is at its goal; None where goals are points.
+        keep_clear: rectangles (x0, y0, x1, y1) of the image that objects and effector are to stay
+            out of, in [0, 1].
     """
 
     view: View[State]
     assignment: Tensor
     objects: Tensor
     effector: Tensor
+    halves: Tensor | None = None
+    keep_clear: Sequence[Sequence[float]] = ()
 
     @cached_property
     def positions(self) -> Tensor:
         """(B, K, 2): the goal position of each of the start's slots."""
         return self.view.positions.gather(1, self.assignment.unsqueeze(-1).expand(-1, -1, 2))
 
+    def offsets(self, positions: Tensor) -> Tensor:
+        """(B, S, P, T, K, 2) places of the start's slots -> from their goals to them, likewise."""
+        offsets = positions - self.positions[:, None, None, None]
+        if self.halves is None:
+            return offsets
+        inside = self.halves[:, None, None, None]
+        return offsets - offsets.maximum(-inside).minimum(inside)
+
     def index(self, rows: Tensor) -> Goal[State]:
         """The goals of some of the problems."""
         return Goal(
-            self.view.index(rows), self.assignment[rows], self.objects[rows], self.effector[rows]
+            self.view.index(rows),
+            self.assignment[rows],
+            self.objects[rows],
+            self.effector[rows],
+            None if self.halves is None else self.halves[rows],
+            self.keep_clear,
         )
 
 
@@ -192,8 +231,24 @@ class Simulator(Protocol[State]):
         """
         ...
 
-    def goal(self, state: State, observations: Sequence[Observation]) -> Goal[State]:
-        """The goals that B observations pose, related to the slots of ``state``."""
+    def view(self, state: State) -> View[State]:
+        """B states, to be looked at; ``shape`` is (B,)."""
+        ...
+
+    def roles(self, state: State, find: RoleFinder) -> Roles:
+        """What the slots of B states are: as ``find`` says, or, better, as is known."""
+        ...
+
+    def goal(
+        self, state: State, observations: Sequence[Observation], find: RoleFinder
+    ) -> Goal[State]:
+        """The goals that the goal images of B observations pose, related to the slots of ``state``.
+
+        Args:
+            state: B states.
+            observations: B of the same moment.
+            find: as for ``roles``.
+        """
         ...
 
     def rollout(

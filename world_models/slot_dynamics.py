@@ -57,7 +57,7 @@ class SlotDynamics(WorldModel[SlotState]):
     Args:
         image_size: 32 or another multiple of 16, in pixels.
         action_size: A.
-        num_slots: K, the background included.
+        num_slots: K, the background included; no weight depends on it.
         context_length: C.
         content_size: Z.
         encoder_channels: width of the convolutions.
@@ -77,6 +77,7 @@ class SlotDynamics(WorldModel[SlotState]):
     """
 
     objectives = ("joint", "discovery", "dynamics")
+    formerly_saved = ("corrector.extent", "corrector.movable", "decoder.extent")
 
     def __init__(
         self,
@@ -137,11 +138,11 @@ class SlotDynamics(WorldModel[SlotState]):
         )
         self.initializer = FarthestPointInitializer(num_slots, patch=stride)
         self.first_content = nn.Linear(channels, content_size)
-        self.corrector = SlotAttention(channels, content_size, num_slots, object_extent)
+        self.corrector = SlotAttention(channels, content_size, object_extent)
         self.posterior = nn.Linear(content_size, content_size)
         self.discovery_scale = nn.Parameter(torch.full((content_size,), -1.0))
         self.decoder = GlimpseDecoder(
-            content_size, num_slots, image_size, patch, object_extent, decoder_hidden
+            content_size, image_size, patch, object_extent, decoder_hidden
         )
         self.dynamics = RelationalDynamics(
             content_size,

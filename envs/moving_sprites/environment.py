@@ -134,6 +134,18 @@ class MovingSpritesEnv(gym.Env[Any, NDArray[np.float32]]):
         """(S, S) ground-truth labels: 0 background, 1 + i sprite i."""
         return self._labels.copy()
 
+    @property
+    def tolerance(self) -> float:
+        """How far from its place a sprite may be, in arena widths: its radius."""
+        return RADIUS
+
+    def places(self) -> NDArray[np.float64]:
+        """(4, 2): x and y of every label; the background and absent sprites are in the middle."""
+        places = np.full((1 + MAX_SPRITES, 2), 0.5)
+        sprites = sprites_of(self._scene)
+        places[1 : 1 + len(sprites)] = sprites[:, :2]
+        return places
+
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         """The scene at 256 x 256 where ``render_mode`` is ``"rgb_array"``."""
         return render_sprites(self._scene, 256)[0] if self.render_mode == "rgb_array" else None

@@ -170,6 +170,15 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         """(S, S) ground-truth labels: 0 background, 1 pusher, 2 + i block i."""
         return render_scene(self._scene, self.image_size)[1]
 
+    @property
+    def tolerance(self) -> float:
+        """How far from its goal a block may be, in arena widths."""
+        return SUCCESS_DISTANCE
+
+    def places(self) -> NDArray[np.float64]:
+        """(6, 2): x and y of every label; the background and absent blocks are in the middle."""
+        return self.oracle.poses(self._scene[None])[0, :, :2]
+
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         """The scene at 256 x 256 where ``render_mode`` is ``"rgb_array"``."""
         return render_scene(self._scene, 256)[0] if self.render_mode == "rgb_array" else None

@@ -25,6 +25,7 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from armillary import plugins
 from armillary.experiments.command.choices import choices_of, chosen, offer, reason, with_experiment
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.parameters import target_of
 from armillary.experiments.command.sections import assign, check_options, check_sections, fill
 from armillary.experiments.command.verbs import (
     CONF_MODULE,
@@ -139,7 +140,8 @@ class Loader(ConfigLoaderImpl):
             more = [f"{group}={recommended[group]}" for group in recommended if group in left]
             if more:
                 config = self._load(verb, [*lines, *more])
-            _check_poses_problem(verb, config, bool(recommended))
+            if not recommended:
+                _take_own_problem(verb, config)
             fill(config)
             check_sections(config, verb)
             for word in values:
@@ -220,13 +222,25 @@ def require(config: DictConfig) -> None:
     check_options(config)
 
 
-def _check_poses_problem(verb: str, config: DictConfig, recommended: bool) -> None:
-    """Raises UsageError if problems are to be planned in a task that poses none."""
-    if "task" in groups_of(verb) and "horizon" in options_of(verb) and not recommended:
+_OF_OWN_PROBLEMS = {"horizon": 10, "replan_interval": 2}
+
+
+def _take_own_problem(verb: str, config: DictConfig) -> None:
+    """Lets problems of the user's own be planned in a task that poses none.
+
+    Raises:
+        UsageError: problems are to be planned, but the goal is to be the task's.
+    """
+    if "task" not in groups_of(verb) or "horizon" not in options_of(verb):
+        return
+    if not getattr(target_of(config.goal), "own_problem", False):
         raise UsageError(
             f"task {config.task.name} poses no planning problem: it recommends no search "
-            "(task.recommended); choose another task"
+            "(task.recommended); say what is wanted with goal=object, or choose another task"
         )
+    with open_dict(config.task):
+        config.task.recommended = _OF_OWN_PROBLEMS
+        config.task.max_steps = config.task.get("max_steps", config.task.length)
 
 
 def _used(verb: str, config: DictConfig, loaded: Sequence[Override]) -> dict[str, Any]:

@@ -153,6 +153,8 @@ class Evaluation(Stored):
 class Row(Part):
     """How often something reached the goal; steps, seconds and evaluations are medians.
 
+    Success is judged by the task, or of named objects by true places or those that the model sees.
+
     Attributes:
         plan_seconds: of a plan, for each of the problems that were planned for together.
         plan_seconds_alone: of a plan for one problem alone.
@@ -171,6 +173,7 @@ class Row(Part):
     plan_seconds_alone: Number = None
     evaluations: Number = None
     seed: Count
+    success_by: str = "task"
 
     @model_validator(mode="after")
     def _possible(self) -> Row:

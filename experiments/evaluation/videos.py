@@ -62,6 +62,9 @@ class Evaluator:
         settings: how.
         mean_image: (3, H, W) in [0, 1], the baseline that knows only the data.
         lpips: measures LPIPS, if wanted.
+
+    Attributes:
+        core: that encodes, imagines and decodes.
     """
 
     def __init__(
@@ -75,7 +78,7 @@ class Evaluator:
         self._model = model
         self._settings = settings
         self._device = model.action_mean.device
-        self._core = Imaginer(model, settings.precision)
+        self.core = Imaginer(model, settings.precision)
         self._mean_image = mean_image.to(self._device)
         self._lpips = lpips
         self._of_frames = {name: metric.function for name, metric in chosen("frames").items()}
@@ -135,7 +138,7 @@ class Evaluator:
             seen = self._seen(window)
             state = seen.map(lambda tensor: tensor[:, -1])
             noise = self._noise(video)[None, rollout : rollout + 1].to(self._device)
-            context = self._core.decode(seen.flatten(2))
+            context = self.core.decode(seen.flatten(2))
             actions = window.actions[:, self._settings.context - 1 :]
             future = next(self._futures(state, actions, noise)).map(lambda x: x.flatten(0, 2))
         scene = Scene(
@@ -154,17 +157,17 @@ class Evaluator:
     def _seen(self, window: Window) -> LatentState:
         """The posterior of every frame of the context, (N, C, ...)."""
         context = window.start(self._settings.context)
-        return self._core.filter(context.frames, context.actions, context.previous)
+        return self.core.filter(context.frames, context.actions, context.previous)
 
     def _futures(self, state: LatentState, actions: Tensor, noise: Tensor) -> Iterator[Scene]:
         """Scenes (N, r, T, ...) of a few rollouts at a time, of noise (N, S, T, ...)."""
         count, horizon = actions.shape[:2]
         for part in noise.split(max(1, self._settings.chunk // (count * horizon)), 1):
             members = part.shape[1]
-            future = self._core.rollout(
+            future = self.core.rollout(
                 state.repeat(members), actions.repeat_interleave(members, 0), part.flatten(0, 1)
             )
-            yield View(future.flatten(2), (count, members, horizon), self._core).scene
+            yield View(future.flatten(2), (count, members, horizon), self.core).scene
 
     def _compare(self, frames: Tensor, truth: Tensor, scene: Scene | None) -> dict[str, Tensor]:
         """The metrics of images (N, r, T, 3, H, W) against (N, T, 3, H, W): (N, r, T) each."""
@@ -189,9 +192,9 @@ class Evaluator:
     def _objects(self, window: Window, seen: LatentState) -> dict[str, Tensor]:
         """Object metrics (N, C + T) of the context and of the rollout without noise."""
         actions = window.actions[:, self._settings.context - 1 :]
-        imagined = self._core.rollout(seen.map(lambda tensor: tensor[:, -1]), actions)
+        imagined = self.core.rollout(seen.map(lambda tensor: tensor[:, -1]), actions)
         states = type(seen).cat([seen, imagined], dim=1)
-        labels = self._core.decoded(states.flatten(2), lambda scene: scene.labels)
+        labels = self.core.decoded(states.flatten(2), lambda scene: scene.labels)
         segments = Segments(window.labels, labels.unflatten(0, window.frames.shape[:2]))
         found = {name: measure and measure(segments) for name, measure in self._of_masks.items()}
         known = {name: values for name, values in found.items() if values is not None}

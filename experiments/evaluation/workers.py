@@ -31,6 +31,7 @@ class Job:
         device: of the model.
         threads: of each process.
         output: the directory of the run.
+        num_slots: of the model; None for as many as it was trained with.
     """
 
     checkpoint: str
@@ -42,10 +43,11 @@ class Job:
     device: str
     threads: int
     output: Path
+    num_slots: int | None = None
 
     def evaluator(self) -> Evaluator:
         """Loads the model and opens the data."""
-        model = load_model(self.checkpoint, self.device)
+        model = load_model(self.checkpoint, self.device, self.num_slots)
         device = model.action_mean.device
         lpips = None
         if self.lpips is not None:

@@ -21,9 +21,11 @@ from armillary.experiments.planning.environments import (
     make_environment,
     shapes_of,
 )
+from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import bundled_checkpoints
+from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.model import WorldModel
 from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.simulator import Simulator
@@ -42,6 +44,7 @@ class Entry:
         agent: the agent.
         make_env: its environment; the problems are the same for all.
         simulator: that it plans with, None for an agent that does not plan.
+        success_by: what success is judged by, see ``goals``.
         planning_times: grows by every planning call.
         resources: closed when it is left.
         stride: steps of the task for each of its actions.
@@ -52,6 +55,7 @@ class Entry:
     agent: Agent
     make_env: Callable[[], gym.Env]
     simulator: Simulator | None = None
+    success_by: str = BY_TASK
     planning_times: Sequence[PlanningTime] = ()
     resources: AbstractContextManager[object] = field(default_factory=nullcontext)
     stride: int = 1
@@ -62,15 +66,18 @@ def entry_of(name: str, config: DictConfig) -> Entry:
 
     Args:
         name: of a baseline, the oracle, a bundled checkpoint or a run's directory.
-        config: with task, planner, objective, simulator, horizon, replan_interval and workers.
+        config: with task, planner, objective, simulator, num_slots, goal, horizon,
+            replan_interval and workers.
 
     Raises:
         CheckpointError: the checkpoint is damaged.
         UsageError: the name is unknown, the model does not suit the task, or a setting its class.
     """
+    reader = reader_of(config.goal)
     if name in BASELINES:
+        make, judge = posed(plain_env(config), reader, None)
         space = shapes_of(plain_env(config)()).action_space
-        return Entry(name, None, BASELINES[name](space), plain_env(config))
+        return Entry(name, None, BASELINES[name](space), make, success_by=judge)
     known = (*BASELINES, ORACLE, *bundled_checkpoints())
     if name not in known and not Path(name).expanduser().exists():
         raise UsageError(f"{name!r} is no directory and no known simulator; {suggest(name, known)}")
@@ -82,11 +89,11 @@ def entry_of(name: str, config: DictConfig) -> Entry:
                 f"{ORACLE} out"
             )
         oracle = OracleSimulator(build(config.task.physics), workers=config.workers)
-        agent = planning_agent(oracle, config, shapes_of(plain_env(config)()))
-        make = privileged_env(config)
+        agent = planning_agent(oracle, config, shapes_of(plain_env(config)()), reader)
+        make, judge = posed(privileged_env(config), reader, oracle)
         times = agent.planning_times
-        return Entry(name, planner, agent, make, oracle, times, closing(oracle))
-    return learned_entry(name, load_model(name), config)
+        return Entry(name, planner, agent, make, oracle, judge, times, closing(oracle))
+    return learned_entry(name, load_model(name, num_slots=config.num_slots), config)
 
 
 def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Entry:
@@ -107,16 +114,20 @@ def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Ent
             f"{checkpoint} was trained on frameskip {info.frameskip}, task {config.task.name!r} "
             f"has {frameskip}; set task.environment.frameskip={info.frameskip}"
         )
-    make = own if info.stride == 1 else lambda: Strided(own(), info.stride)
-    shapes = shapes_of(make())
+    acting = own if info.stride == 1 else lambda: Strided(own(), info.stride)
+    shapes = shapes_of(acting())
     check_image_size(model, checkpoint, config, shapes)
     simulator = build(config.simulator, model=model)
-    agent = planning_agent(simulator, config, shapes)
+    reader = reader_of(config.goal)
+    agent = planning_agent(simulator, config, shapes, reader)
+    make, judge = posed(acting, reader, simulator)
     planner, times = str(config.choices.planner), agent.planning_times
-    return Entry(checkpoint, planner, agent, make, simulator, times, stride=info.stride)
+    return Entry(checkpoint, planner, agent, make, simulator, judge, times, stride=info.stride)
 
 
-def planning_agent(simulator: Simulator, config: DictConfig, shapes: Shapes) -> MPCAgent:
+def planning_agent(
+    simulator: Simulator, config: DictConfig, shapes: Shapes, reader: GoalReader
+) -> MPCAgent:
     """An MPC agent with the configured search and objective."""
     return MPCAgent(
         simulator,
@@ -125,6 +136,7 @@ def planning_agent(simulator: Simulator, config: DictConfig, shapes: Shapes) -> 
         shapes.action_space,
         config.horizon,
         config.replan_interval,
+        reader,
     )
 
 

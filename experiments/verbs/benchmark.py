@@ -17,6 +17,7 @@ from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row
 from armillary.experiments.planning.entries import Entry, entry_of
+from armillary.experiments.planning.goals import BY_TASK
 from armillary.experiments.planning.timing import plan_alone, seconds_alone, seconds_together
 from armillary.files import write_json
 from armillary.seeds import played_episode_seed
@@ -77,6 +78,7 @@ def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> 
         success_rate=len(steps) / len(episodes),
         ci95=(low, high),
         steps_to_success=median(steps) if steps else None,
+        success_by=entry.success_by,
         plan_seconds=seconds_together(times),
         plan_seconds_alone=seconds_alone(times),
         evaluations=median(one.evaluations for one in times) if times else None,
@@ -87,7 +89,9 @@ def summarise(entry: Entry, episodes: Sequence[Episode], config: DictConfig) -> 
 def show(rows: Sequence[Row]) -> None:
     """Prints the rows as a table: seconds of a plan for each of several problems, then for one."""
     first = rows[0]
-    table = Table(title=f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}")
+    judge = "" if first.success_by == BY_TASK else f", success by {first.success_by}"
+    title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{judge}"
+    table = Table(title=title)
     table.add_column("simulator", overflow="fold")
     for heading in ("planner", "success", "95 %", "steps", "s/plan", "alone", "evals"):
         table.add_column(heading, no_wrap=True)

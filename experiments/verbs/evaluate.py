@@ -38,10 +38,13 @@ from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_m
 from armillary.world_models.data import EpisodeFile, Split
 from armillary.world_models.data.identity import content_digest
 from armillary.world_models.device import resolve_device
+from armillary.world_models.validation.crowding import look
 
 log = logging.getLogger(__name__)
 
 ARRAYS = "metrics.npz"
+_LOOKED_AT = 4
+"""Videos that are looked at before, for more things than slots."""
 _RESUME = ("auto", "never")
 
 
@@ -61,7 +64,7 @@ def run(config: DictConfig) -> Evaluation:
     output = Path(config.output).expanduser()
     path = Path(config.data.path).expanduser()
     info = read_info(config.checkpoint)
-    model = load_model(info.path, config.device)
+    model = load_model(info.path, config.device, config.num_slots)
     split = episodes_for(model, config.checkpoint, path).split(config.split)
     _check_videos(config, split)
     settings = _settings(config, split, model.context_length, info.stride)
@@ -83,9 +86,11 @@ def run(config: DictConfig) -> Evaluation:
         lpips=None if config.lpips is None else str(Path(config.lpips).expanduser().resolve()),
         device=config.device,
         threads=_threads(config),
+        num_slots=config.num_slots,
         output=output,
     )
     evaluator = job.evaluator()
+    look(evaluator.core, evaluator.window(range(min(_LOOKED_AT, count))).frames[:, 0])
     store.begin(identity)
     left = [video for video in range(count) if not store.has(video)]
     if len(left) < count:
@@ -204,8 +209,10 @@ def _identity(
     lpips = None
     if config.lpips is not None and Path(config.lpips).expanduser().is_file():
         lpips = sha256(Path(config.lpips).expanduser().read_bytes()).hexdigest()
+    slots = {} if config.num_slots is None else {"num_slots": config.num_slots}
     return {
         **decisive,
+        **slots,
         "weights": info.digests,
         "data": split.path.name,
         "bytes of data": split.path.stat().st_size,

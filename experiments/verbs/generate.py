@@ -27,10 +27,14 @@ from armillary.experiments.realism.video_writer import Attribute, VideoWriter
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
 from armillary.world_models.data import EpisodeFile
+from armillary.world_models.imagine import Imaginer
+from armillary.world_models.validation.crowding import look
 
 log = logging.getLogger(__name__)
 
 GROUND_TRUTH = "ground_truth"
+_LOOKED_AT = 4
+"""Clips that are looked at before, for more things than slots."""
 _EXTRAS = ("slots", "masks", "ground_truth")
 
 
@@ -79,9 +83,11 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
         recorded = _recorded(config, file, config.stride or 1)
         attributes |= {"model": GROUND_TRUTH, "context_frames": "recorded"}
         return GroundTruth(recorded), len(recorded), attributes
-    model = load_model(config.checkpoint, config.device)
+    model = load_model(config.checkpoint, config.device, config.num_slots)
     file = episodes_for(model, config.checkpoint, config.data.path)
     info = read_info(config.checkpoint)
+    if config.num_slots is not None:
+        attributes["num_slots"] = config.num_slots
     attributes |= {"model": info.model["name"], "weights_sha256": info.digests[WEIGHTS_FILE]}
     source = Imagined(
         _recorded(config, file, _stride(config, info.stride)),
@@ -92,6 +98,10 @@ def _plan(config: DictConfig) -> tuple[Source, int, dict[str, Attribute]]:
         **{name: config[name] for name in _EXTRAS},
         precision=config.precision,
     )
+    first = source.recorded.read(
+        np.arange(min(_LOOKED_AT, len(source.recorded) // config.rollouts))
+    )
+    look(Imaginer(model, config.precision), first.frames[:, 0])
     return source, len(source.recorded), attributes
 
 

@@ -19,7 +19,9 @@ from armillary.experiments.planning.entries import learned_entry
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.data import EpisodeFile, WindowDataset
+from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
+from armillary.world_models.validation.crowding import look
 
 
 def run(config: DictConfig) -> Path:
@@ -31,11 +33,12 @@ def run(config: DictConfig) -> Path:
         UsageError: the episode, the frames or a number is out of range, or the model does not suit
             the data or the task.
     """
-    model = load_model(config.checkpoint)
+    model = load_model(config.checkpoint, num_slots=config.num_slots)
     file = episodes_for(model, config.checkpoint, config.data.path)
     window = read_clip(config, model, file, read_info(config.checkpoint).stride)
     episode = plan_episode(config, model) if is_planned(config, file) else None
     precision = config.simulator.get("precision", "float32")
+    look(Imaginer(model, precision), window.frames[:, 0])
     imagination = imagine(model, window, config.samples, config.seed, precision)
     figures = {
         "rollout": rollout_figure(imagination, config.side),

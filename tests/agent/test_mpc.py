@@ -50,7 +50,7 @@ class PointSimulator:
     def encode(self, histories, actions):
         raise AssertionError("the agent carries its belief")
 
-    def goal(self, state, observations):
+    def goal(self, state, observations, find):
         self.goals += 1
         goals = torch.tensor(np.stack([o["goal"] for o in observations])).float()
         ones = torch.ones(len(goals), 1)

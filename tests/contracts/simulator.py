@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from armillary.world_models.goals.roles import FindRoles
 from armillary.world_models.simulator import Goal, Observation, Rollout, Simulator
 
 HORIZON, CANDIDATES = 3, 4
@@ -139,6 +140,16 @@ class SimulatorContract(ABC):
         alike = actions[:, :1].expand_as(actions)
         scores = simulator.score(state, alike, pixels_and_effort, goal, self.generators())
         assert torch.allclose(scores, scores[:, :1].expand_as(scores), atol=1e-6)
+
+    def test_a_view_shows_the_beliefs_and_roles_are_told_of_them(self, simulator):
+        state = self.encoded(simulator, self.observations())
+        view, roles = simulator.view(state), simulator.roles(state, FindRoles())
+        assert view.shape == (3,)
+        assert view.positions.shape == (*roles.objects.shape, 2)
+        assert view.frames.shape[:2] == (3, 3)
+        goal = simulator.goal(state, self.observations(), FindRoles())
+        assert torch.equal(roles.objects, goal.objects)
+        assert torch.equal(roles.effector, goal.effector)
 
     def test_the_goal_relates_to_the_start(self, simulator):
         observations = self.observations()

@@ -51,7 +51,7 @@ class RecordableContract(ABC):
 
     def test_actions_are_bounded_vectors_or_choices(self, env: gym.Env) -> None:
         assert isinstance(env.action_space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete)
-        assert len(env.action_space.shape) <= 1
+        assert len(env.action_space.shape or ()) <= 1
         assert vectors(env.action_space).is_bounded()
 
     def test_observations_lie_in_their_space(self, env: gym.Env) -> None:

@@ -28,6 +28,7 @@ PAGES = [
 LANGUAGES = {"python", "sh", "yaml", "toml", "text", "json"}
 
 SEARCH = ("planner.samples=32", "planner.iterations=2")
+SHORT = ("horizon=4", "replan_interval=4")
 TOY = {
     "collect": ("episodes=12", "length=14", "val=0.25", "test=0.25", "workers=0"),
     "train": (
@@ -37,10 +38,10 @@ TOY = {
         "trainer.validation_horizon=1",
         "trainer.validation_rollouts=1",
     ),
-    "plan": ("episodes=1", *SEARCH),
-    "benchmark": ("episodes=2", "workers=0", *SEARCH),
-    "render": ("samples=1", *SEARCH),
-    "evaluate": ("rollouts=2", "videos=2"),
+    "plan": ("episodes=1", *SHORT, *SEARCH),
+    "benchmark": ("episodes=2", "workers=0", *SHORT, *SEARCH),
+    "render": ("samples=1", "plan=never", "side=64"),
+    "evaluate": ("rollouts=2", "videos=2", "side=32"),
     "generate": ("videos=4",),
     "demo": ("size=smoke",),
 }

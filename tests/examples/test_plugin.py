@@ -35,7 +35,14 @@ VERBS = [
         *("trainer.max_steps=20", "trainer.validation_clips=2", "model.latent_size=16"),
     ],
     ["plan", *PLANNED, "checkpoint=run", "episodes=1", "output=plan"],
-    ["benchmark", *PLANNED, "simulators=[random,run]", "episodes=2", "output=benchmark"],
+    [
+        "benchmark",
+        *PLANNED,
+        f"goal={NAME}",
+        "simulators=[random,run]",
+        "episodes=2",
+        "output=benchmark",
+    ],
     ["evaluate", "checkpoint=run", "data.path=data/episodes.h5", "rollouts=2", "output=evaluation"],
     [
         *("render", *PLANNED, "checkpoint=run", "data.path=data/episodes.h5", "samples=1"),
@@ -127,6 +134,7 @@ def test_its_planner_cost_and_reduction_plan(installed: Place) -> None:
         config = (installed.folder / verb / "config.yaml").read_text()
         assert "example_plugin.planner.HillClimbing" in config
         assert "example_plugin.cost.Brightness" in config
+        assert ("example_plugin.goal.FurthestOnly" in config) == (verb == "benchmark")
     assert (installed.folder / "render" / "plan.gif").is_file()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.parity.__main__ import main
 from tests.parity.runner import run
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.npz"))
@@ -42,16 +42,14 @@ def test_a_difference_of_a_thousandth_fails(key: str, tmp_path: Path) -> None:
     assert [check for check in checks if not check.passed]
 
 
-def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
+def test_the_command_tells_by_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     good = next(path for path in FIXTURES if path.stem == "x_ours_train_IIBMSD_B1")
     bad = altered(good, "out/nll", tmp_path / "bad.npz")
-    command = [sys.executable, "-m", "tests.parity"]
-    root = Path(__file__).parents[2]
-    passed = subprocess.run([*command, str(good)], capture_output=True, text=True, cwd=root)
-    failed = subprocess.run(
-        [*command, str(good), str(bad)], capture_output=True, text=True, cwd=root
-    )
-    assert passed.returncode == 0, passed.stdout + passed.stderr
-    assert passed.stdout.strip().splitlines()[-1].endswith("comparisons, 0 failed")
-    assert failed.returncode == 1
-    assert "FAILED  bad.npz out/nll" in failed.stdout
+    monkeypatch.setattr(sys, "argv", ["parity", str(good)])
+    assert main() == 0
+    assert capsys.readouterr().out.strip().splitlines()[-1].endswith("comparisons, 0 failed")
+    monkeypatch.setattr(sys, "argv", ["parity", str(good), str(bad)])
+    assert main() == 1
+    assert "FAILED  bad.npz out/nll" in capsys.readouterr().out

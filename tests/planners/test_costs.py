@@ -228,6 +228,28 @@ def test_a_problem_without_objects_costs_nothing(cost: Cost, imagined: Rollout, 
     assert (costs[0] > 0).all()
 
 
+def test_without_an_effector_nothing_has_to_approach(imagined: Rollout, aim: Goal) -> None:
+    effector = aim.effector.clone()
+    effector[1] = 0
+    costs = Approach()(imagined, Goal(aim.view, aim.assignment, aim.objects, effector))
+    assert (costs[1] == 0).all()
+    assert torch.equal(costs[0], Approach()(imagined, aim)[0])
+
+
+def test_inside_its_region_an_object_is_at_its_goal(imagined: Rollout, aim: Goal) -> None:
+    sizes = (2.0 * torch.ones(SHAPE[0], 4, 2), torch.zeros(SHAPE[0], 4, 2))
+    wide, point = (
+        Goal(aim.view, aim.assignment, aim.objects, aim.effector, halves) for halves in sizes
+    )
+    assert not ObjectPosition()(imagined, wide).any()
+    assert torch.equal(ObjectPosition()(imagined, point), ObjectPosition()(imagined, aim))
+    rows = torch.tensor([1])
+    assert torch.equal(
+        ObjectPosition()(imagined.index(rows), wide.index(rows)),
+        ObjectPosition()(imagined, wide)[rows],
+    )
+
+
 @pytest.mark.parametrize("cost", [ObjectPosition(), Approach(), KeepOut()], ids=str)
 def test_positions_need_a_model_that_segments(cost: Cost, imagined: Rollout, aim: Goal) -> None:
     nothing = torch.zeros(SHAPE[0], 1)

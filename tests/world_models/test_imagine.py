@@ -56,6 +56,12 @@ COSTS: dict[str, Cost] = {**SLOT_COSTS, "position": ObjectPosition(), "approach"
 CASES = [
     (model, cost) for model in MODELS for cost in COSTS if model != "vrnn" or cost in SLOT_COSTS
 ]
+EVERY_COST_AND_EVERY_MODEL = [
+    (model, cost)
+    for model, cost in CASES
+    if model == "sdvae" or cost == "pixel" or (model == "slot_dynamics" and cost == "position")
+]
+"""Each cost on one model, each model under the cost that asks the most of it."""
 PROBLEMS, HORIZON = 2, 3
 
 
@@ -109,7 +115,7 @@ def tiny(name: str) -> Budget:
     return Budget(pixels=8 * model.num_slots * model.image_size**2, bytes=50 * frame)
 
 
-@pytest.mark.parametrize(("name", "cost"), CASES)
+@pytest.mark.parametrize(("name", "cost"), EVERY_COST_AND_EVERY_MODEL)
 def test_memory_of_scores_does_not_grow_with_candidates(name: str, cost: str) -> None:
     problem = Problem(name, cost, particles=2, budget=tiny(name))
     peaks = []
@@ -150,7 +156,7 @@ def test_beliefs_of_many_scenes_are_inferred_a_few_at_a_time(name: str) -> None:
     assert peaks[1] < 1.1 * peaks[0]
 
 
-@pytest.mark.parametrize(("name", "cost"), CASES)
+@pytest.mark.parametrize(("name", "cost"), EVERY_COST_AND_EVERY_MODEL)
 def test_pieces_do_not_change_scores(name: str, cost: str) -> None:
     whole, piecewise = (
         Problem(name, cost, particles=2, budget=budget) for budget in (None, tiny(name))
@@ -176,7 +182,7 @@ def test_bfloat16_scores_every_cost_of_every_model(name: str, cost: str) -> None
     assert_close(found, expected, atol=2e-5, rtol=0.05)
 
 
-@pytest.mark.parametrize(("name", "cost"), CASES)
+@pytest.mark.parametrize(("name", "cost"), EVERY_COST_AND_EVERY_MODEL)
 def test_scores_have_the_gradient_of_finite_differences(name: str, cost: str) -> None:
     problem = Problem(name, cost, particles=2, budget=tiny(name))
     actions = problem.actions(6).requires_grad_()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from armillary.world_models.blocks.slot_attention import token_grid
+from armillary.world_models.blocks.slot_attention import per_slot, token_grid
 from armillary.world_models.state import Scene
 
 _OUTSIDE = -8.0
@@ -22,7 +22,6 @@ class GlimpseDecoder(nn.Module):
 
     Args:
         content_size: Z.
-        num_slots: K.
         image_size: H = W.
         patch: side of a patch, in cells.
         object_extent: half the side of an object's patch, in image widths.
@@ -32,7 +31,6 @@ class GlimpseDecoder(nn.Module):
     def __init__(
         self,
         content_size: int,
-        num_slots: int,
         image_size: int,
         patch: int,
         object_extent: float,
@@ -49,10 +47,9 @@ class GlimpseDecoder(nn.Module):
             nn.Linear(hidden, 4 * patch * patch),
         )
         self.extent: Tensor
-        extent = torch.full((num_slots, 1), object_extent)
         # Puts the centres of the outermost cells on the image's edge: nothing fades there.
-        extent[0] = 0.5 * patch / (patch - 1)
-        self.register_buffer("extent", extent)
+        extent = torch.tensor([[0.5 * patch / (patch - 1)], [object_extent]])
+        self.register_buffer("extent", extent, persistent=False)
 
     def forward(self, content: Tensor, position: Tensor) -> Scene:
         """content (N, K, Z), position (N, K, 2) -> components (N, K, 3, H, W), masks."""
@@ -60,7 +57,7 @@ class GlimpseDecoder(nn.Module):
         size = self.image_size
         patches = self.net(content).view(count * slots, 4, self.patch, self.patch)
         pixels = token_grid(size, content.device)
-        places = (pixels - position.unsqueeze(2)) / self.extent.unsqueeze(1)
+        places = (pixels - position.unsqueeze(2)) / per_slot(self.extent, slots).unsqueeze(1)
         colors, logits = patches.split([3, 1], dim=1)
         canvas = F.grid_sample(
             torch.cat([colors, logits - _OUTSIDE], dim=1),

@@ -12,6 +12,11 @@ def token_grid(side: int, device: torch.device | None = None) -> Tensor:
     return torch.cartesian_prod(centres, centres).flip(-1)
 
 
+def per_slot(pair: Tensor, slots: int) -> Tensor:
+    """A number for the background and one for objects, (2, 1) -> one for every slot, (K, 1)."""
+    return torch.cat([pair[:1], pair[1:].expand(slots - 1, 1)])
+
+
 def frame_moments(grid: Tensor, position: Tensor, extent: Tensor) -> Tensor:
     """Quadratic features of the grid in each slot's frame of reference.
 
@@ -40,13 +45,10 @@ class SlotAttention(nn.Module):
     Args:
         token_size: width of the tokens.
         content_size: Z, width of a slot's content.
-        num_slots: K.
         object_extent: unit of length of an object's frame, in image widths.
     """
 
-    def __init__(
-        self, token_size: int, content_size: int, num_slots: int, object_extent: float
-    ) -> None:
+    def __init__(self, token_size: int, content_size: int, object_extent: float) -> None:
         super().__init__()
         self.norm_tokens = nn.LayerNorm(token_size)
         self.norm_content = nn.LayerNorm(content_size)
@@ -67,12 +69,9 @@ class SlotAttention(nn.Module):
             self.place_query.bias.copy_(torch.tensor([0.0, 0.0, -2.0, -2.0, 0.0]))
         self.extent: Tensor
         self.movable: Tensor
-        extent = torch.full((num_slots, 1), object_extent)
-        extent[0] = 0.5
-        movable = torch.ones(num_slots, 1)
-        movable[0] = 0.0
-        self.register_buffer("extent", extent)
-        self.register_buffer("movable", movable)
+        extent = torch.tensor([[0.5], [object_extent]])
+        self.register_buffer("extent", extent, persistent=False)
+        self.register_buffer("movable", torch.tensor([[0.0], [1.0]]), persistent=False)
 
     def forward(
         self, tokens: Tensor, content: Tensor, position: Tensor, iterations: int
@@ -92,15 +91,16 @@ class SlotAttention(nn.Module):
         keys, values = self.key(tokens), self.value(tokens)
         grid = token_grid(round(tokens.shape[1] ** 0.5), tokens.device)
         scale = content.shape[-1] ** -0.5
+        extent, movable = (per_slot(pair, content.shape[1]) for pair in (self.extent, self.movable))
         for _ in range(iterations):
             normed = self.norm_content(content)
-            moments = frame_moments(grid, position, self.extent)
+            moments = frame_moments(grid, position, extent)
             logits = scale * self.query(normed) @ keys.transpose(1, 2)
             place_logits = (moments @ self.place_query(normed).unsqueeze(-1)).squeeze(-1)
-            attention = (logits + self.movable * place_logits).softmax(1) + 1e-8
+            attention = (logits + movable * place_logits).softmax(1) + 1e-8
             weights = attention / attention.sum(-1, keepdim=True)
             seen = weights @ values + self.place_value((weights.unsqueeze(2) @ moments).squeeze(2))
-            position = position + self.movable * (weights @ grid - position)
+            position = position + movable * (weights @ grid - position)
             content = self.update(seen.flatten(0, 1), content.flatten(0, 1)).view_as(content)
             content = content + self.mlp(self.norm_update(content))
         return content, position

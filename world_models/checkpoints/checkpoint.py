@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.files import sync_folder, write_bytes
 from armillary.suggestions import listed
 from armillary.world_models.checkpoints.locate import (
@@ -127,14 +128,19 @@ def save_checkpoint(
     return _replace_directory(Path(directory), files)
 
 
-def load_model(source: str | Path, device: str | torch.device = "cpu") -> WorldModel:
+def load_model(
+    source: str | Path, device: str | torch.device = "cpu", num_slots: int | None = None
+) -> WorldModel:
     """Rebuilds a trained model, in evaluation mode. Needs no data and runs no code from the files.
 
     Args:
         source: anything that ``find_checkpoint`` takes, ``pretrained/push_blocks`` say.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        num_slots: K, of models whose weights do not depend on it; None for as many as the model
+            was trained with.
 
     Raises:
+        ArmillaryError: the model cannot have that many slots.
         CheckpointError: there is none, or it is damaged, of another format version, of a model that
             is not registered or needs a plug-in that is not loaded, or its weights do not fit.
         ValueError: this machine lacks the device.
@@ -142,11 +148,9 @@ def load_model(source: str | Path, device: str | torch.device = "cpu") -> WorldM
     target = resolve_device(device)
     info = read_info(source)
     check_origin(info.plugin, info.model["name"], info.path)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            model = build_model(info.model["name"], **info.model["hyperparameters"])
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"cannot rebuild the model of {info.path}: {error}") from error
+    model = _built(info, info.model["hyperparameters"])
+    if num_slots not in (None, model.num_slots):
+        model = _with_slots(info, model, num_slots)
     load_weights(model, info)
     return model.to(target).eval()
 
@@ -161,6 +165,8 @@ def load_weights(model: WorldModel, info: CheckpointInfo) -> None:
         weights = safetensors.torch.load(_verified(info, WEIGHTS_FILE))
     except SafetensorError as error:
         raise CheckpointError(f"{info.path / WEIGHTS_FILE} is damaged: {error}") from error
+    for name in model.formerly_saved:
+        weights.pop(name, None)
     differences = _differences(weights, model.state_dict())
     if differences:
         more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
@@ -216,6 +222,35 @@ def read_info(source: str | Path) -> CheckpointInfo:
     if plugin is not None and not (isinstance(plugin, dict) and "module" in plugin):
         raise CheckpointError(f"{config_path} is damaged: its plugin is {plugin!r}")
     return CheckpointInfo(path=path, **{name: config[name] for name in names}, plugin=plugin)
+
+
+def _built(info: CheckpointInfo, hyperparameters: Mapping[str, Any]) -> WorldModel:
+    """The model of a checkpoint before its weights are loaded."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return build_model(info.model["name"], **hyperparameters)
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"cannot rebuild the model of {info.path}: {error}") from error
+
+
+def _with_slots(info: CheckpointInfo, model: WorldModel, num_slots: int) -> WorldModel:
+    """The same with another number of slots; raises ArmillaryError if it cannot have it."""
+    name, hyperparameters = info.model["name"], info.model["hyperparameters"]
+    if "num_slots" not in hyperparameters:
+        raise ArmillaryError(
+            f"num_slots={num_slots}: the model {name!r} of {info.path} always has "
+            f"{model.num_slots}; leave num_slots out"
+        )
+    try:
+        changed = _built(info, {**hyperparameters, "num_slots": num_slots})
+    except CheckpointError as error:
+        raise ArmillaryError(f"num_slots={num_slots} for {info.path}: {error.__cause__}") from error
+    if _differences(model.state_dict(), changed.state_dict()):
+        raise ArmillaryError(
+            f"num_slots={num_slots}: the weights of the model {name!r} of {info.path} are made for "
+            f"{model.num_slots} slots; leave num_slots out"
+        )
+    return changed
 
 
 def _verified(info: CheckpointInfo, name: str) -> bytes:

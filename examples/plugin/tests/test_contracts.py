@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 from example_plugin.cost import Brightness
+from example_plugin.goal import FurthestOnly
 from example_plugin.metric import AbsoluteError
 from example_plugin.planner import HillClimbing
 from example_plugin.reduction import Quantile
@@ -13,14 +15,16 @@ from example_plugin.section import summary
 from example_plugin.source import EpisodeFolder
 from example_plugin.task import Light, RandomPushes
 
-from armillary import WorldModel, build_model, plugins
+from armillary import LatentSimulator, WorldModel, build_model, load_model, plugins
 from armillary.contracts.cost import DistanceContract
+from armillary.contracts.goal import GoalReaderContract
 from armillary.contracts.metric import MetricContract
 from armillary.contracts.optimizer import OptimizerContract
 from armillary.contracts.reduction import ReductionContract
 from armillary.contracts.source import SourceContract
 from armillary.contracts.task import TaskContract
 from armillary.contracts.world_model import WorldModelContract
+from armillary.world_models.simulator import Observation
 
 plugins.load(["example_plugin"])
 
@@ -38,6 +42,18 @@ class TestPlanner(OptimizerContract):
 class TestCost(DistanceContract):
     def make(self) -> Brightness:
         return Brightness()
+
+
+class TestGoal(GoalReaderContract):
+    def make(self) -> FurthestOnly:
+        return FurthestOnly()
+
+    def simulator(self) -> LatentSimulator:
+        return LatentSimulator(load_model("pretrained/push_blocks"), "cpu")
+
+    def observations(self) -> list[Observation]:
+        env = gym.make("armillary/PushBlocks-v0")
+        return [env.reset(seed=seed)[0] for seed in range(3)]
 
 
 class TestReduction(ReductionContract):
@@ -74,6 +90,6 @@ def test_section_speaks_of_evaluations_alone() -> None:
 
 
 def test_every_kind_is_registered() -> None:
-    kinds = ("model", "planner", "cost", "reduction", "task", "source", "metric", "section")
+    kinds = ("model", "planner", "cost", "goal", "reduction", "task", "source", "metric", "section")
     for kind in kinds:
         assert plugins.find(kind, "example_plugin").plugin == "example_plugin", kind

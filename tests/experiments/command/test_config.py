@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import CONF, build, choices, compose, to_dict, verbs
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.entries import privileged_env
+from armillary.experiments.planning.goals import reader_of
 from armillary.experiments.planning.recording import record
 from armillary.experiments.verbs.collect import recipe_of
 from armillary.experiments.verbs.demo import jobs_of
@@ -92,6 +93,14 @@ def check_objective(choice: str) -> None:
     assert bool((scores > 0).all())
 
 
+def check_goal(choice: str) -> None:
+    words = [f"goal={choice}"]
+    if choice == "object":
+        words += ["goal.items=[{color: red, to: [0.7, 0.3]}]"]
+    reader = reader_of(compose("plan", words).goal)
+    assert reader.own_problem == (choice == "object")
+
+
 def check_simulator(choice: str) -> None:
     config = compose("plan", [f"simulator={choice}"])
     model = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=3)
@@ -115,6 +124,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "model": check_model,
     "planner": check_planner,
     "objective": check_objective,
+    "goal": check_goal,
     "simulator": check_simulator,
     "size": check_size,
     "source": check_source,

@@ -38,6 +38,7 @@ def test_rows_say_what_the_contract_names(
         assert set(row) == {
             *("task", "simulator", "planner", "episodes", "successes", "success_rate", "ci95"),
             *("steps_to_success", "plan_seconds", "plan_seconds_alone", "evaluations", "seed"),
+            "success_by",
         }
         assert (row["task"], row["episodes"], row["seed"]) == ("push_blocks", 2, 5)
         assert row["ci95"][0] <= row["success_rate"] <= row["ci95"][1]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from armillary.experiments.command.config import compose
 from armillary.experiments.verbs import train
@@ -217,10 +218,12 @@ def test_two_processes_make_the_run_of_one(episodes: Path, tmp_path: Path) -> No
     metrics = [json.loads((run / "results.json").read_text())["metrics"] for run in runs]
     assert metrics[1] == pytest.approx(metrics[0], rel=1e-3)
     one, two = (load_model(run / "checkpoints/last").state_dict() for run in runs)
-    for name, value in one.items():
-        # Adam turns rounding into whole steps where a gradient is nearly zero: few weights differ.
-        apart = (two[name] - value).abs() > 2e-4 + 1e-3 * value.abs()
-        assert apart.float().mean() < 0.01, name
+    # Adam turns rounding into whole steps where a gradient is nearly zero: few weights differ.
+    pairs = [
+        (value.flatten().double(), two[name].flatten().double()) for name, value in one.items()
+    ]
+    ones, twos = (torch.cat(side) for side in zip(*pairs, strict=True))
+    assert ((twos - ones).abs() > 2e-4 + 1e-3 * ones.abs()).float().mean() < 0.005
     record = json.loads((runs[1] / "run.json").read_text())
     assert (record["status"], record["seed"]) == ("finished", 0)
     assert {"torch", "python"} <= set(record["versions"])

@@ -28,7 +28,7 @@ from armillary.world_models.checkpoints.locate import (
     find_checkpoint,
 )
 from armillary.world_models.model import WorldModel
-from armillary.world_models.registry import build_model
+from armillary.world_models.registry import build_model, register_model
 from tests.world_models import toy
 
 
@@ -243,3 +243,56 @@ def test_unknown_devices_are_refused(model: WorldModel, tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="no device 'cuda'"):
             load_model(path, "cuda")
+
+
+@pytest.mark.parametrize("name", ["slot_dynamics", "sdvae", "op3", "ssm"])
+def test_models_whose_weights_are_shared_take_another_number_of_slots(
+    name: str, tmp_path: Path
+) -> None:
+    sizes = {"image_size": 32, "action_size": 2, "num_slots": 4}
+    small = {} if name == "slot_dynamics" else {"latent_size": 8, "conv_channels": 4}
+    path = save_checkpoint(tmp_path / "one", build_model(name, **sizes, **small), step=0)
+    model = load_model(path, num_slots=6)
+    assert model.num_slots == 6
+    state = model.encode(torch.rand(1, 2, 3, 32, 32), torch.zeros(1, 1, 2))
+    noise = torch.randn(1, *model.noise_shape)
+    assert model.slots(model.step(state, torch.zeros(1, 2), noise)).shape[1] == 6
+    weights = load_model(path).state_dict()
+    assert all(torch.equal(weights[key], value) for key, value in model.state_dict().items())
+
+
+def test_more_slots_see_more_of_the_bundled_checkpoint() -> None:
+    assert load_model("pretrained/push_blocks").num_slots == 5
+    assert load_model("pretrained/push_blocks", num_slots=6).num_slots == 6
+
+
+def test_a_number_of_slots_that_a_model_cannot_have_is_refused(tmp_path: Path) -> None:
+    vrnn = build_model("vrnn", image_size=64, action_size=2)
+    path = save_checkpoint(tmp_path / "vrnn", vrnn, step=0)
+    with pytest.raises(ValueError, match=r"num_slots=3: the model 'vrnn' .* always has 1"):
+        load_model(path, num_slots=3)
+    with pytest.raises(ValueError, match="must count the background and an object, got 1"):
+        load_model("pretrained/push_blocks", num_slots=1)
+
+
+@register_model("toy_with_own_starts")
+class OwnStarts(toy.ToyModel):
+    """Learns where each of its slots begins."""
+
+    def __init__(self, *, num_slots: int = 2) -> None:
+        super().__init__()
+        self.starts = torch.nn.Parameter(torch.zeros(num_slots, 3))
+
+
+def test_weights_of_each_slot_fit_their_own_number_alone(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "one", build_model("toy_with_own_starts"), step=0)
+    with pytest.raises(ValueError, match=r"num_slots=3: the weights .* are made for 2 slots"):
+        load_model(path, num_slots=3)
+
+
+def test_what_was_saved_formerly_is_left_out(tmp_path: Path) -> None:
+    built = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=3)
+    path = save_checkpoint(tmp_path / "one", built, step=0)
+    old = {"corrector.extent": torch.ones(3, 1), "decoder.extent": torch.ones(3, 1)}
+    replace_weights(path, {**built.state_dict(), **old})
+    assert torch.equal(load_model(path).get_buffer("decoder.extent")[1], torch.tensor([0.2]))

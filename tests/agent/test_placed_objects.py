@@ -1,0 +1,132 @@
+"""PlacedObjects: who judges an episode of named objects, and what its goal image shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from armillary.agent.agent import NoopAgent
+from armillary.agent.episodes import run_episodes
+from armillary.agent.mpc import MPCAgent
+from armillary.agent.placed_objects import PlacedObjects
+from armillary.envs.wrappers import PrivilegedState
+from armillary.planners.cem import CEM
+from armillary.planners.costs import Approach, ObjectPosition
+from armillary.planners.objective import Objective, Term
+from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.goals.object import ObjectGoal
+from armillary.world_models.latent import LatentSimulator
+from armillary.world_models.oracle import OracleSimulator
+
+
+def task(steps: int = 20) -> gym.Env:
+    return gym.make("armillary/PushBlocks-v0", max_episode_steps=steps, disable_env_checker=True)
+
+
+class Untold(gym.Wrapper):
+    """A task that does not tell where its things are."""
+
+    def has_wrapper_attr(self, name: str) -> bool:
+        return name != "places" and super().has_wrapper_attr(name)
+
+
+def places(seed: int = 0) -> np.ndarray:
+    return task().reset(seed=seed)[0]["achieved_goal"].reshape(-1, 2)
+
+
+def goal(to: Any, seed: int = 0, **settings: Any) -> ObjectGoal:
+    """The first block of a scene belongs there."""
+    return ObjectGoal([{"pixel": places(seed)[0].tolist(), "to": list(to)}], **settings)
+
+
+@pytest.mark.parametrize("wrap", [lambda env: env, Untold])
+def test_success_is_the_named_object_at_its_place(wrap: Any) -> None:
+    simulator = LatentSimulator(load_model("pretrained/push_blocks"), "cpu")
+    x, y = places()[0].tolist()
+    for to, reached in (((x, y), True), ((1 - x, 1 - y), False)):
+        env = PlacedObjects(wrap(task()), goal(to), simulator)
+        _, info = env.reset(seed=0)
+        assert info["is_success"] == reached
+        _, _, terminated, _, info = env.step(np.zeros(2, np.float32))
+        assert (info["is_success"], terminated) == (reached, reached)
+        true = np.hypot(x - to[0], y - to[1])
+        assert info["distance"] == pytest.approx(true, abs=0.02)
+
+
+def test_the_tolerance_is_the_tasks_or_ones_own() -> None:
+    x, y = places()[0].tolist()
+    near = [x + 0.05 if x < 0.5 else x - 0.05, y]
+    assert PlacedObjects(task(), goal(near), None).reset(seed=0)[1]["is_success"]
+    strict = PlacedObjects(task(), goal(near, tolerance=0.01), None)
+    assert not strict.reset(seed=0)[1]["is_success"]
+
+
+def test_a_region_must_be_entered() -> None:
+    x, y = places()[0].tolist()
+    pixel = {"pixel": [x, y]}
+    around = [x - 0.05, y - 0.05, x + 0.05, y + 0.05]
+    beside = [x - 0.15, y - 0.05, x - 0.01, y + 0.05]
+    for region, reached in ((around, True), (beside, False)):
+        env = PlacedObjects(task(), ObjectGoal([{**pixel, "region": region}]), None)
+        assert env.reset(seed=0)[1]["is_success"] == reached
+
+
+def test_slots_are_matched_to_true_things() -> None:
+    simulator = LatentSimulator(load_model("pretrained/push_blocks"), "cpu")
+    reader = goal([0.5, 0.5])
+    observation = task().reset(seed=0)[0]
+    still = np.zeros((1, 2), np.float32)
+    belief = simulator.observe(simulator.observe(None, still, [observation]), still, [observation])
+    slot = reader.items_of(observation)[0].find(reader.seen(simulator, belief)[0])
+    to = places()[0].tolist()
+    by_slot = ObjectGoal([{"slot": slot, "to": to}])
+    assert PlacedObjects(task(), by_slot, simulator).reset(seed=0)[1]["is_success"]
+    with pytest.raises(ValueError, match="named by slot need a simulator"):
+        PlacedObjects(task(), by_slot, None).reset(seed=0)
+
+
+def test_somebody_must_tell_places() -> None:
+    with pytest.raises(ValueError, match="does not tell where its objects truly are"):
+        PlacedObjects(Untold(task()), goal([0.5, 0.5]), None)
+
+
+def test_the_goal_image_is_the_first_frame_with_the_places_marked() -> None:
+    items = [{"pixel": places()[0].tolist(), "region": [0.5, 0.5, 0.9, 0.9]}]
+    env = PlacedObjects(task(), ObjectGoal(items, keep_clear=[[0.0, 0.0, 0.1, 0.1]]), None)
+    observation, _ = env.reset(seed=0)
+    changed = (observation["goal_image"] != observation["image"]).any(-1)
+    assert changed[16, 16:28].all()
+    assert changed[0, :3].all()
+    assert not changed[20, 20]
+    assert np.array_equal(env.step(np.ones(2, "f4"))[0]["goal_image"], observation["goal_image"])
+
+
+def test_the_tasks_own_success_ends_nothing() -> None:
+    env = PlacedObjects(task(), goal([0.9, 0.9]), None)
+    env.reset(seed=0)
+    core: Any = env.unwrapped
+    core.restore(core.goal_scene)
+    _, _, terminated, _, info = env.step(np.zeros(2, np.float32))
+    assert not terminated
+    assert not info["is_success"]
+
+
+def test_the_true_physics_find_their_way() -> None:
+    def make() -> gym.Env:
+        return PlacedObjects(PrivilegedState(task()), reader, simulator)
+
+    x, y = places()[0].tolist()
+    to = [x + 0.15 if x < 0.5 else x - 0.15, y]
+    reader = goal(to)
+    core: Any = task().unwrapped
+    simulator = OracleSimulator(core.oracle, workers=0)
+    objective = Objective({"object": Term(ObjectPosition()), "approach": Term(Approach(), 0.1)})
+    search = CEM(samples=40, iterations=3, elites=6)
+    space: Any = task().action_space
+    agent = MPCAgent(simulator, objective, search, space, 8, 2, goal_reader=reader)
+    assert run_episodes(make, agent, [0], 1)[0].success
+    idle = run_episodes(lambda: PlacedObjects(task(), reader, None), NoopAgent(space), [0], 1)[0]
+    assert not idle.success

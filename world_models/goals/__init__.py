@@ -1,0 +1,1 @@
+"""Readers of goals: by an image, or by naming objects and their places."""
