@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import gymnasium as gym
+import numpy as np
 import pytest
+from gymnasium import spaces
 
 from armillary.experiments.cli import main
 from tests.documents.blocks import Block, blocks_of, commands_of, indented_commands
@@ -162,6 +165,9 @@ def test_every_block_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(sys.modules, "lpips", SimpleNamespace(LPIPS=Lpips))
+    monkeypatch.setitem(sys.modules, "gym_pusht", SimpleNamespace())
+    pushed = {"actions": spaces.Box(0.0, 512.0, (2,), np.float32)}
+    gym.register("gym_pusht/PushT-v0", "tests.envs.toys:Walk", kwargs=pushed)
     shell, names = Shell(tmp_path, cache), {"__name__": "__page__"}
     for block in blocks_of(page):
         if block.title:

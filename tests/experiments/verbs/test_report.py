@@ -126,6 +126,9 @@ def test_success_rates_of_several_benchmarks_stand_in_one_table(
     assert re.findall(r'row">(\w+) <span class="best"', table) == ["slots"], "not the oracle"
     assert "45 of 50" in table
     assert "79 to 96 %" in table
+    assert table.count('data-name="s a plan">0.14<') == 3
+    assert table.count('data-name="s alone">0.61<') == 3
+    assert table.count('data-name="evaluations">3000<') == 3
 
 
 def test_curves_of_training_are_compared_and_a_running_run_is_told(
