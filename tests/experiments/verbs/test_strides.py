@@ -94,7 +94,7 @@ def test_a_sum_of_actions_is_taken_in_equal_steps() -> None:
     strided.reset(seed=0)
     action = np.array([0.6, -1.5], np.float32)
     assert strided.action_space.contains(action)
-    seen = [plain.step(action / 3)[0]["image"] for _ in range(3)]
+    seen = [plain.step((action / 3).astype(np.float32))[0]["image"] for _ in range(3)]
     assert np.array_equal(strided.step(action)[0]["image"], seen[-1])
     with pytest.raises(ArmillaryError, match="choices have no sum"):
         Strided(Walk(spaces.Discrete(5)), 2)
