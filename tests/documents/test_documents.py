@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,15 +98,17 @@ class Shell:
             assert pytest.main([*words[2:], "-q", "-p", "no:cacheprovider"]) == 0
             return
         module = words[1] if words[0] == "-m" else words[0].removesuffix(".py").replace("/", ".")
-        done = subprocess.run(
-            [sys.executable, "-m", module, "--help"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        shown = io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patched,
+            contextlib.redirect_stdout(shown),
+            pytest.raises(SystemExit) as ended,
+        ):
+            patched.setattr(sys, "argv", [module, "--help"])
+            runpy.run_module(module, run_name="__main__")
+        assert ended.value.code == 0
         for option in [word for word in words if word.startswith("--")]:
-            assert option in done.stdout
+            assert option in shown.getvalue()
 
     def _make(self, words: list[str]) -> None:
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
