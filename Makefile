@@ -13,7 +13,7 @@ demo: $(BIN)/armillary
 	$(BIN)/armillary demo output=demo
 
 test: .venv/developer
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: .venv/developer
 	$(BIN)/ruff check .
