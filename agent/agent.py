@@ -19,12 +19,12 @@ class Agent(Protocol):
     An episode's actions depend on its own observations and seed, never on who shares the batch.
     """
 
-    def reset(self, seeds: Sequence[int]) -> None:
+    def reset(self, seeds: Sequence[int], /) -> None:
         """Starts B episodes; ``seeds`` has one entry for each."""
         ...
 
     def act(
-        self, observations: Sequence[Observation], active: NDArray[np.bool_]
+        self, observations: Sequence[Observation], active: NDArray[np.bool_], /
     ) -> NDArray[np.float32]:
         """Chooses an action for every episode that still runs.
 

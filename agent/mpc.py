@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from armillary.errors import ArmillaryError
 from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
-from armillary.spaces import OneHot, vectors
+from armillary.spaces import OneHot, native, vectors
 from armillary.world_models.goals.image import ImageGoal
 from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.simulator import Goal, Observation, Simulator
@@ -38,7 +38,10 @@ class PlanningTime:
 
 
 class MPCAgent:
-    """Plans in B episodes at once, every ``replan_interval`` steps, from a warm start.
+    """Plans in one episode or in B at once, every ``replan_interval`` steps, from a warm start.
+
+    For one: ``reset(seed, goal)``, then ``act(observation)``, whose action goes to ``env.step``.
+    For B: ``reset(seeds)``, then ``act(observations, active)``, as ``run_episodes`` does.
 
     It carries one belief per episode, into which every frame is filtered together with the action
     that led to it, so that slots stay what they are. The goal is read once, at the beginning, when
@@ -75,6 +78,7 @@ class MPCAgent:
                 "horizon must be at least replan_interval, which must be at least 1, "
                 f"got horizon={horizon} and replan_interval={replan_interval}"
             )
+        self._space = action_space
         space = vectors(action_space)
         if space.shape != (simulator.action_size,):
             raise ArmillaryError(
@@ -90,7 +94,8 @@ class MPCAgent:
         )
         self._bounds = Bounds(low, high, space.sizes if isinstance(space, OneHot) else ())
         self._middle = (low + high) / 2
-        self._goal_reader = goal_reader or ImageGoal()
+        self._goal_reader = self._reader = goal_reader or ImageGoal()
+        self._alone, self._goal_image = False, None
         self._horizon = horizon
         self._interval = replan_interval
         self._step = -1
@@ -98,8 +103,26 @@ class MPCAgent:
         self.last_plan: Plan | None = None
         self.last_state: LatentState | None = None
 
-    def reset(self, seeds: Sequence[int]) -> None:
-        """Forgets everything; every episode gets a generator of its own."""
+    def reset(
+        self, seed: int | Sequence[int], goal: NDArray[np.uint8] | GoalReader | None = None
+    ) -> None:
+        """Forgets everything; every episode gets a generator of its own.
+
+        Args:
+            seed: of one episode, or of each of several.
+            goal: what one episode is to reach: an image (H, W, 3) uint8 that stands for the
+                observation's ``goal_image``, or what reads it. By default the agent's own.
+
+        Raises:
+            ArmillaryError: a goal for several episodes.
+        """
+        self._alone = isinstance(seed, int | np.integer)
+        if goal is not None and not self._alone:
+            raise ArmillaryError("a goal is one episode's: reset(seed, goal) takes a single seed")
+        seeds = [seed] if isinstance(seed, int | np.integer) else seed
+        shown = isinstance(goal, np.ndarray)
+        self._goal_image = goal if shown else None
+        self._reader = self._goal_reader if goal is None or shown else goal
         count, size, device = len(seeds), self._simulator.action_size, self._simulator.device
         self._generators = [torch.Generator(device).manual_seed(int(seed)) for seed in seeds]
         self._rows: list[int] = []
@@ -110,12 +133,57 @@ class MPCAgent:
         self._elites = self._plans.unsqueeze(1)[:, :0]
         self._step = 0
 
+    @overload
+    def act(self, observation: Observation) -> Any: ...
+
+    @overload
     def act(
+        self, observation: Sequence[Observation], active: NDArray[np.bool_]
+    ) -> NDArray[np.float32]: ...
+
+    def act(
+        self,
+        observation: Observation | Sequence[Observation],
+        active: NDArray[np.bool_] | None = None,
+    ) -> Any:
+        """Chooses the next action of one episode, or of B, see ``Agent``.
+
+        Args:
+            observation: a dictionary with ``image``, and ``goal_image`` where no goal was given; or
+                B of them.
+            active: (B,), which of several episodes still run; by default all.
+
+        Returns:
+            Of one episode an action as ``env.step`` takes it, of several (B, A) float32.
+
+        Raises:
+            ArmillaryError: ``reset`` has not been called, the observations are not as many as the
+                seeds, or an episode that has ended goes on.
+        """
+        if self._step < 0:
+            raise ArmillaryError("reset starts the episodes, and comes before act")
+        if isinstance(observation, Mapping) is not self._alone:
+            kind = "one dictionary" if self._alone else "a sequence of dictionaries"
+            raise ArmillaryError(
+                f"act takes {kind} after reset with {'one seed' if self._alone else 'seeds'}, "
+                f"got {type(observation).__name__}"
+            )
+        if not isinstance(observation, Mapping):
+            count = len(self._generators)
+            running = np.ones(count, bool) if active is None else active
+            if len(observation) != count or len(running) != count:
+                raise ArmillaryError(
+                    f"act takes {count} observations and flags, as many as reset took seeds; got "
+                    f"{len(observation)} and {len(running)}"
+                )
+            return self._act(observation, running)
+        shown = {} if self._goal_image is None else {"goal_image": self._goal_image}
+        (action,) = self._act([{**observation, **shown}], np.ones(1, bool))
+        return native(self._space, action)
+
+    def _act(
         self, observations: Sequence[Observation], active: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """See ``Agent``. Raises ArmillaryError before ``reset``, or where an ended one goes on."""
-        if self._step < 0:
-            raise ArmillaryError("reset(seeds) starts the episodes, and comes before act")
         started = time.perf_counter()
         rows = np.flatnonzero(active).tolist()
         if rows:
@@ -138,7 +206,7 @@ class MPCAgent:
             for _ in range(self._simulator.context_length - 1):
                 belief = observe(belief, taken, observations)
             bounds = self._bounds.low, self._bounds.high
-            self._goal = self._goal_reader.read(self._simulator, belief, observations, *bounds)
+            self._goal = self._reader.read(self._simulator, belief, observations, *bounds)
         else:
             belief = self._belief
             if rows != self._rows:

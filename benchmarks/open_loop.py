@@ -45,8 +45,8 @@ def main() -> None:
     row("", ["context", *map(str, steps), "mean", "ARI context", *map(str, steps), "mean"])
     row("---", ["---"] * (2 * len(steps) + 4))
     mean = mean_image(file.split("train")).to(device)
-    for name, found in floors(clips.frames, context, mean).items():
-        row(name, cells(*found, steps) + [""] * (len(steps) + 2))
+    for name, (seen, imagined) in floors(clips.frames, context, mean).items():
+        row(name, cells(seen, imagined, steps) + [""] * (len(steps) + 2))
     for name, model in models.items():
         found = evaluate_open_loop(model, clips, context)
         values = cells(found.context_psnr, found.open_loop_psnr, steps)

@@ -41,7 +41,8 @@ def main() -> None:
     parser.add_argument("--one", nargs=3, metavar=("FORM", "WORK", "MODEL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure(*arguments.one, arguments.batch)))
+        form, work, model = arguments.one
+        print(json.dumps(measure(form, work, model, arguments.batch)))
         return
     print(f"{torch.get_num_threads()} threads, batch {arguments.batch}")
     print(

@@ -32,7 +32,7 @@ STEPS_MOST = 10**9
 
 def main() -> None:
     """Measures, prints a table and, where asked, writes the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", type=Path, help="a checkout of former code")
     parser.add_argument("--busy", type=int, default=2, help="processes beside it")
     parser.add_argument("--rounds", type=int, default=3)

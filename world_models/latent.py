@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -131,6 +132,51 @@ class LatentSimulator(Generic[State]):
         with _recording(actions):
             return self._imagine(state, actions, self._noise(actions, generators))
 
+    @torch.no_grad()
+    def imagine(
+        self,
+        observations: Sequence[Observation] | NDArray[np.uint8],
+        actions: NDArray[Any],
+        samples: int = 1,
+        seed: int = 0,
+    ) -> Rollout[State]:
+        """The futures of one scene, for those who look.
+
+        Args:
+            observations: C frames of it, the oldest first: (C, H, W, 3) uint8, or dictionaries with
+                ``image``; at least as many as the model was trained to see.
+            actions: (C - 1 + T, A); ``actions[t]`` leads from frame t to t + 1, so that those after
+                the last frame are imagined.
+            samples: P stochastic futures; 1 imagines the mean.
+            seed: of their noise.
+
+        Returns:
+            A rollout of shape (1, 1, P, T): ``frames`` (1, 1, P, T, 3, H, W), ``slots``, ...
+
+        Raises:
+            ArmillaryError: too few frames or actions, actions of another size, no samples.
+        """
+        if samples < 1:
+            raise ArmillaryError(f"samples must be at least 1, got {samples}")
+        frames = [o["image"] if isinstance(o, Mapping) else o for o in observations]
+        least, seen = self.model.context_length, len(frames)
+        if seen < least:
+            raise ArmillaryError(
+                f"the model was trained to see {least} frames before it imagines, got {seen}; a "
+                "scene that stands still may be shown several times, with actions that leave it so"
+            )
+        taken = np.asarray(actions, np.float32)
+        if taken.ndim != 2 or taken.shape[1] != self.action_size or len(taken) < seen:
+            raise ArmillaryError(
+                f"actions must be (C - 1 + T, A) with A = {self.action_size}, {seen - 1} between "
+                f"the {seen} frames and at least one to imagine; got {taken.shape}"
+            )
+        state = self.encode([[{"image": frame} for frame in frames]], taken[None, : seen - 1])
+        future = self._actions(taken[seen - 1 :])[None, None]
+        generator = torch.Generator(self.device).manual_seed(seed)
+        noise = self._noise(future, [generator], samples)
+        return self._imagine(state, future, noise, samples)
+
     def score(
         self,
         state: State,
@@ -160,27 +206,38 @@ class LatentSimulator(Generic[State]):
     def close(self) -> None:
         """Nothing is held."""
 
-    def _imagine(self, state: State, actions: Tensor, noise: Tensor | None) -> Rollout[State]:
+    def _imagine(
+        self,
+        state: State,
+        actions: Tensor,
+        noise: Tensor | None,
+        particles: int | None = None,
+    ) -> Rollout[State]:
         """Under actions (B, S, T, A) and noise (B, P, T, ...)."""
         problems, candidates, horizon, _ = actions.shape
-        count = candidates * self.particles
-        flat = actions.repeat_interleave(self.particles, 1).flatten(0, 1)
+        particles = particles or self.particles
+        count = candidates * particles
+        flat = actions.repeat_interleave(particles, 1).flatten(0, 1)
         if noise is not None:
             shared = noise.unsqueeze(1).expand(-1, candidates, *noise.shape[1:])
             noise = shared.flatten(0, 2)
         states = self._core.rollout(state.repeat(count), flat, noise).flatten(2)
-        return Rollout(states, (problems, candidates, self.particles, horizon), self._core, actions)
+        return Rollout(states, (problems, candidates, particles, horizon), self._core, actions)
 
     def _noise(
-        self, actions: Tensor, generators: Sequence[torch.Generator] | None
+        self,
+        actions: Tensor,
+        generators: Sequence[torch.Generator] | None,
+        particles: int | None = None,
     ) -> Tensor | None:
         """(B, P, T, \\*noise_shape) standard normal; None for a single particle."""
-        if self.particles == 1:
+        particles = particles or self.particles
+        if particles == 1:
             return None
         problems, _, horizon, _ = actions.shape
         if generators is None or len(generators) != problems:
-            raise ArmillaryError(f"{self.particles} particles need one generator per problem")
-        size = (self.particles, horizon, *self.model.noise_shape)
+            raise ArmillaryError(f"{particles} particles need one generator per problem")
+        size = (particles, horizon, *self.model.noise_shape)
         drawn = [torch.randn(size, generator=g, device=g.device) for g in generators]
         return torch.stack(drawn).to(self.device)
 

@@ -180,7 +180,7 @@ def test_the_goal_is_read_once_per_episode():
 
 
 def test_acting_before_a_reset_is_explained():
-    with pytest.raises(ValueError, match=r"reset\(seeds\) starts the episodes"):
+    with pytest.raises(ValueError, match=r"reset starts the episodes"):
         make()[0].act([{"place": np.zeros(2), "goal": np.ones(2)}], np.ones(1, bool))
 
 
@@ -250,3 +250,71 @@ def test_planning_times_say_how_many_problems_and_candidates():
     run(agent, [[0.2, 0.2], [0.5, 0.5]], np.array([[0.9, 0.9], [0.1, 0.1]]), 2, seeds=[0, 1])
     assert [told.problems for told in agent.planning_times] == [2, 2]
     assert all(told.evaluations >= 60 and told.seconds > 0 for told in agent.planning_times)
+
+
+def test_one_episode_needs_no_lists():
+    together, _ = make(CEM(samples=40, iterations=3, elites=4), replan_interval=2)
+    alone, _ = make(CEM(samples=40, iterations=3, elites=4), replan_interval=2)
+    seen = {"place": np.array([0.2, 0.3]), "goal": np.array([0.8, 0.6])}
+    together.reset([7])
+    alone.reset(7)
+    for _ in range(3):
+        (expected,) = together.act([seen], np.ones(1, bool))
+        action = alone.act(seen)
+        assert SPACE.contains(action)
+        assert np.array_equal(action, expected)
+
+
+def test_one_episode_acts_as_its_environment_does():
+    objective = Objective({"position": Term(ObjectPosition())})
+    search = CategoricalCEM(samples=64, iterations=4, elites=8)
+    space = spaces.MultiDiscrete([3, 3])
+    agent = MPCAgent(StepSimulator(), objective, search, space, horizon=4)
+    agent.reset(0)
+    assert space.contains(agent.act({"place": np.zeros(2), "goal": np.ones(2)}))
+
+
+def test_a_goal_is_given_to_one_episode():
+    class Shown:
+        own_problem = True
+        read_by = 0
+
+        def read(self, simulator, state, observations, low, high):
+            self.read_by += 1
+            shown = [{**o, "goal": np.array([0.9, 0.9])} for o in observations]
+            return simulator.goal(state, shown, None)
+
+    agent, _ = make(CEM(samples=40, iterations=3, elites=4), replan_interval=1)
+    reader, seen = Shown(), {"place": np.array([0.5, 0.5])}
+    agent.reset(0, reader)
+    assert (agent.act(seen) > 0).all()
+    assert reader.read_by == 1
+    agent.reset(0)  # the agent's own again
+    assert (agent.act({**seen, "goal": np.array([0.1, 0.1])}) < 0).all()
+    with pytest.raises(ArmillaryError, match="one episode's"):
+        agent.reset([0, 1], reader)
+
+
+def test_a_goal_image_stands_for_the_observations():
+    agent, simulator = make(CEM(samples=8, iterations=1, elites=2), replan_interval=1)
+    shown, asked = np.zeros((4, 4, 3), np.uint8), []
+    simulator.goal = lambda state, observations, *_: asked.extend(observations) or 1 / 0
+    agent.reset(0, goal=shown)
+    with pytest.raises(ZeroDivisionError):
+        agent.act({"place": np.zeros(2), "goal_image": None})
+    assert asked[0]["goal_image"] is shown
+
+
+def test_what_act_takes_is_said():
+    agent, _ = make(CEM(samples=8, iterations=1, elites=2), replan_interval=1)
+    seen = {"place": np.zeros(2), "goal": np.ones(2)}
+    with pytest.raises(ArmillaryError, match="comes before act"):
+        agent.act(seen)
+    agent.reset(0)
+    with pytest.raises(ArmillaryError, match="one dictionary after reset with one seed, got list"):
+        agent.act([seen], np.ones(1, bool))
+    agent.reset([0, 1])
+    with pytest.raises(ArmillaryError, match="sequence of dictionaries after reset with seeds"):
+        agent.act(seen)
+    with pytest.raises(ArmillaryError, match="takes 2 observations and flags"):
+        agent.act([seen], np.ones(1, bool))

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from armillary.contracts.simulator import SimulatorContract
+from armillary.errors import ArmillaryError
 from armillary.world_models.device import resolve_device
 from armillary.world_models.imagine import Budget
 from armillary.world_models.latent import LatentSimulator
@@ -179,3 +180,48 @@ def test_bfloat16_is_close():
     actions = torch.zeros(3, 2, 2, 2)
     expected = suite.rolled(exact, images(), actions).positions
     assert torch.allclose(suite.rolled(rough, images(), actions).positions, expected, atol=0.05)
+
+
+class TestImagine:
+    """The futures of one scene, for those who look."""
+
+    @pytest.fixture
+    def simulator(self):
+        return LatentSimulator(model(), "cpu", particles=3)
+
+    @pytest.fixture
+    def frames(self):
+        return np.stack([images()[0]["image"]] * 3)
+
+    def test_futures_are_those_of_a_rollout(self, simulator, frames):
+        actions = np.random.default_rng(0).uniform(-1, 1, (2 + 4, 2)).astype(np.float32)
+        mean = simulator.imagine(frames, actions)
+        assert mean.frames.shape == (1, 1, 1, 4, 3, 32, 32)
+        state = simulator.encode([[{"image": frame} for frame in frames]], actions[None, :2])
+        future = torch.tensor(actions[2:])[None, None]
+        exact = LatentSimulator(model(), "cpu").rollout(state, future)
+        assert torch.allclose(mean.slots, exact.slots, atol=1e-6)
+        dictionaries = simulator.imagine([{"image": frame} for frame in frames], actions)
+        assert torch.equal(dictionaries.slots, mean.slots)
+
+    def test_samples_follow_their_seed(self, simulator, frames):
+        actions = np.zeros((2 + 2, 2))
+        one, same, other = (simulator.imagine(frames, actions, 5, seed) for seed in (1, 1, 2))
+        assert one.slots.shape[:4] == (1, 1, 5, 2)
+        assert torch.equal(one.slots, same.slots)
+        assert not torch.equal(one.slots, other.slots)
+        assert one.slots.std(2).max() > 0
+
+    @pytest.mark.parametrize(
+        ("count", "shape", "samples", "message"),
+        [
+            (1, (5, 2), 1, "trained to see 2 frames before it imagines, got 1"),
+            (3, (5, 3), 1, r"A = 2, 2 between the 3 frames and at least one .* got \(5, 3\)"),
+            (3, (2, 2), 1, r"at least one to imagine; got \(2, 2\)"),
+            (3, (1, 5, 2), 1, r"must be \(C - 1 \+ T, A\)"),
+            (3, (5, 2), 0, "samples must be at least 1, got 0"),
+        ],
+    )
+    def test_what_does_not_fit_is_said(self, simulator, frames, count, shape, samples, message):
+        with pytest.raises(ArmillaryError, match=message):
+            simulator.imagine(frames[:count], np.zeros(shape), samples)
