@@ -18,6 +18,7 @@ import pytest
 from gymnasium import spaces
 
 from armillary.experiments.cli import main
+from armillary.experiments.verbs import evaluate
 from tests.documents.blocks import Block, blocks_of, commands_of, indented_commands
 from tests.documents.stand_ins import Lpips, provide
 
@@ -172,6 +173,9 @@ def test_every_block_runs(
     monkeypatch.setitem(sys.modules, "gym_pusht", SimpleNamespace())
     pushed = {"actions": spaces.Box(0.0, 512.0, (2,), np.float32)}
     gym.register("gym_pusht/PushT-v0", "tests.envs.toys:Walk", kwargs=pushed)
+    if page.name != "evaluation.md":  # pictures take most of the time of a toy evaluation
+        monkeypatch.setattr(evaluate, "write_plots", lambda *_: None)
+        monkeypatch.setattr(evaluate, "write_examples", lambda *_: [])
     shell, names = Shell(tmp_path, cache), {"__name__": "__page__"}
     for block in blocks_of(page):
         if block.title:
