@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
+from multiprocessing import get_start_method
 from typing import Any
 
 import numpy as np
@@ -110,6 +112,8 @@ def _load(
     workers: int,
     pin_memory: bool,
 ) -> Iterator[RawWindow]:
+    if workers and dataset.in_memory:
+        dataset = _for_workers(dataset)
     loader = DataLoader(
         dataset,
         batch_sampler=batches,
@@ -120,6 +124,19 @@ def _load(
         generator=torch.Generator(),
     )
     return iter(loader)
+
+
+def _for_workers(dataset: WindowDataset) -> WindowDataset:
+    """The same windows, of which several processes do not hold a copy each.
+
+    What is in memory before a process is forked is shared with it; others read the file.
+    """
+    if get_start_method() == "fork":
+        dataset.split.load(dataset.labels)
+        return dataset
+    reading = copy(dataset)
+    reading.in_memory = False
+    return reading
 
 
 def keep(batch: Any) -> Any:

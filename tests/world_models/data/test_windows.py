@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -17,10 +18,12 @@ from armillary.world_models.data import (
     EpisodeFile,
     Layout,
     RawWindow,
+    Split,
     StepSampler,
     WindowDataset,
     action_statistics,
     ordered_batches,
+    sampling,
     step_indices,
     training_batches,
 )
@@ -116,6 +119,26 @@ def test_workers_change_nothing(episode_path: Path, workers: int, in_memory: boo
     alone, helped = batches(dataset, 0, 5), batches(dataset, 0, 5, workers)
     assert len(alone) == len(helped) == 5
     assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_hold_no_copy_of_their_own(
+    episode_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    loads = multiprocessing.get_context("fork").Value("i", 0)
+    load, parent = Split.load, os.getpid()
+
+    def counted(self: Split, labels: bool = True) -> Any:
+        loads.value += os.getpid() != parent and not self._loaded
+        return load(self, labels)
+
+    monkeypatch.setattr(Split, "load", counted)
+    monkeypatch.setattr(sampling, "get_start_method", lambda: method)
+    split = EpisodeFile(episode_path).split("train")
+    dataset = WindowDataset(split, length=4, in_memory=True)
+    assert len(batches(dataset, 0, 6, 2)) == 6
+    assert loads.value == 0
+    assert bool(split._loaded) == (method == "fork")
 
 
 def test_spawned_workers_change_nothing(episode_path: Path) -> None:
