@@ -90,10 +90,12 @@ def show(rows: Sequence[Row]) -> None:
     """Prints the rows as a table: seconds of a plan for each of several problems, then for one."""
     first = rows[0]
     judge = "" if first.success_by == BY_TASK else f", success by {first.success_by}"
-    title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{judge}"
+    planners = dict.fromkeys(row.planner for row in rows if row.planner)
+    search = "".join(f", planner {planner}" for planner in planners)
+    title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{search}{judge}"
     table = Table(title=title)
     table.add_column("simulator", overflow="fold")
-    for heading in ("planner", "success", "95 %", "steps", "s/plan", "alone", "evals"):
+    for heading in ("success", "95 %", "steps", "s/plan", "alone", "evals"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         low, high = row.ci95
@@ -105,7 +107,6 @@ def show(rows: Sequence[Row]) -> None:
         )
         table.add_row(
             row.simulator,
-            row.planner or "-",
             f"{row.success_rate:.0%}",
             f"{low:.0%} to {high:.0%}",
             *("-" if value is None else format(value, digits) for value, digits in measured),
