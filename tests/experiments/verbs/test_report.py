@@ -388,7 +388,10 @@ def test_the_command_line_takes_runs_by_position(armillary: Command) -> None:
     assert done.code == 0, done.err
     assert "page.html  2 runs" in done.out
     assert "2 runs: evaluate" in Path("page.html").read_text()
-    assert armillary("report", "a", "output=page.html").code == 0, "an old page is replaced"
+    again = armillary("report", "a", "output=page.html")
+    assert again.code == 2
+    assert "output=page.html exists; choose another page or add overwrite=true" in again.err
+    assert armillary("report", "a", "output=page.html", "overwrite=true").code == 0
     wrong = armillary("report", "a", "missing", "output=other.html")
     assert wrong.code == 2
     assert "missing is not there; report needs the directory of a run" in wrong.err
