@@ -86,7 +86,7 @@ class Trainer:
     def fit(
         self, model: WorldModel, train: Split, validation: Split, *, resume: Resume = "auto"
     ) -> Outcome:
-        """Trains until the schedule ends, or until a signal (INT, TERM, HUP) after the step in hand.
+        """Trains until the schedule ends, or until a signal ends it (INT, TERM, HUP) after a step.
 
         A resumed run continues bit for bit as if it had not stopped, on the same machine, with as
         many processes and, for runs bounded by steps alone, whenever it stopped; and as long as
