@@ -84,7 +84,5 @@ def find_scale(path: Path, split: str, kind: np.dtype, low: float, high: float) 
             f"{WAY_IN}: 'data.scale={symmetric}' perhaps",
         )
     if high > 255.5:
-        raise DataError(
-            path, f"frames of {split!r} reach {high:g}, above 255. {WAY_IN}: [0,65535], say"
-        )
+        raise DataError(path, f"frames of {split!r} reach {high:g}, above 255. {WAY_IN}")
     return scale

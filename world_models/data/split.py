@@ -116,11 +116,12 @@ class Split:
         values = (stored.astype(np.float32) - black) * (255.0 / (white - black))
         # Negated so that NaN is caught too.
         if not (values.min() >= -0.5 and values.max() <= 255.5):
+            low, high = stored.min(), stored.max()
+            held = "hold NaN" if np.isnan(low) else f"reach from {low:g} to {high:g}"
             raise DataError(
                 self.path,
                 f"frames of episode {episode} of {self.name!r} leave the range of the split, "
-                f"{black:g}..{white:g}: they reach from {stored.min():g} to {stored.max():g}. "
-                f"{WAY_IN}",
+                f"{black:g}..{white:g}: they {held}. {WAY_IN}",
             )
         return np.rint(values).clip(0, 255).astype(np.uint8)
 
