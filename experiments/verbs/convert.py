@@ -86,7 +86,7 @@ def _convert(source: Source, parts: Sequence[Part], folder: Path, workers: int) 
 def _provenance(config: DictConfig, content: str) -> Provenance:
     """Where the file comes from; names no folder, so that every machine writes the same file."""
     settings = to_dict(config.source)
-    own = {key: value for key, value in settings.items() if key not in _DESCRIBED}
+    own = {k: v for k, v in settings.items() if k not in _DESCRIBED and v is not None}
     options = [f"source.{key}={value}" for key, value in flatten(own).items()]
     name = Path(config.input).expanduser().resolve().name
     words = [f"source={config.choices.source}", f"input={quoted(name)}", *options]
@@ -98,9 +98,14 @@ def _provenance(config: DictConfig, content: str) -> Provenance:
         seed=config.seed,
         action_meaning=config.source.action_meaning,
         command=command,
-        extra={**own, MADE_OF: digest(command, settings, content)},
+        extra={
+            **{key: value for key, value in own.items() if key not in _OF_READING},
+            MADE_OF: digest(command, settings, content),
+        },
     )
 
 
 _DESCRIBED = ("_target_", "name", "policy", "action_meaning")
 """Settings of a source that the attributes of every file say already."""
+_OF_READING = ("layout", "scale")
+"""Settings that say how the data set is stored, and nothing of the file that is written."""
