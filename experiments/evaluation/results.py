@@ -165,6 +165,7 @@ class Row(Part):
         plan_seconds: of a plan, for each of the problems that were planned for together.
         plan_seconds_alone: of a plan for one problem alone.
         evaluations: candidates that a model was asked about for each plan.
+        identity: a digest of all that the numbers depend on; empty where it was not kept.
     """
 
     task: str
@@ -180,6 +181,7 @@ class Row(Part):
     evaluations: Number = None
     seed: Count
     success_by: str = "task"
+    identity: str = ""
 
     @model_validator(mode="after")
     def _possible(self) -> Row:

@@ -72,10 +72,15 @@ class EpisodeWriter:
         self._content = ContentHash()
         self._file: h5py.File | None = None
 
-    def __enter__(self) -> Self:
+    def check(self) -> None:
+        """Raises DataError unless the file can be begun."""
         self._check_target()
         if not self.path.parent.is_dir():
             raise DataError(self.path, f"the folder {self.path.parent} does not exist")
+        self._attributes()
+
+    def __enter__(self) -> Self:
+        self.check()
         self._writing = self._whole(self._attributes())
         self._file = self._writing.__enter__()
         return self
