@@ -228,7 +228,7 @@ def test_a_search_starts_from_what_is_left_of_the_last_ones_plan_and_elites(inte
     agent = MPCAgent(PointSimulator(), objective, search, space, horizon, interval)
     agent.reset([0, 1])
     seen = [{"place": np.zeros(2), "goal": np.ones(2)}] * 2
-    middle = torch.tensor([0.0, 0.25])
+    middle, before = torch.tensor([0.0, 0.25]), agent.last_plan
     for step in range(2 * interval + 1):
         actions = agent.act(seen, np.ones(2, bool))
         assert agent.last_plan is not None
