@@ -11,7 +11,7 @@ from armillary.errors import ArmillaryError, RunError
 from armillary.reading import cause, check_archive, read_json, reading
 
 
-class Mistake(ArmillaryError):
+class StrangeError(ArmillaryError):
     pass
 
 
@@ -28,15 +28,15 @@ class Mistake(ArmillaryError):
     ],
 )
 def test_a_parsers_error_is_told_with_the_file(error: Exception, told: str) -> None:
-    with pytest.raises(Mistake) as caught, reading("a.json", "is damaged", Mistake):
+    with pytest.raises(StrangeError) as caught, reading("a.json", "is damaged", StrangeError):
         raise error
     assert str(caught.value) == f"a.json: is damaged ({told})"
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize("error", [Mistake("told"), RunError("full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [StrangeError("told"), RunError("full"), KeyboardInterrupt()])
 def test_what_is_told_already_passes(error: BaseException) -> None:
-    with pytest.raises(type(error)) as caught, reading("a.json", "is damaged", Mistake):
+    with pytest.raises(type(error)) as caught, reading("a.json", "is damaged", StrangeError):
         raise error
     assert caught.value is error
 
@@ -48,17 +48,17 @@ def test_a_message_is_short() -> None:
 @pytest.mark.parametrize("content", [b"", b"3", b"\xff", b"[" * 100_000, b'{"a": Infinity}'])
 def test_only_a_dictionary_of_json_is_read(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(Mistake, match=r"a\.json"):
-        read_json(tmp_path / "a.json", Mistake)
+    with pytest.raises(StrangeError, match=r"a\.json"):
+        read_json(tmp_path / "a.json", StrangeError)
 
 
 def test_an_archive_that_promises_more_than_it_holds_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(10**6))
-    check_archive(path, Mistake, ratio=1032)
-    with pytest.raises(Mistake, match="promise 1000000"):
-        check_archive(path, Mistake)
+    check_archive(path, StrangeError, ratio=1032)
+    with pytest.raises(StrangeError, match="promise 1000000"):
+        check_archive(path, StrangeError)
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(Mistake, match="damaged archive"):
-        check_archive(path, Mistake)
+    with pytest.raises(StrangeError, match="damaged archive"):
+        check_archive(path, StrangeError)

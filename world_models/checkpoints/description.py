@@ -128,4 +128,5 @@ def _check(info: CheckpointInfo) -> None:
 def digest_of(config: Mapping[str, Any]) -> str:
     """SHA-256 of what a checkpoint says of itself but for its files, however it is laid out."""
     described = {name: value for name, value in config.items() if name != "digests"}
+    described = json.loads(json.dumps(described))  # keys are texts, in the file and before
     return sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
