@@ -100,25 +100,27 @@ def read_json(path: Path, kind: type[ArmillaryError] = ArmillaryError) -> dict[s
     return content
 
 
-def check_archive(path: Path | str, kind: type[ArmillaryError], ratio: int = 1) -> None:
-    """Checks that a ZIP archive unpacks to no more than its bytes can hold.
+def archived(path: Path | str, kind: type[ArmillaryError], ratio: int = 1) -> dict[str, int]:
+    """The unpacked bytes of every file in a ZIP archive, no more in all than its own can hold.
 
     Args:
-        path: of the archive, or of a file that is none.
+        path: of the archive.
         kind: of the error.
         ratio: how many bytes one byte may become; 1 where nothing is compressed.
 
     Raises:
-        ArmillaryError: of the ``kind``: it promises more, or its list of files is damaged.
+        ArmillaryError: of the ``kind``: it is no archive, damaged, or promises more.
     """
-    with reading(path, "is a damaged archive", kind):
+    with reading(path, "is no archive, or its end is missing", kind):
         size = Path(path).stat().st_size
         with zipfile.ZipFile(path) as archive:
-            promised = sum(entry.file_size for entry in archive.infolist())
+            entries = archive.infolist()
+    promised = sum(entry.file_size for entry in entries)
     if promised > ratio * size:
         raise kind(
             path, f"is refused: its {size} bytes promise {promised}, more than they can hold"
         )
+    return {entry.filename: entry.file_size for entry in entries}
 
 
 def _no_number(name: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.evaluation.videos import Scores
 from armillary.files import replacing, write_json
+from armillary.reading import read_json, reading
+
+log = logging.getLogger(__name__)
 
 PARTIAL, IDENTITY = "partial", "identity.json"
 DIGEST = "digest of data"
@@ -41,14 +45,22 @@ class Store:
         """
         file = self._folder / IDENTITY
         if file.is_file():
-            check_identity(self._output, json.loads(file.read_text(encoding="utf-8")), identity)
+            check_identity(self._output, read_json(file, UsageError), identity)
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         write_json(file, identity)
 
     def has(self, video: int) -> bool:
-        """Whether a video is finished."""
-        return zipfile.is_zipfile(self._path(video))
+        """Whether a video is finished; one whose file is damaged is not."""
+        path = self._path(video)
+        if not path.is_file():
+            return False
+        try:
+            with reading(path, "is damaged, so its video is measured again"):
+                return bool(self.get(video))
+        except ArmillaryError as error:
+            log.warning("%s", error)
+            return False
 
     def put(self, video: int, scores: Scores) -> None:
         """Keeps what was measured of a video."""

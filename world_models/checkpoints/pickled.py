@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from armillary.errors import ArmillaryError
-from armillary.reading import check_archive, reading
+from armillary.reading import archived, reading
 
 _MOST = 8
 """How often the bytes of a file may be shared by its tensors, those of tied weights say."""
@@ -64,7 +64,7 @@ def load(
         size, archive = path.stat().st_size, zipfile.is_zipfile(path)
         asks_for_bytes = _holds(path, b"bytearray\n")
     if archive:
-        check_archive(path, kind)
+        archived(path, kind)
     if asks_for_bytes:
         raise kind(path, _told("builtins.bytearray", advice))
     with reading(path, problem, kind):
