@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from armillary.experiments.command.run_directory import CONFIG, RECORD
 from armillary.experiments.command.stored import Part, Stored, read
 from armillary.experiments.evaluation.results import RESULTS, read_results
 from armillary.locks import is_locked
+from armillary.reading import read_json
 
 _FINISHED = "finished"
 _STATES = {
@@ -127,7 +127,7 @@ class Run:
     def raw(self) -> dict[str, Any]:
         """What ``results.json`` holds, as it is; empty where it is missing."""
         file = self.directory / RESULTS
-        return {} if self.results is None else json.loads(file.read_text(encoding="utf-8"))
+        return {} if self.results is None else read_json(file, UsageError)
 
 
 def read_runs(directories: Sequence[Path]) -> list[Run]:
