@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from armillary.errors import ArmillaryError, RunError
-from armillary.reading import cause, archived, read_json, reading
+from armillary.reading import archived, cause, read_json, reading
 
 
 class StrangeError(ArmillaryError):
@@ -23,7 +23,7 @@ class StrangeError(ArmillaryError):
         (KeyError("name"), "KeyError: 'name'"),
         (AssertionError(), "AssertionError"),
         (PermissionError(13, "Permission denied", "/x"), "Permission denied"),
-        (ValueError("\x1b[1mfirst\x1b[0m\nsecond"), "first"),
+        (ValueError("\x1b[1mfirst\x1b[0m\nsecond\nthird"), "first second"),
         (zipfile.BadZipFile("no"), "no"),
     ],
 )
