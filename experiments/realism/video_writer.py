@@ -24,6 +24,8 @@ Attribute = str | int | float | bool
 Arrays = Mapping[str, tuple[tuple[int, ...], str]]
 """Shape of one video's entry and type of every array, by name."""
 
+PLACE = "data"
+"""The attribute that says where the data lay; a file is gone on with wherever they lie now."""
 _DONE = ".done"
 
 
@@ -60,7 +62,7 @@ class VideoWriter:
         if path.exists() and not overwrite:
             raise UsageError(f"output={path} exists; choose another file or add overwrite=true")
         self.path = path
-        self._partial = path.with_name(f".{path.name}.partial")
+        self._partial = _partial(path)
         self._count = count
         self._arrays = {**arrays, _DONE: ((), "uint8")}
         self._attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}
@@ -129,7 +131,8 @@ class VideoWriter:
             for name, dataset in file.items()
             if isinstance(dataset, h5py.Dataset)
         }
-        same = plain(file.attrs) == self._attributes and known == self._shapes()
+        here = {**self._attributes, PLACE: file.attrs.get(PLACE)}
+        same = {PLACE: None, **plain(file.attrs)} == here and known == self._shapes()
         if self._resume and same:
             return file
         if self._resume:
@@ -160,9 +163,22 @@ class VideoWriter:
         }
 
 
+def begun(path: Path) -> dict[str, Attribute]:
+    """The attributes of an interrupted file for the place ``path``; empty where there is none."""
+    try:
+        with h5py.File(_partial(path), "r") as file:
+            return plain(file.attrs)
+    except OSError:
+        return {}
+
+
 def plain(attributes: h5py.AttributeManager) -> dict[str, Attribute]:
     """Attributes as Python values."""
     return {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in attributes.items()
     }
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")

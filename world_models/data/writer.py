@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from armillary.files import replacing
+from armillary.world_models.data.identity import CONTENT_ID, ContentHash
 from armillary.world_models.data.schema import (
     ACTIONS,
     FORMAT,
@@ -68,12 +69,18 @@ class EpisodeWriter:
         self._layout = layout
         self._overwrite = overwrite
         self._entries: dict[str, tuple[tuple[int, ...], np.dtype]] = {}
+        self._content = ContentHash()
         self._file: h5py.File | None = None
 
-    def __enter__(self) -> Self:
+    def check(self) -> None:
+        """Raises DataError unless the file can be begun."""
         self._check_target()
         if not self.path.parent.is_dir():
             raise DataError(self.path, f"the folder {self.path.parent} does not exist")
+        self._attributes()
+
+    def __enter__(self) -> Self:
+        self.check()
         self._writing = self._whole(self._attributes())
         self._file = self._writing.__enter__()
         return self
@@ -125,6 +132,7 @@ class EpisodeWriter:
         group = self._file.require_group(split)
         for name, array in arrays.items():
             self._append(group, name, array, self.counts[split])
+        self._content.add(split, arrays)
         self.counts[split] += 1
 
     def _checked(
@@ -199,6 +207,7 @@ class EpisodeWriter:
                 (_, image_size, *_), _ = self._entries[FRAMES]
                 (_, action_size), _ = self._entries[ACTIONS]
                 file.attrs.update({"image_size": image_size, "action_size": action_size})
+                file.attrs[CONTENT_ID] = self._content.hexdigest()
             self._check_target()
 
     def _attributes(self) -> dict[str, Attribute]:
@@ -215,7 +224,7 @@ class EpisodeWriter:
             "command": origin.command,
         }
         for name, value in origin.extra.items():
-            if name in {*own, "image_size", "action_size", FRAME_MAXIMUM}:
+            if name in {*own, "image_size", "action_size", CONTENT_ID, FRAME_MAXIMUM}:
                 raise DataError(self.path, f"the attribute {name!r} has a meaning of its own")
             if not isinstance(value, Attribute):
                 raise DataError(
