@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.evaluation.videos import Scores
 from armillary.files import replacing, write_json
+from armillary.reading import read_json, reading
 from armillary.world_models.data.identity import CONTENT_ID, changed
+
+log = logging.getLogger(__name__)
 
 PARTIAL, IDENTITY = "partial", "identity.json"
 _DIGEST, _BYTES = "digest of data", "bytes of data"
@@ -39,7 +43,7 @@ class Store:
     def begun(self) -> dict[str, Any]:
         """The identity of the evaluation that it holds; empty where it holds none."""
         file = self._folder / IDENTITY
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return read_json(file, UsageError) if file.is_file() else {}
 
     def begin(self, identity: Mapping[str, Any]) -> None:
         """Makes the store one of the evaluation ``identity``, JSON-able, unless it is one."""
@@ -48,8 +52,16 @@ class Store:
             write_json(self._folder / IDENTITY, identity)
 
     def has(self, video: int) -> bool:
-        """Whether a video is finished."""
-        return zipfile.is_zipfile(self._path(video))
+        """Whether a video is finished; one whose file is damaged is not."""
+        path = self._path(video)
+        if not path.is_file():
+            return False
+        try:
+            with reading(path, "is damaged, so its video is measured again"):
+                return bool(self.get(video))
+        except ArmillaryError as error:
+            log.warning("%s", error)
+            return False
 
     def put(self, video: int, scores: Scores) -> None:
         """Keeps what was measured of a video."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,10 +19,13 @@ from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.run_directory import CONFIG, RECORD
 from armillary.experiments.command.stored import Part, Stored, read
 from armillary.experiments.evaluation.results import RESULTS, read_results
+from armillary.locks import is_locked
+from armillary.reading import read_json
 
 _FINISHED = "finished"
 _STATES = {
-    "running": "it is still running, or was killed",
+    "running": "it is still running",
+    "killed": "it was killed",
     "failed": "it failed, and its run.log says why",
     "interrupted": "it was interrupted",
     "refused": "it was refused because of a mistake in its command",
@@ -82,9 +84,16 @@ class Run:
         return self.record.verb
 
     @property
+    def status(self) -> str:
+        """How it ended; ``killed`` if nobody had the time to write that down."""
+        status = self.record.status
+        dead = status == "running" and not is_locked(self.directory)
+        return "killed" if dead else status
+
+    @property
     def trouble(self) -> str:
         """What kept the run from finishing, as a sentence; empty if it finished."""
-        status = self.record.status
+        status = self.status
         if status == _FINISHED:
             return ""
         what = _STATES.get(status, f"its state is {status!r}")
@@ -107,7 +116,7 @@ class Run:
         return [
             ("verb", record.verb),
             ("directory", str(self.directory)),
-            ("status", record.status),
+            ("status", self.status),
             ("started", self.started),
             ("took", took),
             ("seed", "none" if record.seed is None else str(record.seed)),
@@ -118,7 +127,7 @@ class Run:
     def raw(self) -> dict[str, Any]:
         """What ``results.json`` holds, as it is; empty where it is missing."""
         file = self.directory / RESULTS
-        return {} if self.results is None else json.loads(file.read_text(encoding="utf-8"))
+        return {} if self.results is None else read_json(file, UsageError)
 
 
 def read_runs(directories: Sequence[Path]) -> list[Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from rich.table import Table
 from armillary.experiments.command.config import to_dict, typed
 from armillary.experiments.command.console import messages, results
 from armillary.experiments.command.errors import RunError, UsageError
+from armillary.experiments.command.signals import Ended
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.model_data import data_of, open_episodes
 from armillary.experiments.evaluation.results import RESULTS, Training
@@ -83,7 +85,7 @@ def run(config: DictConfig) -> Outcome:
     log.info("checkpoints in %s", outcome.checkpoint.parent)
     if outcome.interrupted:
         log.info("the same command continues after step %d", outcome.step)
-        raise KeyboardInterrupt
+        raise Ended(outcome.signal or signal.SIGINT)
     return outcome
 
 

@@ -103,7 +103,7 @@ class Trainer:
         resume: Resume = "auto",
         data_changed: bool = False,
     ) -> Outcome:
-        """Trains until the schedule ends, or until SIGINT or SIGTERM after the step in hand.
+        """Trains until the schedule ends, or until a signal ends it (INT, TERM, HUP) after a step.
 
         A resumed run continues bit for bit as if it had not stopped, on the same machine, with as
         many processes and, for runs bounded by steps alone, whenever it stopped; and as long as
@@ -163,7 +163,7 @@ class Trainer:
             model.requires_grad_(True).eval()
             self._threads.stop()
             self._tell(lambda callback: callback.on_end())
-        return run.outcome(interrupted, self.last)
+        return run.outcome(interrupted, self.last, interruption.signal)
 
     def _train(self, run: Run) -> None:
         """One optimiser step, at the start of a stage after its preparation."""
