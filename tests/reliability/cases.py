@@ -14,8 +14,9 @@ from tests.reliability.commands import Ended, run
 
 _FIXTURE = Path(__file__).parent.parent / "parity" / "fixtures" / "v32_vrnn_train_before.npz"
 _SEARCH = ("planner.samples=4", "planner.iterations=1", "planner.elites=2")
+_MANY = ("videos=27", "batch=27")
 _PLANNING = (*_SEARCH, "horizon=2", "replan_interval=2", "task.max_steps=2", "workers=0")
-_EPISODES = ("episodes=5", "length=10", "workers=0", "policy=random", "val=0.2", "test=0.2")
+_EPISODES = ("episodes=5", "length=12", "workers=0", "policy=random", "val=0.2", "test=0.2")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ CASES: dict[str, Case] = {
         needs=["data.h5", "model"],
     ),
     "report": Case(
-        ("report", "played", "output=page.html"),
+        ("report", "played", "output=page.html", "overwrite=true"),
         needs=["played"],
         there={"page.html": "page.html"},
     ),
@@ -130,8 +131,8 @@ def make_inputs(folder: Path, modules: Path) -> None:
     commands: dict[str, tuple[str, ...]] = {
         "data.h5": ("collect", *_EPISODES, "out=data.h5", "output=collected"),
         "model": (*CASES["train"].words, "trainer.max_steps=2"),
-        "real.h5": (*CASES["generate"].words, "checkpoint=ground_truth", "output=real.h5"),
-        "made.h5": (*CASES["generate"].words, "output=made.h5"),
+        "real.h5": (*CASES["generate"].words, "checkpoint=ground_truth", *_MANY, "output=real.h5"),
+        "made.h5": (*CASES["generate"].words, *_MANY, "output=made.h5"),
         "played": (*CASES["benchmark"].words, "output=played"),
         "page.html": ("report", "played", "title=old", "output=page.html"),
     }

@@ -15,11 +15,11 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 _TIMES = re.compile(
-    r"seconds|started|ended|commit|versions|threads|state\.pt|identity|command|config|overwrite"
+    r"seconds|started|ended|commit|versions|threads|training\.pt|identity|command|config|overwrite"
 )
 """Keys of JSON files that differ between two runs of a command, or whose values may."""
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")
-_UNCOMPARED = re.compile(r".*\.(log|html|pt)|events")
+_UNCOMPARED = re.compile(r".*\.(log|html|pt)|(.*/)?events")
 """Files that hold times."""
 _PHASES = {"collect", "train", "benchmark", "render"}
 
