@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
+from armillary.hdf5 import File, Group
 from armillary.suggestions import holds
 from armillary.world_models.data.handle import Handle
 from armillary.world_models.data.schema import (
@@ -59,7 +59,7 @@ class EpisodeFile:
         self.splits = {
             name: inspect_split(self.path, group, self.layout, actions)
             for name in SPLITS
-            if isinstance(group := file.get(name), h5py.Group)
+            if isinstance(group := file.get(name), Group)
         }
         if not self.splits:
             raise DataError(
@@ -88,7 +88,7 @@ class EpisodeFile:
             raise DataError(self.path, f"split {name!r} is empty")
         return Split(self._handle, name, self.layout, self.splits[name], self._scale)
 
-    def _find_scale(self, file: h5py.File) -> float:
+    def _find_scale(self, file: File) -> float:
         """What stored values are multiplied with to reach 0..255; one answer for the whole file."""
         floating = [
             name
