@@ -82,7 +82,7 @@ def cause(error: BaseException) -> str:
     name = type(error).__name__
     if not lines:
         return name
-    text = shortened(lines[0], _LONGEST)
+    text = shortened(" ".join(lines[:2]), _LONGEST)
     return f"{name}: {text}" if isinstance(error, _UNNAMED) else text
 
 

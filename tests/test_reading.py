@@ -23,7 +23,7 @@ class StrangeError(ArmillaryError):
         (KeyError("name"), "KeyError: 'name'"),
         (AssertionError(), "AssertionError"),
         (PermissionError(13, "Permission denied", "/x"), "Permission denied"),
-        (ValueError("\x1b[1mfirst\x1b[0m\nsecond"), "first"),
+        (ValueError("\x1b[1mfirst\x1b[0m\nsecond\nthird"), "first second"),
         (zipfile.BadZipFile("no"), "no"),
     ],
 )

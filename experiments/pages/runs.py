@@ -8,9 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, Field
 
 from armillary.experiments.command.config import flatten
@@ -18,6 +16,7 @@ from armillary.experiments.command.console import duration
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.run_directory import CONFIG, RECORD
 from armillary.experiments.command.stored import Part, Stored, read
+from armillary.experiments.command.yaml_text import keys_and_values
 from armillary.experiments.evaluation.results import RESULTS, read_results
 from armillary.locks import is_locked
 from armillary.reading import read_json
@@ -36,9 +35,11 @@ _ALWAYS_RESULTS = ("benchmark", "evaluate", "plan", "render", "train")
 
 def _a_time(text: str) -> str:
     try:
-        datetime.fromisoformat(text)
+        zone = datetime.fromisoformat(text).tzinfo
     except ValueError:
-        raise ValueError("must be a time") from None
+        zone = None
+    if zone is None:
+        raise ValueError("must be a time with its zone")
     return text
 
 
@@ -181,7 +182,7 @@ def _read(directory: Path, name: str) -> Run:
 def _settings(config: str) -> dict[str, Any]:
     """A configuration by dotted key; empty where it cannot be read."""
     try:
-        content = OmegaConf.to_container(OmegaConf.create(config))
-    except (yaml.YAMLError, OmegaConfBaseException):
+        content = OmegaConf.to_container(keys_and_values(config, CONFIG))
+    except UsageError:
         return {}
-    return flatten(content) if isinstance(content, dict) else {}
+    return flatten(content)
