@@ -108,10 +108,10 @@ CASES: dict[str, Case] = {
     "new": Case(("new", "plugin", "my_pack", "record=out"), quick=True),
     "demo": Case(
         (
-            *("demo", "size=smoke", "output=out", "collect.episodes=3", "collect.length=10"),
+            *("demo", "size=smoke", "output=out", "collect.episodes=3", "+collect.length=10"),
             *("train.trainer.max_steps=1", "train.trainer.validation_clips=1"),
             *("benchmark.episodes=1", "benchmark.simulators=[random]"),
-            *("benchmark.task.max_steps=2", "render.task.max_steps=2"),
+            "+render.side=48",
         )
     ),
 }
