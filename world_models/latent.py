@@ -14,12 +14,19 @@ from torch import Tensor
 
 from armillary.errors import ArmillaryError
 from armillary.world_models.assignment import assign
-from armillary.world_models.capture import Pure, Recordings, Tensors, leaves, recorder, regrown
 from armillary.world_models.device import resolve_device
-from armillary.world_models.differentiated import Differentiated, with_gradient
 from armillary.world_models.goals.roles import FindRoles
 from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.model import WorldModel
+from armillary.world_models.replay.gradients import Differentiated, with_gradient
+from armillary.world_models.replay.recordings import (
+    Pure,
+    Recordings,
+    Tensors,
+    leaves,
+    recorder,
+    regrown,
+)
 from armillary.world_models.simulator import (
     Goal,
     Observation,

@@ -40,8 +40,9 @@ def reserved(config: DictConfig, command: str) -> Iterator[None]:
     """
     files = files_of(config)
     for name, path in files.items():
-        check_replaceable(path)
-        _check_no_input(config, name, path)
+        if not path.is_dir():  # verbs say themselves what they want with one
+            check_replaceable(path)
+            _check_no_input(config, name, path)
     with _all_locked(list(files.values()), command):
         yield
 

@@ -29,6 +29,8 @@ from armillary.reading import read_json
 from armillary.world_models.training.engine import follows
 
 CONFIG, RECORD, LOG = _OWN = "config.yaml", "run.json", "run.log"
+_PASSING = (LOCK, ".partial")
+"""Ends of the names of files that are no work."""
 
 _OURS = "armillary"
 
@@ -155,7 +157,7 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
 
 def _others(directory: Path) -> bool:
     """Whether a directory holds anything but what a run begins with."""
-    return any(p.name not in _OWN and not p.name.endswith(LOCK) for p in directory.iterdir())
+    return any(p.name not in _OWN and not p.name.endswith(_PASSING) for p in directory.iterdir())
 
 
 def _content(path: Path) -> bytes | None:
@@ -165,7 +167,7 @@ def _content(path: Path) -> bytes | None:
 def _work(directory: Path) -> bool:
     """Whether a directory holds a file that is not of the record."""
     ours = {directory / name for name in _OWN}
-    found = (path for path in directory.rglob("*") if not path.name.endswith(LOCK))
+    found = (path for path in directory.rglob("*") if not path.name.endswith(_PASSING))
     return any(path not in ours and not path.is_dir() for path in found)
 
 

@@ -44,6 +44,9 @@ class VideoWriter:
         overwrite: whether a file in the place may be replaced.
         resume: whether to go on with an interrupted file.
 
+    Attributes:
+        finished: whether the file is there already, and would not be overwritten.
+
     Raises:
         UsageError: the place is taken.
     """
@@ -59,14 +62,15 @@ class VideoWriter:
         resume: bool,
     ) -> None:
         check_replaceable(path)
-        if path.exists() and not overwrite:
-            raise UsageError(f"output={path} exists; choose another file or add overwrite=true")
         self.path = path
         self._partial = _partial(path)
         self._count = count
         self._arrays = {**arrays, _DONE: ((), "uint8")}
         self._attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}
         self._resume = resume
+        self.finished = path.exists() and resume and not overwrite and self._is_whole()
+        if path.exists() and not overwrite and not self.finished:
+            raise UsageError(f"output={path} exists; choose another file or add overwrite=true")
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,24 +130,36 @@ class VideoWriter:
         except OSError as error:
             log.warning("%s is damaged, starting anew (%s)", self._partial, error)
             return None
-        known = {
-            name: (tuple(dataset.shape), dataset.dtype.str)
-            for name, dataset in file.items()
-            if isinstance(dataset, h5py.Dataset)
-        }
-        here = {**self._attributes, PLACE: file.attrs.get(PLACE)}
-        same = {PLACE: None, **plain(file.attrs)} == here and known == self._shapes()
-        if self._resume and same:
+        if self._resume and self._is_of(file, self._shapes()):
             return file
         if self._resume:
             log.info("%s was begun with other settings; starting anew", self._partial)
         file.close()
         return None
 
+    def _is_whole(self) -> bool:
+        """Whether the file in the place is what this writer would write."""
+        try:
+            with h5py.File(self.path, "r") as file:
+                return self._is_of(file, {n: s for n, s in self._shapes().items() if n != _DONE})
+        except OSError:
+            return False
+
+    def _is_of(self, file: h5py.File, shapes: Arrays) -> bool:
+        """Whether a file has our attributes, except for the place of the data, and these arrays."""
+        known = {
+            name: (tuple(dataset.shape), dataset.dtype.str)
+            for name, dataset in file.items()
+            if isinstance(dataset, h5py.Dataset)
+        }
+        here = {**self._attributes, PLACE: file.attrs.get(PLACE)}
+        return {PLACE: None, **plain(file.attrs)} == here and known == shapes
+
     def _created(self) -> h5py.File:
         file = h5py.File(self._partial, "w")
         early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        early.set_obj_track_times(False)  # the same videos are the same bytes
         for name, (shape, kind) in self._shapes().items():
             h5py.h5d.create(
                 file.id,

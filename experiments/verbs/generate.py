@@ -61,14 +61,10 @@ def run(config: DictConfig) -> Path:
     )
     if config.resume:
         _check_begun(path, attributes, config.data.changed)
-    progress, task = counting("generating", count)
-    with writer, progress:
-        missing = writer.missing()
-        progress.advance(task, count - len(missing))
-        for start in range(0, len(missing), config.batch):
-            rows = missing[start : start + config.batch]
-            writer.write(rows, source.make(rows))
-            progress.advance(task, len(rows))
+    if writer.finished:
+        log.info("finished already: %s", path)
+    else:
+        _fill(writer, source, count, config.batch)
     told = {name: f"{[count, *shape]} {kind}" for name, (shape, kind) in arrays.items()}
     found = Generation(
         file=str(path), videos=count, arrays=told, data=data_of(file), commit=commit()
@@ -77,6 +73,18 @@ def run(config: DictConfig) -> Path:
     shown = ", ".join(f"{name} {what}" for name, what in told.items())
     results.print(f"{path}  {shown}", highlight=False, markup=False, soft_wrap=True)
     return path
+
+
+def _fill(writer: VideoWriter, source: Source, count: int, batch: int) -> None:
+    """Makes the videos that are missing, so many at a time."""
+    progress, task = counting("generating", count)
+    with writer, progress:
+        missing = writer.missing()
+        progress.advance(task, count - len(missing))
+        for start in range(0, len(missing), batch):
+            rows = missing[start : start + batch]
+            writer.write(rows, source.make(rows))
+            progress.advance(task, len(rows))
 
 
 def _plan(config: DictConfig) -> tuple[Source, int, EpisodeFile, dict[str, Attribute]]:

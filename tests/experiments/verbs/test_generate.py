@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import h5py
@@ -91,6 +92,17 @@ def test_a_killed_command_goes_on_where_it_was(
         assert set(file) == set(whole)
         for name in file:
             assert np.array_equal(file[name][()], whole[name][()])
+    finished = armillary(*words(checkpoint, episodes, "output=x.h5", *more))
+    assert (finished.code, "finished already: x.h5" in finished.err) == (0, True)
+    assert armillary(*words(checkpoint, episodes, "output=x.h5", "videos=5", *more[1:])).code == 2
+
+
+def test_the_same_command_gives_the_same_bytes(armillary: Command, episodes: Path) -> None:
+    same = words("ground_truth", episodes, "horizon=2")
+    assert armillary(*same, "output=a.h5").code == 0
+    time.sleep(1.1 - time.time() % 1)  # HDF5 would note the second
+    assert armillary(*same, "output=b.h5").code == 0
+    assert Path("a.h5").read_bytes() == Path("b.h5").read_bytes()
 
 
 def test_a_file_is_kept_unless_overwritten(armillary: Command, episodes: Path) -> None:

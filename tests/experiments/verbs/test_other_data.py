@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 
 from armillary.experiments.evaluation.videos import Evaluator
@@ -30,7 +31,9 @@ def replaced(path: Path) -> None:
     """Other episodes of the same size take the place of those there."""
     with h5py.File(path, "a") as file:
         for split in ("train", "val", "test"):
-            file[f"{split}/imgs"][...] = 255 - file[f"{split}/imgs"][()]  # pyright: ignore[reportIndexIssue]
+            frames = file[f"{split}/imgs"]
+            assert isinstance(frames, h5py.Dataset)
+            frames[...] = np.subtract(255, frames[()])
 
 
 def stopped(monkeypatch: pytest.MonkeyPatch, kind: type, name: str, calls: int) -> None:
@@ -98,10 +101,9 @@ def test_an_evaluation_mixes_no_two_files(
     assert done.code == 0, done.err
     refused(armillary(*words, "data.path=d.h5"), first, place)
     assert "finished already" in armillary(*words, "data.path=copy.h5").err
-    for _ in range(2):
-        meant = armillary(*words, "data.path=d.h5", "data.changed=true")
-        assert meant.code == 0, meant.err
-    assert "finished already" in meant.err, "the second time"
+    meant = (*words, "data.path=d.h5", "data.changed=true")
+    assert armillary(*meant).code == 0
+    assert "finished already" in armillary(*meant).err
     found = json.loads(Path("out/results.json").read_text())
     fresh = armillary(*words[:-1], "data.path=d.h5", "output=fresh")
     assert fresh.code == 0, fresh.err

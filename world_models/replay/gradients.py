@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from armillary.world_models.capture import Pure, Tensors
+from armillary.world_models.replay.recordings import Pure, Tensors
 
 
 class Differentiated(torch.autograd.Function):

@@ -12,9 +12,9 @@ from torch.testing import assert_close
 from armillary.planners.costs import Effort, LatentDistance, PixelDistance
 from armillary.planners.objective import Objective, Term
 from armillary.world_models import latent
-from armillary.world_models.capture import Recordings
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.registry import build_model
+from armillary.world_models.replay.recordings import Recordings
 from tests.waiting import without_waiting
 from tests.world_models.test_published_models import FRAMEWISE, SLOTS
 
