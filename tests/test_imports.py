@@ -16,13 +16,14 @@ MAY_IMPORT = {
     "agent": {"planners", "world_models"},
     "experiments": {"agent", "envs", "planners", "world_models"},
 }
-BASE = {"command", "palette", "pixels"}
+BASE = {"command", "palette", "pixels", "yaml_text"}
 """What every room of experiments may use; none of them uses another room."""
 ROOMS = {
     "experiments": {
-        "command": set(),
+        "command": {"yaml_text"},
         "palette": set(),
         "pixels": set(),
+        "yaml_text": set(),
         "templates": set(),
         "planning": BASE,
         "realism": BASE,

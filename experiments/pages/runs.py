@@ -11,13 +11,14 @@ from typing import Annotated, Any
 from omegaconf import OmegaConf
 from pydantic import AfterValidator, Field
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten
 from armillary.experiments.command.console import duration
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.run_directory import CONFIG, RECORD
 from armillary.experiments.command.stored import Part, Stored, read
-from armillary.experiments.command.yaml_text import keys_and_values
 from armillary.experiments.evaluation.results import RESULTS, read_results
+from armillary.experiments.yaml_text import keys_and_values
 from armillary.locks import is_locked
 from armillary.reading import read_json
 
@@ -183,6 +184,6 @@ def _settings(config: str) -> dict[str, Any]:
     """A configuration by dotted key; empty where it cannot be read."""
     try:
         content = OmegaConf.to_container(keys_and_values(config, CONFIG))
-    except UsageError:
+    except ArmillaryError:
         return {}
     return flatten(content)
