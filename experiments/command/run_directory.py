@@ -21,7 +21,7 @@ from armillary.experiments.command.outputs import reserved
 from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.command.system import told
 from armillary.experiments.command.threads import number_for, torch_threads
-from armillary.experiments.yaml_text import read
+from armillary.experiments.command.yaml_text import read
 from armillary.files import remove_leftovers, write_bytes, write_json, write_text
 from armillary.locks import NAME as LOCK
 from armillary.locks import locked
