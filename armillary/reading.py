@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import pickle
 import re
@@ -35,6 +36,8 @@ _RAISED = (
 """What parsers are seen to raise for files that are damaged, cut off or something else."""
 _UNNAMED = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, TypeError)
 """Exceptions whose text says little without their name."""
+_OF_THE_MACHINE = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
+"""Errors of the system that say nothing about the file."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 200
 
@@ -64,6 +67,10 @@ def reading(
         yield
     except (kind, RunError):
         raise
+    except OSError as error:
+        if error.errno in _OF_THE_MACHINE:
+            raise
+        raise kind(path, f"{problem} ({cause(error)})") from error
     except (*_RAISED, *more) as error:
         raise kind(path, f"{problem} ({cause(error)})") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from pathlib import Path
 
@@ -62,3 +63,8 @@ def test_an_archive_that_promises_more_than_it_holds_is_refused(tmp_path: Path) 
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(StrangeError, match="its end is missing"):
         archived(path, StrangeError)
+
+
+def test_errors_of_the_machine_are_not_the_files(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Too many"), reading("a", "is damaged", StrangeError):
+        raise OSError(errno.EMFILE, "Too many open files")

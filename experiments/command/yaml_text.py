@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
 
-from armillary.experiments.command.errors import UsageError
+from armillary.errors import ArmillaryError
 from armillary.reading import reading
 
 _MOST = 100_000
@@ -24,9 +24,9 @@ def keys_and_values(text: str, path: Path | str) -> DictConfig:
         path: for messages.
 
     Raises:
-        UsageError: it is no YAML, or holds something else than keys and values.
+        ArmillaryError: it is no YAML, or holds something else than keys and values.
     """
-    with reading(path, "is no YAML", UsageError, yaml.YAMLError, OmegaConfBaseException):
+    with reading(path, "is no YAML", ArmillaryError, yaml.YAMLError, OmegaConfBaseException):
         loader = get_yaml_loader()(text)
         try:
             node = loader.get_single_node()
@@ -36,7 +36,7 @@ def keys_and_values(text: str, path: Path | str) -> DictConfig:
             raise ValueError(f"its aliases stand for more than {_MOST} values")
         content = OmegaConf.create(text)
     if not isinstance(content, DictConfig):
-        raise UsageError(path, "must hold keys and values")
+        raise ArmillaryError(path, "must hold keys and values")
     return content
 
 
@@ -48,9 +48,9 @@ def read(path: Path, name: str | None = None) -> tuple[DictConfig, str]:
         name: of it for messages; by default its path.
 
     Raises:
-        UsageError: it cannot be read, is no YAML, or holds something else than keys and values.
+        ArmillaryError: it cannot be read, is no YAML, or holds something else than keys and values.
     """
-    with reading(name or path, "is no YAML", UsageError):
+    with reading(name or path, "is no YAML"):
         text = path.read_text(encoding="utf-8")
     return keys_and_values(text, name or path), text
 

@@ -69,7 +69,7 @@ class Described(Part):
 
     label: str
     unit: str = ""
-    digits: Count = 3
+    digits: Annotated[int, Field(ge=0, le=15)] = 3
     higher_is_better: bool | None = None
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from omegaconf import OmegaConf
 from pydantic import AfterValidator, Field
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten
 from armillary.experiments.command.console import duration
 from armillary.experiments.command.errors import UsageError
@@ -183,6 +184,6 @@ def _settings(config: str) -> dict[str, Any]:
     """A configuration by dotted key; empty where it cannot be read."""
     try:
         content = OmegaConf.to_container(keys_and_values(config, CONFIG))
-    except UsageError:
+    except ArmillaryError:
         return {}
     return flatten(content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ from armillary.experiments.planning.kept import (
 )
 from armillary.experiments.planning.timing import plan_alone, seconds_alone, seconds_together
 from armillary.files import write_json
+from armillary.reading import read_json
 from armillary.seeds import played_episode_seed
 
 EPISODES = "episodes.json"
@@ -105,7 +105,7 @@ def _finished(output: Path) -> tuple[dict[str, Row], dict[str, list[dict[str, in
     if not (output / RESULTS).is_file() or not (output / EPISODES).is_file():
         return {}, {}
     rows = read(output / RESULTS, Benchmark).rows
-    return {row.identity: row for row in rows}, json.loads((output / EPISODES).read_bytes())
+    return {row.identity: row for row in rows}, read_json(output / EPISODES, UsageError)
 
 
 def summarise(entry: Entry, episodes: Sequence[Outcome], config: DictConfig) -> Row:
