@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -183,7 +184,7 @@ class Limits:
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError for limits of another number of dimensions."""
         actions = rollout.actions
-        low, high = (actions.new_tensor(limit) for limit in (self.low, self.high))
+        low, high = (_constant(limit, actions) for limit in (self.low, self.high))
         for limit in (low, high):
             if limit.ndim and len(limit) != actions.shape[-1]:
                 raise ArmillaryError(
@@ -232,14 +233,26 @@ class KeepOut:
         positions = rollout.positions
         cost = positions.new_zeros(positions.shape[:-2])
         for region in self.regions:
-            low = positions.new_tensor(region[:2]) - self.margin
-            high = positions.new_tensor(region[2:]) + self.margin
+            low = _constant(region[:2], positions) - self.margin
+            high = _constant(region[2:], positions) + self.margin
             depth = torch.minimum(positions - low, high - positions).amin(-1).clamp_min(0.0)
             cost = cost + (depth.square() * things).sum(-1) / things.sum(-1).clamp_min(1.0)
         return cost
 
 
 _THINGS = ("objects", "effector", "both")
+
+
+def _constant(values: float | Sequence[float], like: Tensor) -> Tensor:
+    """Numbers as a tensor of the type and on the device of another, brought there once."""
+    return _kept(
+        values if isinstance(values, float | int) else tuple(values), like.dtype, like.device
+    )
+
+
+@lru_cache(maxsize=64)
+def _kept(values: float | tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _over_particles(cost: Tensor, rollout: Rollout) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic
 
@@ -103,7 +103,8 @@ class LatentSimulator(Generic[State]):
 
         name = f"observing of {type(self.model).__name__}"
         given = [taken, frames, *leaves(state)]
-        return regrown(state, self._recordings.call(name, observed, given, self._core))
+        plain = partial(observed, *given)
+        return regrown(state, self._recordings.call(name, plain, observed, given, self._core))
 
     @torch.no_grad()
     def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
@@ -213,31 +214,37 @@ class LatentSimulator(Generic[State]):
         noise = self._noise(actions, generators)
         states = problems * self.particles * horizon
         pieces = actions.split(self._core.candidates_at_once(state, states), 1)
-        scene, aim, drawn = leaves(state), leaves(goal), [] if noise is None else [noise]
+        drawn = [] if noise is None else [noise]
 
-        def scored(piece: Tensor, *tensors: Tensor) -> Tensors:
-            goals, drawn = tensors[len(scene) :], tensors[len(scene) + len(aim) :]
-            imagined = self._imagine(regrown(state, tensors), piece, drawn[0] if drawn else None)
-            return (objective(imagined, regrown(goal, goals)),)
+        def plain(piece: Tensor) -> Tensors:  # what is read off the goal stays in its view
+            return (objective(self._imagine(state, piece, noise), goal),)
 
-        def recorded(function: Pure, name: str, piece: Tensor) -> Tensors:
-            given = [piece, *scene, *aim, *drawn]
-            regions = tuple(map(tuple, goal.keep_clear))
+        def recorded(name: str, around: Callable[[Pure], Pure], piece: Tensor) -> Tensors:
+            end = goal.map(lambda tensor: tensor)  # as it is now: more may be read off it
+            scene, aim = leaves(state), leaves(end)
+
+            def scored(piece: Tensor, *tensors: Tensor) -> Tensors:
+                goals, drawn = tensors[len(scene) :], tensors[len(scene) + len(aim) :]
+                now = regrown(state, tensors)
+                imagined = self._imagine(now, piece, drawn[0] if drawn else None)
+                return (objective(imagined, regrown(end, goals)),)
+
             return self._recordings.call(
                 f"{name} of {type(self.model).__name__}",
-                function,
-                given,
+                partial(around(plain), piece),
+                around(scored),
+                [piece, *scene, *aim, *drawn],
                 objective,
-                regions,
-                goal.view.known,
+                tuple(map(tuple, goal.keep_clear)),
+                end.view.known,
             )
 
         if torch.is_grad_enabled() and actions.requires_grad:
-            score = partial(recorded, partial(with_gradient, scored), "scoring with gradients")
+            score = partial(recorded, "scoring with gradients", partial(partial, with_gradient))
             scores = [Differentiated.apply(piece, score) for piece in pieces]
         else:
             with torch.no_grad():
-                scores = [recorded(scored, "scoring", piece)[0] for piece in pieces]
+                scores = [recorded("scoring", lambda f: f, piece)[0] for piece in pieces]
         return torch.cat(scores, 1)
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -43,27 +43,21 @@ def reserved(config: DictConfig, command: str) -> Iterator[None]:
         if not path.is_dir():  # verbs say themselves what they want with one
             check_replaceable(path)
             _check_no_input(config, name, path)
-    with _all_locked(list(files.values()), command):
+    with ExitStack() as held:
+        for path in files.values():
+            missing = [folder for folder in path.parents if not folder.exists()]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.callback(_remove_empty, missing)
+            held.enter_context(locked(path, command))
+            remove_leftovers(path)
         yield
 
 
-@contextmanager
-def _all_locked(paths: list[Path], command: str) -> Iterator[None]:
-    if not paths:
-        yield
-        return
-    first, *others = paths
-    missing = [folder for folder in first.parents if not folder.exists()]
-    first.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(first, command):
-            remove_leftovers(first)
-            with _all_locked(others, command):
-                yield
-    finally:
-        for folder in missing:
-            if not any(folder.iterdir()):
-                folder.rmdir()
+def _remove_empty(made: list[Path]) -> None:
+    """Removes folders, the innermost first, as far as nothing is in them."""
+    for folder in made:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _check_no_input(config: DictConfig, name: str, path: Path) -> None:

@@ -42,7 +42,9 @@ def with_gradient(function: Pure, first: Tensor, *others: Tensor) -> Tensors:
         (result,) = function(varied, *others)
         if not result.requires_grad:
             return (result,)
-        return result.detach(), *torch.autograd.grad(result.sum(), varied)
+        # It may depend on weights alone.
+        (gradient,) = torch.autograd.grad(result.sum(), varied, allow_unused=True)
+        return (result.detach(),) if gradient is None else (result.detach(), gradient)
 
 
 @once_differentiable

@@ -66,9 +66,9 @@ class Recordings:
     """Calls functions of tensors, from the second call of a shape on by replaying a recording.
 
     The first call of every shape runs as it is: what is used once is not worth recording, and what
-    a function computes once and keeps is computed then. A function that cannot be recorded, since
-    it waits for the device or creates tensors from the processor's, is told of once and runs as it
-    is. The longest unused of more than ``limit`` shapes are forgotten.
+    is computed once and kept is computed then. A function that cannot be recorded, since it waits
+    for the device or creates tensors from the processor's, is told of once and runs as it is. The
+    longest unused of more than ``limit`` shapes are forgotten.
 
     Args:
         record: how; None calls every function as it is.
@@ -89,22 +89,29 @@ class Recordings:
         return sum(recording.replay is not None for recording in self._known.values())
 
     def call(
-        self, name: str, function: Pure, inputs: Sequence[Tensor], owner: object, *fixed: Hashable
+        self,
+        name: str,
+        plain: Callable[[], Tensors],
+        function: Pure,
+        inputs: Sequence[Tensor],
+        owner: object,
+        *fixed: Hashable,
     ) -> Tensors:
-        """``function(*inputs)``.
+        """``plain()``, or the same by replaying ``function(*inputs)``.
 
         Args:
             name: of what is computed, for messages.
+            plain: computes it from the caller's own objects, which may keep what they compute.
             function: pure; what it does depends on ``name``, ``owner``, ``fixed`` and the inputs.
             inputs: on one device.
             owner: an object that ``function`` refers to, told by its identity.
             fixed: whatever else.
 
         Returns:
-            What the function returns, in memory of its own.
+            What is computed, in memory of its own.
         """
         if self._record is None:
-            return function(*inputs)
+            return plain()
         shapes = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
         key = (name, id(owner), fixed, shapes)
         recording = self._known.get(key)
@@ -112,10 +119,10 @@ class Recordings:
             self._known[key] = _Recording(function)
             if len(self._known) > self._limit:
                 self._known.popitem(last=False)
-            return function(*inputs)
+            return plain()
         self._known.move_to_end(key)
         if recording.refused:
-            return function(*inputs)
+            return plain()
         if recording.replay is None:
             recording.inputs = tuple(tensor.detach().clone() for tensor in inputs)
             try:
@@ -124,7 +131,7 @@ class Recordings:
                 recording.refused, recording.inputs = True, ()
                 reason = str(error).partition("\n")[0]
                 logger.warning("%s cannot be recorded and runs step by step: %s", name, reason)
-                return function(*inputs)
+                return plain()
         for buffer, tensor in zip(recording.inputs, inputs, strict=True):
             buffer.copy_(tensor)
         return tuple(result.clone() for result in recording.replay())
