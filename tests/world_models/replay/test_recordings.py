@@ -9,10 +9,16 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from armillary.contracts.imagined import goal, rollout, view
 from armillary.planners.costs import (
+    Approach,
     Effort,
+    KeepOut,
     LatentDistance,
+    Limits,
+    ObjectPosition,
     PixelDistance,
+    Smoothness,
 )
 from armillary.planners.objective import Objective, Term
 from armillary.world_models import latent
@@ -136,14 +142,14 @@ def test_replayed_plans_are_those_of_the_model(model, monkeypatch, particles):
         for simulator in (plain, replaying):
             state = simulator.observe(None, taken, observations)
             state = simulator.observe(state, taken, clip(model, seed + 10))
-            goal = simulator.goal(state, observations)
+            aim = simulator.goal(state, observations)
             scores = []
             for cost in costs:
                 generators = [torch.Generator().manual_seed(i) for i in range(2)]
-                scores.append(simulator.score(state, actions, cost, goal, generators))
+                scores.append(simulator.score(state, actions, cost, aim, generators))
                 varied = actions.clone().requires_grad_()
                 generators = [torch.Generator().manual_seed(i) for i in range(2)]
-                total = simulator.score(state, varied, cost, goal, generators).square().sum()
+                total = simulator.score(state, varied, cost, aim, generators).square().sum()
                 scores += torch.autograd.grad(total, varied)
             found.append((*state.tensors().values(), *scores))
         for expected, replayed in zip(*found, strict=True):
@@ -166,6 +172,52 @@ def test_a_device_would_not_wait_for_a_model(model):
         everything(state)
         with without_waiting():
             everything(state)
+
+
+def begun(simulator):
+    observations = clip(simulator.model, 0)
+    state = simulator.observe(None, np.zeros((2, 2), np.float32), observations)
+    return state, simulator.goal(state, observations)
+
+
+def test_what_is_read_off_a_goal_is_read_once(monkeypatch):
+    simulator = LatentSimulator(build_model("slot_dynamics", **MODELS["slot_dynamics"]), "cpu")
+    state, aim = begun(simulator)
+    aim = aim.index(torch.arange(2))  # nothing is read off this one yet
+    decoded, decode = [], simulator.model.decode
+    monkeypatch.setattr(simulator.model, "decode", lambda s: decoded.append(len(s)) or decode(s))
+    objective = Objective({"pixel": Term(PixelDistance())})
+    for grad in (False, True, False):
+        actions = torch.zeros(2, 3, 2, 2, requires_grad=grad)
+        simulator.score(state, actions, objective, aim)
+    assert decoded.count(2) == 1, "the two goals are decoded together, once"
+
+
+def test_scores_that_do_not_depend_on_actions_have_no_gradient():
+    simulator = LatentSimulator(build_model("slot_dynamics", **MODELS["slot_dynamics"]), "cpu")
+    state, aim = begun(simulator)
+    weight = simulator.model.posterior.weight  # requires a gradient, as weights do
+
+    def constant(imagined, aim):
+        return weight.sum() * torch.ones(imagined.shape[:2])
+
+    actions = torch.zeros(2, 3, 2, 2, requires_grad=True)
+    assert not simulator.score(state, actions, constant, aim).requires_grad
+
+
+COSTS = [
+    *(Effort(), Smoothness(), Approach(0.1, 0.05), ObjectPosition(), ObjectPosition("max")),
+    *(LatentDistance(), PixelDistance(), Limits(), Limits([-0.5, 0], [0.5, 1])),
+    KeepOut([(0.1, 0.1, 0.4, 0.4)]),
+]
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=lambda cost: type(cost).__name__)
+def test_a_device_would_not_wait_for_a_cost(cost):
+    imagined, aim = rollout(), goal(view(seed=1), [2, 0, 3, 1], [1.0, 1, 0, 0], [0.0, 0, 1, 0])
+    cost(imagined, aim)
+    with without_waiting():
+        cost(imagined, aim)
 
 
 @pytest.mark.parametrize(
