@@ -142,7 +142,7 @@ def began(folder: Path, count: int) -> Iterator[int]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_workers_end_with_the_process_that_started_them(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -155,7 +155,7 @@ def test_workers_end_with_the_process_that_started_them(
         text=True,
     )
     wait_for(lambda: len(list(tmp_path.glob("began_*"))) == 2)
-    if number == signal.SIGINT:
+    if number != signal.SIGKILL:
         os.killpg(process.pid, number)  # as a terminal does: to all of them
     else:
         process.kill()

@@ -19,6 +19,7 @@ from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.outputs import reserved
 from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.signals import heeding_signals
 from armillary.experiments.command.system import told
 from armillary.experiments.command.threads import number_for, torch_threads
 from armillary.experiments.command.yaml_text import read
@@ -104,7 +105,7 @@ def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Itera
     try:
         with _logging(directory / LOG), torch_threads(threads):
             logging.getLogger(__name__).info("%s", command)
-            with told():
+            with heeding_signals(), told():
                 yield
         status = "finished"
     except KeyboardInterrupt:
