@@ -9,7 +9,7 @@ import secrets
 import shutil
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -123,6 +123,24 @@ def check_replaceable(path: Path) -> None:
     if path.exists() and not path.is_file():
         kind = "a directory" if path.is_dir() else "no regular file"
         raise ArmillaryError(f"{path} is {kind}, which no file can replace; choose another path")
+
+
+def check_not_read(path: Path, name: str, read: Iterable[tuple[str, Path]]) -> None:
+    """Refuses to write a file that is read, however it is spelt or linked.
+
+    Args:
+        path: of what is to be written.
+        name: the option that says so.
+        read: the files, each with the option that it comes from.
+
+    Raises:
+        ArmillaryError: it is one of them.
+    """
+    for option, other in read if path.exists() else ():
+        if other.exists() and path.samefile(other):
+            raise ArmillaryError(
+                f"{name}={path} is the file that {option}={other} reads; write to another one"
+            )
 
 
 def sync_folder(folder: Path) -> None:
