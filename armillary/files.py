@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -22,6 +23,7 @@ _LONGEST_NAME = 255
 _PARTIAL = re.compile(
     r"\.(?P<name>.+)(?P<end>\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.[0-9a-f]{8}\.partial)", re.DOTALL
 )
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRITTEN: set[Path] = set()
 """What this process is writing at the moment."""
 
@@ -46,6 +48,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
     try:
         yield partial
         settle(partial, target)
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:  # as of every write
+            error.filename = str(target)
+        raise
     finally:
         partial.unlink(missing_ok=True)
         _WRITTEN.discard(partial)
