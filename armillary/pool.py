@@ -126,7 +126,10 @@ class Pool:
     def _submit(self, work: Callable[[In], Out], jobs: Iterable[In]) -> Iterator[Future[Out]]:
         if self._executor is None:
             self._context = _Context()
-            self._executor = ProcessPoolExecutor(self._workers, self._context, _begin, self._start)
+            with _no_interrupt():  # Python starts a process of its own with the first executor
+                self._executor = ProcessPoolExecutor(
+                    self._workers, self._context, _begin, self._start
+                )
         for job in jobs:
             with _no_interrupt():
                 future = self._executor.submit(_call, work, job)
