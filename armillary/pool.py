@@ -193,6 +193,9 @@ def _begin(threads: int, prepare: Callable[..., object] | None, arguments: tuple
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():  # it died while this one was started
+        os._exit(_TERMINATED)
     threading.Thread(target=_follow_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for libraries that are still to be loaded
     if "torch" in sys.modules:

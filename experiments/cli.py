@@ -6,7 +6,8 @@ import sys
 
 from armillary.experiments.command.signals import code_of, end_at_once, ended_by_signals
 
-if sys.argv[0].endswith(("armillary", "cli.py")):  # this process is the command, not its user
+if sys.argv[0].endswith(("armillary", "cli.py")) and "__mp_main__" not in sys.modules:
+    # This process is the command, not its user or its worker.
     end_at_once("armillary")
 
 import argparse
