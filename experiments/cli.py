@@ -6,7 +6,8 @@ import sys
 
 from armillary.experiments.command.signals import code_of, end_at_once, ended_by_signals
 
-if sys.argv[0].endswith(("armillary", "cli.py")) and "__mp_main__" not in sys.modules:
+_ABOVE = sys.modules.get("__mp_main__")  # the command, in the first moments of a worker of it
+if sys.argv[0].endswith(("armillary", "cli.py")) and _ABOVE in (None, sys.modules["__main__"]):
     # This process is the command, not its user or its worker.
     end_at_once("armillary")
 

@@ -389,3 +389,23 @@ def test_a_signal_ends_a_run_whatever_a_library_makes_of_it_and_however_often_it
     done = armillary("collect", "output=run")
     assert done.code == 143
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_the_command_handles_signals_from_its_first_line_but_not_in_its_workers(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "armillary").write_text(
+        "import multiprocessing, signal\n"
+        "from armillary.experiments.cli import main\n"
+        "def tell():\n    print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, flush=True)\n"
+        "if __name__ == '__main__':\n    tell()\n"
+        "    worker = multiprocessing.get_context('spawn').Process(target=tell)\n"
+        "    worker.start(), worker.join()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "armillary")],
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["False", "True"], done.stderr
