@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from armillary.experiments.command.signals import code_of, end_at_once, ended_by_signals
+from armillary.experiments.command.signals import code_of, end_at_once, ended_by_signals, is_command
 
-_ABOVE = sys.modules.get("__mp_main__")  # the command, in the first moments of a worker of it
-if sys.argv[0].endswith(("armillary", "cli.py")) and _ABOVE in (None, sys.modules["__main__"]):
-    # This process is the command, not its user or its worker.
+if is_command():
     end_at_once("armillary")
 
 import argparse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +31,13 @@ class Ended(KeyboardInterrupt):
 def code_of(error: KeyboardInterrupt) -> int:
     """The exit code of what a signal ended."""
     return error.code if isinstance(error, Ended) else 128 + signal.SIGINT
+
+
+def is_command() -> bool:
+    """Whether this process is the command, not one that uses the package, nor a worker."""
+    above = sys.modules.get("__mp_main__")  # the command, in the first moments of its worker
+    own = above in (None, sys.modules["__main__"])
+    return own and sys.argv[0].endswith(("armillary", "cli.py"))
 
 
 def end_at_once(program: str) -> None:
