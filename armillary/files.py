@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import secrets
 import shutil
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ _LONGEST_NAME = 255
 _PARTIAL = re.compile(
     r"\.(?P<name>.+)(?P<end>\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.[0-9a-f]{8}\.partial)", re.DOTALL
 )
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRITTEN: set[Path] = set()
 """What this process is writing at the moment."""
 
@@ -46,6 +48,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
     try:
         yield partial
         settle(partial, target)
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:  # as of every write
+            error.filename = str(target)
+        raise
     finally:
         partial.unlink(missing_ok=True)
         _WRITTEN.discard(partial)
@@ -123,6 +129,24 @@ def check_replaceable(path: Path) -> None:
     if path.exists() and not path.is_file():
         kind = "a directory" if path.is_dir() else "no regular file"
         raise ArmillaryError(f"{path} is {kind}, which no file can replace; choose another path")
+
+
+def check_not_read(path: Path, name: str, read: Iterable[tuple[str, Path]]) -> None:
+    """Refuses to write a file that is read, however it is spelt or linked.
+
+    Args:
+        path: of what is to be written.
+        name: the option that says so.
+        read: the files, each with the option that it comes from.
+
+    Raises:
+        ArmillaryError: it is one of them.
+    """
+    for option, other in read if path.exists() else ():
+        if other.exists() and path.samefile(other):
+            raise ArmillaryError(
+                f"{name}={path} is the file that {option}={other} reads; write to another one"
+            )
 
 
 def sync_folder(folder: Path) -> None:

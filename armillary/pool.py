@@ -50,9 +50,10 @@ def worker_count(workers: int, jobs: int | None = None) -> int:
 class Pool:
     """Worker processes that are started with the first job; with none, this process works.
 
-    Results come in the order of the jobs, whatever the number of workers. Workers leave Ctrl-C to
-    this process, and are ended when the ``with`` block is left by an exception, with time to leave
-    no half-written file; they also end when this process is killed. One that dies is an error.
+    Results come in the order of the jobs, whatever the number of workers. Workers leave Ctrl-C and
+    the end of a terminal to this process, and are ended when the ``with`` block is left by an
+    exception, with time to leave no half-written file; they also end when this process is killed.
+    One that dies is an error.
 
     Args:
         workers: processes, or 0.
@@ -125,7 +126,10 @@ class Pool:
     def _submit(self, work: Callable[[In], Out], jobs: Iterable[In]) -> Iterator[Future[Out]]:
         if self._executor is None:
             self._context = _Context()
-            self._executor = ProcessPoolExecutor(self._workers, self._context, _begin, self._start)
+            with _no_interrupt():  # Python starts a process of its own with the first executor
+                self._executor = ProcessPoolExecutor(
+                    self._workers, self._context, _begin, self._start
+                )
         for job in jobs:
             with _no_interrupt():
                 future = self._executor.submit(_call, work, job)
@@ -172,11 +176,11 @@ class _Context(SpawnContext):
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Holds Ctrl-C back, also from a process that is started here, where the system can."""
+    """Holds back what a terminal sends to all, also from a process that is started here."""
     if os.name != "posix":
         yield
         return
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:
@@ -185,8 +189,13 @@ def _no_interrupt() -> Iterator[None]:
 
 def _begin(threads: int, prepare: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
     """Makes a process that was started a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():  # it died while this one was started
+        os._exit(_TERMINATED)
     threading.Thread(target=_follow_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for libraries that are still to be loaded
     if "torch" in sys.modules:

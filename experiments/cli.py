@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from armillary.experiments.command.signals import code_of, end_at_once, ended_by_signals
+from armillary.experiments.command.signals import code_of, end_at_once, ended_by_signals, is_command
 
-if sys.argv[0].endswith(("armillary", "cli.py")):  # this process is the command, not its user
+if is_command():
     end_at_once("armillary")
 
 import argparse
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from armillary.processors import spinning
@@ -63,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = f"armillary {words[0]}" if words and words[0] in verbs() else "armillary"
+    _open_streams()
     try:
-        with ended_by_signals():
-            return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
+        return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
     except KeyboardInterrupt as error:
         _say(f"{name}: {error if error.args else 'interrupted'}")
         return code_of(error)
@@ -78,12 +79,16 @@ def _guarded(name: str, traceback: bool, work: Callable[[], int]) -> int:
             code = work()
             sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output, head say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return FAILURE
     except (ArmillaryError, RunError) as error:
         if traceback:
             raise
         _say(f"{name}: error: {shortened(str(error).strip())}")
+        try:
+            sys.stdout.flush()
+        except OSError:  # which is then what went wrong
+            _silence()
         return FAILURE if isinstance(error, RunError) else MISTAKE
     return code
 
@@ -107,7 +112,8 @@ def _dispatch(arguments: list[str]) -> int:
     elif flags.help:
         print(help_of(verb, words, flags.config_dir))
     elif flags.multirun:
-        return sweep(verb, words, loader_of(flags.config_dir), _job)
+        with ended_by_signals():
+            return sweep(verb, words, loader_of(flags.config_dir), _job)
     else:
         return _one(verb, words, flags)
     return 0
@@ -140,12 +146,34 @@ def _run(verb: str, config: DictConfig, words: Sequence[str]) -> None:
     if is_follower(config):  # of several processes, the first one owns the run's directory
         module.run(config)
         return
-    with recorded(verb, config, words):
+    # Only from here on there is something to tidy up. Before, a signal ends the process at once.
+    with ended_by_signals(), recorded(verb, config, words):
         module.run(config)
 
 
 def _say(line: str) -> None:
-    messages.print(line, markup=False, highlight=False, soft_wrap=True)
+    with suppress(OSError):  # nobody can be told
+        messages.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _open_streams() -> None:
+    """Gives a process that was started without some of its streams ones that lead nowhere.
+
+    The next file that it opens would take their place, and hold what is printed.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def _silence() -> None:
+    """Drops what cannot be written to stdout, which Python would try again at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -150,3 +150,13 @@ def test_what_a_process_of_the_same_number_left_is_removed(tmp_path: Path) -> No
         remove_leftovers(tmp_path)
         assert mine.exists()
         assert not left.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with pytest.raises(OSError, match="No space left") as raised, replacing(path) as partial:
+        partial.symlink_to("/dev/full")
+        partial.write_text("x")
+    assert raised.value.filename == str(path)
+    assert not any(tmp_path.iterdir())

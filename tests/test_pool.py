@@ -67,6 +67,7 @@ def refuse_to_start() -> None:
 
 def work_for_long(folder: str) -> None:
     """What a process does that the tests below end."""
+    signal.signal(signal.SIGHUP, signal.default_int_handler)  # as the command line handles it
     with Pool(2) as pool:
         list(pool.map(partial(slow_write, Path(folder)), range(2)))
 
@@ -142,7 +143,7 @@ def began(folder: Path, count: int) -> Iterator[int]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_workers_end_with_the_process_that_started_them(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -155,14 +156,14 @@ def test_workers_end_with_the_process_that_started_them(
         text=True,
     )
     wait_for(lambda: len(list(tmp_path.glob("began_*"))) == 2)
-    if number == signal.SIGINT:
+    if number != signal.SIGKILL:
         os.killpg(process.pid, number)  # as a terminal does: to all of them
     else:
         process.kill()
     _, told = process.communicate(timeout=20)
     assert_ended(tmp_path)
-    if number == signal.SIGINT:
-        assert told.count("Traceback") == 1, "of the process, not of its workers"
+    of_its_own = {signal.SIGINT: 1, signal.SIGHUP: 1, signal.SIGKILL: 0}[number]
+    assert told.count("Traceback") == of_its_own, "of the process, not of its workers"
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

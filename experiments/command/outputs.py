@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from armillary.experiments.command.config import flatten, to_dict
-from armillary.experiments.command.errors import UsageError
-from armillary.files import check_replaceable, remove_leftovers
+from armillary.files import check_not_read, check_replaceable, remove_leftovers
 from armillary.locks import locked
 
 _FILE_KEYS = ("out", "output")
@@ -33,16 +32,15 @@ def reserved(config: DictConfig, command: str) -> Iterator[None]:
         command: for others to read who want to write there.
 
     Raises:
-        UsageError: a file is also read by the command.
-        ArmillaryError: something that is no regular file is in a place, or another process writes
-            there.
+        ArmillaryError: a file is also read by the command, something that is no regular file is in
+            a place, or another process writes there.
         OSError: a folder cannot be made or written to.
     """
     files = files_of(config)
     for name, path in files.items():
         if not path.is_dir():  # verbs say themselves what they want with one
             check_replaceable(path)
-            _check_no_input(config, name, path)
+            check_not_read(path, name, _read(config))
     with ExitStack() as held:
         for path in files.values():
             missing = [folder for folder in path.parents if not folder.exists()]
@@ -56,23 +54,19 @@ def reserved(config: DictConfig, command: str) -> Iterator[None]:
 def _remove_empty(made: list[Path]) -> None:
     """Removes folders, the innermost first, as far as nothing is in them."""
     for folder in made:
-        if not any(folder.iterdir()):
+        with suppress(OSError):
             folder.rmdir()
 
 
-def _check_no_input(config: DictConfig, name: str, path: Path) -> None:
-    """Raises UsageError if another option names the file, however it is spelt or linked."""
-    if not path.exists():
-        return
+def _read(config: DictConfig) -> Iterator[tuple[str, Path]]:
+    """The files that options name, and those of the checkpoint that one names."""
     for key, value in flatten(to_dict(config)).items():
         for given in value if isinstance(value, list) else [value]:
             if key in _FILE_KEYS or not isinstance(given, str) or not given:
                 continue
-            try:
-                same = os.path.samefile(os.path.expanduser(given), path)
-            except (OSError, ValueError):
-                continue
-            if same:
-                raise UsageError(
-                    f"{name}={path} is the file that {key}={given} reads; write to another one"
-                )
+            path = Path(os.path.expanduser(given))
+            with suppress(OSError, ValueError):  # many are no paths
+                if path.is_file():
+                    yield key, path
+                elif key == "checkpoint" and path.is_dir():
+                    yield from ((key, file) for file in path.rglob("*") if file.is_file())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.outputs import reserved
 from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.signals import heeding_signals
 from armillary.experiments.command.system import told
 from armillary.experiments.command.threads import number_for, torch_threads
 from armillary.experiments.command.yaml_text import read
@@ -29,6 +29,7 @@ from armillary.reading import read_json
 from armillary.world_models.training.engine import follows
 
 CONFIG, RECORD, LOG = _OWN = "config.yaml", "run.json", "run.log"
+_FINISHED = "finished"
 _PASSING = (LOCK, ".partial")
 """Ends of the names of files that are no work."""
 
@@ -86,7 +87,7 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
 def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Iterator[None]:
     """Keeps configuration, record and log of a block in its directory."""
     before = {name: _content(directory / name) for name in _OWN}
-    threads = number_for(verb, json.loads(before[RECORD] or "{}").get("threads"))
+    threads = number_for(verb, _state(directory).get("threads"))
     record = {
         "verb": verb,
         "command": command,
@@ -98,15 +99,15 @@ def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Itera
         "ended": None,
         "status": "running",
     }
+    write_json(directory / RECORD, record)  # first: by it others know whose the directory is
     write_text(directory / CONFIG, OmegaConf.to_yaml(config, resolve=True))
-    write_json(directory / RECORD, record)
     status = "failed"
     try:
         with _logging(directory / LOG), torch_threads(threads):
             logging.getLogger(__name__).info("%s", command)
-            with told():
+            with heeding_signals(), told():
                 yield
-        status = "finished"
+        status = _FINISHED
     except KeyboardInterrupt:
         status = "interrupted"
         raise
@@ -114,26 +115,37 @@ def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Itera
         status = "refused"
         raise
     finally:
-        with suppress(OSError):  # whoever reads the record sees that nobody holds the directory
-            write_json(directory / RECORD, {**record, "ended": _now(), "status": status})
-        if status == "refused" and (before[RECORD] is not None or not _work(directory)):
+        _end(directory, {**record, "ended": _now(), "status": status}, before)
+
+
+def _end(directory: Path, record: Mapping[str, Any], before: Mapping[str, bytes | None]) -> None:
+    """Writes how a run ended; the record of a mistake that made nothing goes instead."""
+    refused = record["status"] == "refused"
+    try:
+        if refused and (before[RECORD] is not None or not _work(directory, _OWN)):
             _put_back(directory, before)
+        else:
+            write_json(directory / RECORD, record)
+    except OSError:  # what ended the run is told; that it is dead is seen by its lock
+        if record["status"] == _FINISHED:
+            raise
 
 
 def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
     """Raises UsageError unless the directory is new, empty, or of the same verb and configuration.
 
     A verb with an option ``resume`` decides itself which settings a continued run must keep, and
-    one with a ``record`` beside its file whether that file is replaced.
+    one with a ``record`` beside its file whether that file is replaced. A run that did not finish
+    and made nothing, because it was killed at once say, keeps nobody out.
     """
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory} is a file; the run needs a directory there")
-    if not directory.exists() or not any(directory.iterdir()):
+    state = _state(directory)
+    own = _OWN if "verb" in state else ()
+    if state.get("status") != _FINISHED and not _work(directory, own):
         return
-    if not (directory / RECORD).exists() and not _others(directory):
-        return  # a run that was killed before it had begun
     try:
-        holder = read_json(directory / RECORD)["verb"]
+        holder = state["verb"]
         former = OmegaConf.to_container(read(directory / CONFIG)[0])
     except (ArmillaryError, KeyError) as error:
         raise UsageError(
@@ -155,18 +167,21 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
             )
 
 
-def _others(directory: Path) -> bool:
-    """Whether a directory holds anything but what a run begins with."""
-    return any(p.name not in _OWN and not p.name.endswith(_PASSING) for p in directory.iterdir())
+def _state(directory: Path) -> dict[str, Any]:
+    """What a run says of itself; nothing where that cannot be read."""
+    try:
+        return read_json(directory / RECORD)
+    except ArmillaryError:
+        return {}
 
 
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _work(directory: Path) -> bool:
-    """Whether a directory holds a file that is not of the record."""
-    ours = {directory / name for name in _OWN}
+def _work(directory: Path, own: Sequence[str]) -> bool:
+    """Whether a directory holds a file that is none of its own record."""
+    ours = {directory / name for name in own}
     found = (path for path in directory.rglob("*") if not path.name.endswith(_PASSING))
     return any(path not in ours and not path.is_dir() for path in found)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from armillary.experiments.command.errors import RunError, UsageError
+from armillary.files import target_of
 
 _MISTAKES = {
     errno.EACCES: "choose a place that you may use, or change its permissions",
@@ -26,8 +29,11 @@ _FAILURES = {
     errno.EIO: "the disk or the network failed; check it and run the command again",
     errno.EMFILE: "raise the limit of open files (ulimit -n), or take fewer workers",
     errno.ENFILE: "close other programs, or take fewer workers",
+    errno.ESTALE: "the network lost the file; run the command again",
     errno.ENOMEM: "take smaller batches or fewer workers",
 }
+
+_IN_TEXT = re.compile(r"errno = (\d+)")  # how HDF5 tells it
 
 
 @contextmanager
@@ -42,8 +48,10 @@ def told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        number, path = error.errno, error.filename
-        reason = f"{error.strerror}: {path}" if path else str(error.strerror)
+        written = _IN_TEXT.search(str(error))
+        number = error.errno or (int(written[1]) if written else None)
+        path = None if error.filename is None else target_of(os.fsdecode(error.filename))
+        reason = f"{os.strerror(number or 0)}: {path}" if path else os.strerror(number or 0)
         if number in _FAILURES:
             raise RunError(f"{reason}; {_FAILURES[number]}") from error
         if number in _MISTAKES and path is not None:

@@ -14,6 +14,7 @@ from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.verbs import quoted
 from armillary.experiments.planning.episode_table import show
+from armillary.files import check_not_read
 from armillary.pool import Pool, worker_count
 from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance
 from armillary.world_models.data.conversion import (
@@ -45,6 +46,7 @@ def run(config: DictConfig) -> Path:
     source: Source = build(config.source, path=Path(config.input).expanduser().resolve())
     parts = source.parts()
     path = Path(config.out).expanduser()
+    check_not_read(path, "out", (("input", part.path) for part in parts))
     path.parent.mkdir(parents=True, exist_ok=True)
     origin = _provenance(config, content_of(parts))
     writer = EpisodeWriter(path, origin, overwrite=config.overwrite)

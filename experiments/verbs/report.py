@@ -14,10 +14,12 @@ from armillary.experiments.pages.runs import read_runs
 from armillary.files import write_text
 
 _ENDINGS = (".html", ".htm")
+_MARK = b'<meta name="generator" content="armillary report">'
+"""What the head of a page of this verb holds."""
 
 
 def run(config: DictConfig) -> Path:
-    """Writes the page and returns its path.
+    """Writes the page and returns its path. A page that this verb wrote is replaced unasked.
 
     Raises:
         UsageError: a directory is no run's or is damaged, the page cannot be made so small, or its
@@ -26,7 +28,7 @@ def run(config: DictConfig) -> Path:
     path = Path(config.output).expanduser()
     if path.suffix not in _ENDINGS or path.is_dir():
         raise UsageError(f"output must be a page such as page.html, got {config.output}")
-    if path.exists() and not config.overwrite:
+    if path.exists() and not (config.overwrite or _is_ours(path)):
         raise UsageError(f"output={path} exists; choose another page or add overwrite=true")
     if config.megabytes <= 0:
         raise UsageError(f"megabytes must be above 0, got {config.megabytes}")
@@ -40,3 +42,9 @@ def run(config: DictConfig) -> Path:
         f"{path}  {counted(len(runs), 'run')}, {size:.2f} MB", highlight=False, soft_wrap=True
     )
     return path
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a page that this verb wrote."""
+    with path.open("rb") as file:
+        return _MARK in file.read(1000)

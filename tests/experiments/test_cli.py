@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -338,3 +339,73 @@ def test_a_reader_who_has_seen_enough_is_no_defect() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs descriptors")
+@pytest.mark.parametrize(
+    ("redirected", "words", "code", "told"),
+    [
+        (">&-", ["--version"], 0, ""),
+        ("<&- >&- 2>&-", ["--version"], 0, ""),
+        ("2>&-", ["nonsense"], 2, ""),
+        ("2>/dev/full", ["nonsense"], 2, ""),
+        (">/dev/full", ["--version"], 1, "armillary: error: No space left on device"),
+    ],
+)
+def test_closed_and_full_streams_are_no_defect(
+    redirected: str, words: list[str], code: int, told: str
+) -> None:
+    command = [sys.executable, "-m", "armillary.experiments.cli", *words]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {redirected}', "sh", *command],
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code
+    assert done.stderr.startswith(told)
+    assert done.stderr.count("\n") == bool(told)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize(
+    "after", [lambda: None, lambda: int("lost in a library")], ids=["at once", "as an error"]
+)
+def test_a_signal_ends_a_run_whatever_a_library_makes_of_it_and_however_often_it_comes(
+    armillary: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: Callable[[], object],
+) -> None:
+    def end(config: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        finally:
+            os.kill(os.getpid(), signal.SIGHUP)
+            after()
+
+    monkeypatch.setattr(collect, "run", end)
+    done = armillary("collect", "output=run")
+    assert done.code == 143
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_the_command_handles_signals_from_its_first_line_but_not_in_its_workers(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "armillary").write_text(
+        "import multiprocessing, signal\n"
+        "from armillary.experiments.cli import main\n"
+        "def tell():\n    print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, flush=True)\n"
+        "if __name__ == '__main__':\n    tell()\n"
+        "    worker = multiprocessing.get_context('spawn').Process(target=tell)\n"
+        "    worker.start(), worker.join()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "armillary")],
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["False", "True"], done.stderr

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from armillary.experiments.command import provenance
-from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command import provenance, run_directory
+from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.run_directory import recorded
 
 
-def config(output: Path, **more: object) -> OmegaConf:
+def config(output: Path, **more: object) -> DictConfig:
     return OmegaConf.create({"output": str(output), "seed": 3, "size": {"width": 2}, **more})
 
 
@@ -170,3 +172,70 @@ def test_commit_is_of_this_checkout_only(tmp_path: Path, monkeypatch: pytest.Mon
     package = tmp_path / "site-packages" / "experiments"
     monkeypatch.setattr(provenance.armillary, "__file__", str(package / "__init__.py"))
     assert provenance.commit() == provenance.package_version()
+
+
+def kill(directory: Path, *left: str) -> None:
+    """Leaves a directory as a run that was killed at once does."""
+    with (
+        pytest.raises(KeyboardInterrupt),
+        recorded("plan", config(directory), []),
+    ):
+        raise KeyboardInterrupt
+    record = json.loads((directory / "run.json").read_text())
+    (directory / "run.json").write_text(json.dumps({**record, "status": "running"}))
+    for name in {"config.yaml", "run.json", "run.log"} - {*left}:
+        (directory / name).unlink()
+
+
+@pytest.mark.parametrize("left", [["run.json"], ["run.json", "config.yaml", "run.log"]])
+def test_a_run_that_was_killed_before_any_work_keeps_nobody_out(
+    tmp_path: Path, left: list[str]
+) -> None:
+    kill(tmp_path / "run", *left)
+    (tmp_path / "run" / ".lock").write_text("{")
+    with recorded("benchmark", config(tmp_path / "run", seed=4), []):
+        (tmp_path / "run" / "result").touch()
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_a_killed_run_with_work_and_somebody_elses_configuration_are_kept(tmp_path: Path) -> None:
+    kill(tmp_path / "run", "run.json", "config.yaml")
+    (tmp_path / "run" / "result").write_text("half")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "config.yaml").write_text("of another program")
+    before = snapshot(tmp_path)
+    for name in ("run", "theirs"):
+        with (
+            pytest.raises(UsageError, match="holds"),
+            recorded("benchmark", config(tmp_path / name), []),
+        ):
+            pytest.fail("work was begun")
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, "failed"), (errno.EACCES, None)])
+def test_what_the_system_refuses_is_a_failure_or_a_mistake(
+    tmp_path: Path, number: int, status: str | None
+) -> None:
+    with pytest.raises((RunError, UsageError)), recorded("plan", config(tmp_path / "run"), []):
+        raise OSError(number, os.strerror(number), str(tmp_path / "data.h5"))
+    if status is None:
+        assert not any(tmp_path.iterdir())
+    else:
+        assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == status
+
+
+def test_what_ended_a_run_is_told_where_its_record_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with (
+        pytest.raises(RunError, match="of the work"),
+        recorded("plan", config(tmp_path / "run"), []),
+    ):
+        monkeypatch.setattr(run_directory, "write_json", full)
+        raise OSError(errno.ENOSPC, "No space left on device", "of the work")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"

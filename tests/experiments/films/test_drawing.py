@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +140,27 @@ def test_a_gif_of_sheets_of_several_sizes_has_the_greatest(tmp_path: Path) -> No
 def test_a_png_is_lossless(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", noise(0))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), noise(0))
+
+
+@pytest.mark.parametrize("kind", ["gif", "png"])
+def test_a_full_disk_ends_in_one_error_without_tracebacks_of_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    resource = pytest.importorskip("resource")
+    path, picture = tmp_path / f"film.{kind}", noise(0, 64)
+    write = {
+        "gif": lambda: write_gif(path, [picture, noise(1, 64)], 4.0),
+        "png": lambda: write_png(path, picture),
+    }
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write[kind]()
+        gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not ignored
+    assert not any(tmp_path.iterdir())

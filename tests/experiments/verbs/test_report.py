@@ -388,6 +388,8 @@ def test_the_command_line_takes_runs_by_position(armillary: Command) -> None:
     assert done.code == 0, done.err
     assert "page.html  2 runs" in done.out
     assert "2 runs: evaluate" in Path("page.html").read_text()
+    assert armillary("report", "a", "output=page.html").code == 0, "a page of its own"
+    Path("page.html").write_text("<html>My notes</html>")
     again = armillary("report", "a", "output=page.html")
     assert again.code == 2
     assert "output=page.html exists; choose another page or add overwrite=true" in again.err
