@@ -16,7 +16,7 @@ from torch import Tensor
 
 from armillary.experiments.palette import INK, MUTED, PAPER, REAL, SHADED, SLOTS, Color
 from armillary.experiments.pixels import Picture, pictures
-from armillary.files import replacing
+from armillary.files import write_bytes
 
 _CHECKS = (0.66, 0.76)
 _MARGIN, _GAP, _BORDER = 14, 10, 3
@@ -158,14 +158,14 @@ def write_gif(path: Path, sheets: Sequence[Picture], fps: float) -> None:
         frame[: picture.shape[0], : picture.shape[1]] = picture
     duration = 1000.0 / fps
     durations = [duration] * (len(film) - 1) + [duration * _LINGER]
-    with replacing(path) as partial:
-        imageio.imwrite(partial, film, extension=".gif", duration=durations, loop=0)
+    # Made in memory: where the disk is full, imageio would fail once more when it is collected.
+    settings = {"extension": ".gif", "duration": durations, "loop": 0}
+    write_bytes(path, imageio.imwrite("<bytes>", film, **settings))
 
 
 def write_png(path: Path, picture: Picture) -> None:
     """Writes a PNG."""
-    with replacing(path) as partial:
-        imageio.imwrite(partial, picture, extension=".png")
+    write_bytes(path, imageio.imwrite("<bytes>", picture, extension=".png"))
 
 
 def _color(index: int) -> Color:
