@@ -75,14 +75,21 @@ class GoalSource:
         with closing(File(path)) as file:
             train = file.get("train")
             frames = train.get("imgs") if isinstance(train, Group) else None
-            if not isinstance(frames, Array) or frames.ndim != 5 or len(frames) == 0:
+            if (
+                not isinstance(frames, Array)
+                or frames.ndim != 5
+                or frames.shape[0] < 1
+                or frames.shape[1] < 2
+            ):
                 raise ArmillaryError(
                     f"goal={path} must be a file that collect or convert wrote, with frames "
-                    "train/imgs [N, T, H, W, 3]"
+                    "train/imgs [N, T, H, W, 3], T >= 2"
                 )
             episode, time = int(rng.integers(len(frames))), int(rng.integers(1, frames.shape[1]))
             poses = train.get("poses") if isinstance(train, Group) else None
-            state = poses[episode, time] if isinstance(poses, Array) else None
+            state = None
+            if isinstance(poses, Array) and poses.shape[:2] == frames.shape[:2]:
+                state = poses[episode, time]
             return Seen(frames[episode, time], state)
 
 
