@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from armillary.archives import TORCHSCRIPT, archived
 from armillary.experiments.command.errors import UsageError
 from armillary.suggestions import suggest
 
@@ -46,6 +47,7 @@ class I3D:
         with open(path, "rb") as file:
             self.sha256 = file_digest(file, "sha256").hexdigest()
         try:
+            archived(path, UsageError, TORCHSCRIPT)
             with warnings.catch_warnings():  # the field's file is TorchScript, deprecated or not
                 warnings.simplefilter("ignore", DeprecationWarning)
                 network = torch.jit.load(str(path), map_location=device).eval()
