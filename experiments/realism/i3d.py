@@ -11,7 +11,7 @@ from torch import Tensor
 
 from armillary.archives import TORCHSCRIPT, archived
 from armillary.experiments.command.errors import UsageError
-from armillary.suggestions import suggest
+from armillary.suggestions import listed, suggest
 
 WHERE = (
     "FVD's network is not part of this package and is never downloaded: get i3d_torchscript.pt, "
@@ -66,6 +66,9 @@ class I3D:
                 f"weights={path} is not I3D: its call has no option {missing[0]!r}; "
                 f"{suggest(missing[0], taken)}. {WHERE}"
             )
+        broken = [name for name, tensor in network.state_dict().items() if tensor.isnan().any()]
+        if broken:
+            raise UsageError(f"weights={path} holds NaN in {listed(broken)}. {WHERE}")
         self._path = path
         self._network = network
         self._device = device
