@@ -23,7 +23,7 @@ from armillary.experiments.command import experiments
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.sections import MODEL
 from armillary.experiments.command.verbs import CONF, groups_of, parsed, verbs
-from armillary.experiments.yaml_text import read
+from armillary.experiments.command.yaml_text import read
 from armillary.kinds import GROUPS
 from armillary.plugins import Entry
 from armillary.suggestions import suggest

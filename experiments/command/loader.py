@@ -37,7 +37,7 @@ from armillary.experiments.command.verbs import (
     positional_of,
     verbs,
 )
-from armillary.experiments.yaml_text import read
+from armillary.experiments.command.yaml_text import read
 
 PLUGINS = "plugins"
 

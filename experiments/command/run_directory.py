@@ -21,7 +21,7 @@ from armillary.experiments.command.outputs import reserved
 from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.command.system import told
 from armillary.experiments.command.threads import number_for, torch_threads
-from armillary.experiments.yaml_text import read
+from armillary.experiments.command.yaml_text import read
 from armillary.files import remove_leftovers, write_bytes, write_json, write_text
 from armillary.locks import NAME as LOCK
 from armillary.locks import locked
@@ -200,13 +200,24 @@ class _Screen(logging.Handler):
         messages.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+class _File(logging.FileHandler):
+    """The log. Where it cannot be written, on a full disk say, the run tells what is wrong."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Says nothing."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
     """Sends what our packages log, and everybody's warnings, to the file and to stderr.
 
     Inside another run's block only the file is added: its lines reach stderr already.
     """
-    file = logging.FileHandler(path, encoding="utf-8")
+    file = _File(path, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     screen = _Screen()
     root = logging.getLogger()

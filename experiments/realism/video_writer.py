@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +13,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.errors import DataError
 from armillary.experiments.command.errors import UsageError
 from armillary.files import check_replaceable, settle
+from armillary.hdf5 import BusyError, look
+from armillary.hdf5_writing import CHECKSUM, create, finish, reserve
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +31,17 @@ Arrays = Mapping[str, tuple[tuple[int, ...], str]]
 PLACE = "data"
 """The attribute that says where the data lay; a file is gone on with wherever they lie now."""
 _DONE = ".done"
+_INDEX = 128
+"""Bytes that the place of a chunk takes in the index of an array, at most."""
 
 
 class VideoWriter:
     """A file whose arrays all start with [N], filled in any order, in place only when it is whole.
 
-    It grows under a temporary name beside ``path``. All arrays have their final size from the
-    beginning, so that a killed process leaves a file that can be opened; a writer with the same
-    attributes and arrays goes on with it.
+    It is filled under a temporary name beside ``path``. All arrays have their final size and their
+    room on the disk from the beginning, so that a disk that is too small shows before any work, and
+    a killed process leaves a file that can be opened; a writer with the same attributes and arrays
+    goes on with it. What belongs to a video is a chunk with a checksum (fletcher32).
 
     Args:
         path: of the file.
@@ -49,6 +56,7 @@ class VideoWriter:
 
     Raises:
         UsageError: the place is taken.
+        RunError: on entering, the disk is full.
     """
 
     def __init__(
@@ -90,7 +98,7 @@ class VideoWriter:
         missing = len(self.missing())
         if not missing:
             del self._file[_DONE]
-        self._file.close()
+        finish(self._file)
         if not missing:
             settle(self._partial, self.path)
         elif missing == self._count:
@@ -124,13 +132,14 @@ class VideoWriter:
     def _continued(self) -> h5py.File | None:
         """The interrupted file, or None where it belongs to something else."""
         try:
-            file = h5py.File(self._partial, "r+")
-        except BlockingIOError as error:
+            attributes = look(self._partial)
+        except BusyError as error:
             raise UsageError(f"output={self.path} is being written by another process") from error
-        except OSError as error:
-            log.warning("%s is damaged, starting anew (%s)", self._partial, error)
+        except DataError as error:
+            log.warning("%s, starting anew", error)
             return None
-        if self._resume and self._is_of(file, self._shapes()):
+        file = h5py.File(self._partial, "r+", rdcc_nbytes=0)
+        if self._resume and self._is_of(attributes, file, self._shapes()):
             return file
         if self._resume:
             log.info("%s was begun with other settings; starting anew", self._partial)
@@ -140,37 +149,54 @@ class VideoWriter:
     def _is_whole(self) -> bool:
         """Whether the file in the place is what this writer would write."""
         try:
-            with h5py.File(self.path, "r") as file:
-                return self._is_of(file, {n: s for n, s in self._shapes().items() if n != _DONE})
-        except OSError:
+            attributes = look(self.path)
+        except DataError:
             return False
+        with h5py.File(self.path, "r", rdcc_nbytes=0) as file:
+            wanted = {n: s for n, s in self._shapes().items() if n != _DONE}
+            return self._is_of(attributes, file, wanted)
 
-    def _is_of(self, file: h5py.File, shapes: Arrays) -> bool:
+    def _is_of(self, attributes: Mapping[str, Attribute], file: h5py.File, shapes: Arrays) -> bool:
         """Whether a file has our attributes, except for the place of the data, and these arrays."""
         known = {
             name: (tuple(dataset.shape), dataset.dtype.str)
             for name, dataset in file.items()
             if isinstance(dataset, h5py.Dataset)
         }
-        here = {**self._attributes, PLACE: file.attrs.get(PLACE)}
-        return {PLACE: None, **plain(file.attrs)} == here and known == shapes
+        here = {**self._attributes, PLACE: attributes.get(PLACE)}
+        return {PLACE: None, **attributes} == here and known == shapes
 
     def _created(self) -> h5py.File:
-        file = h5py.File(self._partial, "w")
+        try:
+            file = create(self._partial, self._attributes, "earliest")
+            try:
+                for name, (shape, kind) in self._shapes().items():
+                    self._allocate(file, name, shape, np.dtype(kind))
+                file.flush()
+            except BaseException:
+                finish(file)
+                raise
+        except BaseException:
+            self._partial.unlink(missing_ok=True)
+            raise
+        return file
+
+    def _allocate(self, file: h5py.File, name: str, shape: tuple[int, ...], kind: np.dtype) -> None:
+        """Makes an array whose place in the file does not change any more."""
+        reserve(file, self._count * (math.prod(shape[1:]) * kind.itemsize + CHECKSUM + _INDEX))
         early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         early.set_obj_track_times(False)  # the same videos are the same bytes
-        for name, (shape, kind) in self._shapes().items():
-            h5py.h5d.create(
-                file.id,
-                name.encode(),
-                h5py.h5t.py_create(np.dtype(kind), logical=True),
-                h5py.h5s.create_simple(shape),
-                early,
-            )
-        file.attrs.update(self._attributes)
-        file.flush()
-        return file
+        if name != _DONE and math.prod(shape):  # a byte cannot be half written, or there is none
+            early.set_chunk((1, *shape[1:]))
+            early.set_fletcher32()
+        h5py.h5d.create(
+            file.id,
+            name.encode(),
+            h5py.h5t.py_create(kind, logical=True),
+            h5py.h5s.create_simple(shape),
+            early,
+        )
 
     def _shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
         return {
@@ -182,18 +208,9 @@ class VideoWriter:
 def begun(path: Path) -> dict[str, Attribute]:
     """The attributes of an interrupted file for the place ``path``; empty where there is none."""
     try:
-        with h5py.File(_partial(path), "r") as file:
-            return plain(file.attrs)
-    except OSError:
+        return look(_partial(path))
+    except (DataError, OSError):
         return {}
-
-
-def plain(attributes: h5py.AttributeManager) -> dict[str, Attribute]:
-    """Attributes as Python values."""
-    return {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in attributes.items()
-    }
 
 
 def _partial(path: Path) -> Path:

@@ -68,17 +68,18 @@ class World:
 
     Args:
         scratch: an empty folder.
+        cases: that are to be run, by name.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, cases: Sequence[str]) -> None:
         from armillary.experiments.verbs import collect
 
         collect.PIECE = PIECE
         self._scratch = scratch
         self.inputs = scratch / "inputs"
         warm_up()
-        make_inputs(self.inputs, scratch / "modules")
-        warm_up((scratch / "modules").read_text(encoding="utf-8").split("\n"))
+        make_inputs([CASES[name] for name in cases], self.inputs, scratch / "modules")
+        warm_up((scratch / "modules").read_text(encoding="utf-8").split())
 
     def folder(self, case: Case) -> Path:
         """A fresh folder, prepared; always at the same path, which files may name."""
@@ -156,7 +157,7 @@ def main() -> int:
     rng = random.Random(options.seed)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        rows = list(_rows(World(Path(scratch)), options.cases, options.kills, rng))
+        rows = list(_rows(World(Path(scratch), options.cases), options.cases, options.kills, rng))
     total, bad = sum(row["kills"] for row in rows), sum(len(row["bad"]) for row in rows)
     print(f"{'all':20} {total:6} kills {bad:4} bad, {time.monotonic() - started:.0f} s")
     if options.output:

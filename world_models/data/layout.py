@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from armillary.hdf5 import Group
+from armillary.hdf5_array import Array
 from armillary.world_models.data.schema import ACTIONS, FRAMES, DataError, Layout
 
 _GRID = 5
@@ -17,7 +18,7 @@ _CLEARLY = 2.0
 _MOSTLY = 0.75
 
 
-def find_layout(path: Path, splits: Mapping[str, h5py.Group]) -> Layout:
+def find_layout(path: Path, splits: Mapping[str, Group]) -> Layout:
     """The layout of a file that declares none, from evidence.
 
     The actions decide where their shape fits one layout alone. Else two signs count: splits that
@@ -51,15 +52,13 @@ def find_layout(path: Path, splits: Mapping[str, h5py.Group]) -> Layout:
     )
 
 
-def _array(group: h5py.Group, name: str) -> h5py.Dataset | None:
+def _array(group: Group, name: str) -> Array | None:
     found = group.get(name)
-    whole = isinstance(found, h5py.Dataset) and found.ndim > 2 and found.size
+    whole = isinstance(found, Array) and found.ndim > 2 and 0 not in found.shape
     return found if whole else None  # pyright: ignore[reportReturnType]
 
 
-def _by_actions(
-    splits: Mapping[str, h5py.Group], frames: Mapping[str, h5py.Dataset]
-) -> set[Layout]:
+def _by_actions(splits: Mapping[str, Group], frames: Mapping[str, Array]) -> set[Layout]:
     """The layouts that the shapes of all actions fit."""
     possible = set(Layout)
     for name, imgs in frames.items():
@@ -69,19 +68,19 @@ def _by_actions(
     return possible
 
 
-def _fits(layout: Layout, imgs: h5py.Dataset, actions: h5py.Dataset) -> bool:
+def _fits(layout: Layout, imgs: Array, actions: Array) -> bool:
     (episodes, length), (rows, steps) = (layout.order(*a.shape[:2]) for a in (imgs, actions))
     return rows == episodes and steps in (length - 1, length)
 
 
-def _by_lengths(frames: Mapping[str, h5py.Dataset]) -> Layout | None:
+def _by_lengths(frames: Mapping[str, Array]) -> Layout | None:
     first, second = (len({imgs.shape[axis] for imgs in frames.values()}) for axis in (0, 1))
     if first == second or 1 not in (first, second):
         return None
     return Layout.REFERENCE if first == 1 else Layout.EPISODES
 
 
-def _by_likeness(frames: Mapping[str, h5py.Dataset]) -> Layout | None:
+def _by_likeness(frames: Mapping[str, Array]) -> Layout | None:
     """From how much frames differ from the next along either axis; None where that is unclear."""
     steps = np.array([step for imgs in frames.values() for step in _steps(imgs)])
     if not len(steps):
@@ -94,7 +93,7 @@ def _by_likeness(frames: Mapping[str, h5py.Dataset]) -> Layout | None:
     return None
 
 
-def _steps(imgs: h5py.Dataset) -> list[tuple[float, float]]:
+def _steps(imgs: Array) -> list[tuple[float, float]]:
     """At some places, the mean difference to the next frame along the first and second axis."""
     rows, columns = (
         np.unique(np.linspace(0, count - 2, _GRID).astype(int)).tolist() if count > 1 else []

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from armillary.errors import ArmillaryError
+from armillary.hdf5 import Group
 from armillary.suggestions import holds, suggest
 from armillary.world_models.data.handle import Handle
 from armillary.world_models.data.identity import CONTENT_ID, content_id
@@ -80,7 +80,7 @@ class EpisodeFile:
         self.path = Path(path)
         self._handle = Handle(self.path)
         file = self._handle.file()
-        groups = {n: group for n in SPLITS if isinstance(group := file.get(n), h5py.Group)}
+        groups = {n: group for n in SPLITS if isinstance(group := file.get(n), Group)}
         declared = read_layout(self.path, file)
         if None not in (declared, layout) and declared != layout:
             raise DataError(self.path, f"the file declares layout {declared}, not {layout}")

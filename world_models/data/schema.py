@@ -8,10 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-import h5py
 import numpy as np
 
-from armillary.errors import ArmillaryError
+from armillary.errors import DataError
+from armillary.hdf5 import File, Group
+from armillary.hdf5_array import NUMBERS, Array
+from armillary.hdf5_writing import Attribute
 from armillary.suggestions import holds
 
 FORMAT = "armillary-episodes"
@@ -21,16 +23,7 @@ FRAMES, ACTIONS, MASKS = "imgs", "actions", "masks"
 FRAME_MAXIMUM = "frame_maximum"
 """Root attribute that says which value is white in a file of floating-point frames: 1 or 255."""
 
-Attribute = str | int | float
 Axis = TypeVar("Axis")
-
-
-class DataError(ArmillaryError):
-    """A data file that cannot be used; the message starts with its path."""
-
-    def __init__(self, path: Path | str, message: str) -> None:
-        super().__init__(str(path), message)
-        self.path = Path(path)
 
 
 class Layout(StrEnum):
@@ -100,7 +93,7 @@ class SplitInfo:
     extras: Mapping[str, tuple[tuple[int, ...], np.dtype]]
 
 
-def read_layout(path: Path, file: h5py.File) -> Layout | None:
+def read_layout(path: Path, file: File) -> Layout | None:
     """The layout a file declares, None where it declares nothing.
 
     Raises:
@@ -112,7 +105,7 @@ def read_layout(path: Path, file: h5py.File) -> Layout | None:
     if name != FORMAT:
         raise DataError(path, f"the attribute 'format' must be {FORMAT!r}, got {name!r}")
     version = file.attrs.get("format_version", "none")
-    if not isinstance(version, int | np.integer) or version != FORMAT_VERSION:
+    if version != FORMAT_VERSION:  # 1.0 too, as C and MATLAB write it
         raise DataError(
             path,
             f"format version {version} cannot be read, only version {FORMAT_VERSION}: collect or "
@@ -127,7 +120,7 @@ def read_layout(path: Path, file: h5py.File) -> Layout | None:
 
 
 def inspect_split(
-    path: Path, group: h5py.Group, layout: Layout, actions: bool, declared: bool
+    path: Path, group: Group, layout: Layout, actions: bool, declared: bool
 ) -> SplitInfo:
     """Reads the shapes and types of a split.
 
@@ -171,21 +164,19 @@ def inspect_split(
     )
 
 
-def dataset(path: Path, group: h5py.Group, name: str) -> h5py.Dataset:
+def dataset(path: Path, group: Group, name: str) -> Array:
     """The array ``name`` of a group.
 
     Raises:
         DataError: there is none; the message names what there is.
     """
     found = group.get(name)
-    if not isinstance(found, h5py.Dataset):
+    if not isinstance(found, Array):
         raise DataError(path, f"group {group.name} has no array {name!r}; {holds(name, group)}")
     return found
 
 
-def _action_size(
-    path: Path, group: h5py.Group, layout: Layout, imgs: h5py.Dataset, declared: bool
-) -> int:
+def _action_size(path: Path, group: Group, layout: Layout, imgs: Array, declared: bool) -> int:
     """A, after a check of the actions."""
     if ACTIONS not in group:
         raise DataError(
@@ -210,12 +201,13 @@ def _action_size(
 
 
 def _extras(
-    path: Path, group: h5py.Group, layout: Layout, leading: tuple[int, ...], declared: bool
+    path: Path, group: Group, layout: Layout, leading: tuple[int, ...], declared: bool
 ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     """The further per-frame arrays. A foreign file may hold other things too: they are left out."""
     extras = {}
     for name, found in group.items():
-        if name in (FRAMES, ACTIONS, MASKS) or not isinstance(found, h5py.Dataset):
+        known = name in (FRAMES, ACTIONS, MASKS)
+        if known or not isinstance(found, Array) or found.dtype.kind not in NUMBERS:
             continue
         if found.shape[:2] == leading:
             extras[name] = (found.shape[2:], found.dtype)
@@ -224,5 +216,5 @@ def _extras(
     return extras
 
 
-def _shape_error(path: Path, found: h5py.Dataset, wanted: str) -> DataError:
+def _shape_error(path: Path, found: Array, wanted: str) -> DataError:
     return DataError(path, f"{found.name} must be shaped {wanted}, got {found.shape}")

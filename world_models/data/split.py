@@ -213,12 +213,7 @@ class Split:
 
     def _read(self, name: str, episode: int, start: int, stop: int | None) -> np.ndarray:
         window = self._layout.order(episode, slice(*self._span(episode, start, stop)))
-        try:
-            return self._handle.array(self.name, name)[window]
-        except OSError as error:
-            raise DataError(
-                self.path, f"{name} of episode {episode} of {self.name!r} is damaged ({error})"
-            ) from error
+        return self._handle.array(self.name, name)[window]
 
     def _span(self, episode: int, start: int, stop: int | None) -> tuple[int, int]:
         stop = self.length if stop is None else stop

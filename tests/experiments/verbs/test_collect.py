@@ -187,7 +187,7 @@ def test_noisy_task_collects(armillary: Command, tmp_path: Path) -> None:
     words = ["task=push_blocks_noisy", "episodes=3", "length=3", "workers=0", "out=x/y.h5"]
     assert armillary("collect", *words, "output=run").code == 0
     with h5py.File(tmp_path / "x" / "y.h5") as file:
-        assert file.attrs["environment"] == "armillary/PushBlocksNoisy-v0"
+        assert file.attrs["environment"] == b"armillary/PushBlocksNoisy-v0"
 
 
 @pytest.mark.parametrize(

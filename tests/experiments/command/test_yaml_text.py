@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from armillary.errors import ArmillaryError
-from armillary.experiments.yaml_text import keys_and_values, read
+from armillary.experiments.command.yaml_text import keys_and_values, read
 
 BOMB = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
