@@ -82,10 +82,17 @@ def read(path: Path, kind: type[Kind]) -> Kind:
         raise UsageError(f"{path.parent} has no {path.name}")
     with reading(path, "cannot be read", UsageError):
         try:
-            return kind.model_validate_json(path.read_bytes())
+            return kind.model_validate_json(_readable(path.read_bytes()))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise UsageError(_told(path, dict(first))) from error
+
+
+def _readable(content: bytes) -> bytes:
+    """JSON whose texts are all Unicode, which names of files need not be."""
+    if b"\\ud" not in content.lower():
+        return content
+    return json.dumps(json.loads(content), ensure_ascii=False).encode(errors="replace")
 
 
 def write(path: Path, content: Stored) -> None:
