@@ -13,7 +13,6 @@ import argparse
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import NoReturn
 
 from armillary.processors import spinning
@@ -28,6 +27,7 @@ from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.provenance import package_version
 from armillary.experiments.command.run_directory import is_follower, recorded
+from armillary.experiments.command.streams import open_streams, silence
 from armillary.experiments.command.sweep import sweep
 from armillary.experiments.command.system import told
 from armillary.experiments.command.usage import complete, help_of, overview, shown
@@ -62,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines with exit code 2, and a run that cannot go on with exit code 1, unless ``--traceback``
     asks for more. Anything else that is raised is a defect and keeps its traceback.
     """
+    open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = f"armillary {words[0]}" if words and words[0] in verbs() else "armillary"
-    _open_streams()
     try:
         return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
     except KeyboardInterrupt as error:
@@ -79,7 +79,7 @@ def _guarded(name: str, traceback: bool, work: Callable[[], int]) -> int:
             code = work()
             sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output, head say, has seen enough
-        _silence()
+        silence()
         return FAILURE
     except (ArmillaryError, RunError) as error:
         if traceback:
@@ -88,7 +88,7 @@ def _guarded(name: str, traceback: bool, work: Callable[[], int]) -> int:
         try:
             sys.stdout.flush()
         except OSError:  # which is then what went wrong
-            _silence()
+            silence()
         return FAILURE if isinstance(error, RunError) else MISTAKE
     return code
 
@@ -154,26 +154,6 @@ def _run(verb: str, config: DictConfig, words: Sequence[str]) -> None:
 def _say(line: str) -> None:
     with suppress(OSError):  # nobody can be told
         messages.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _open_streams() -> None:
-    """Gives a process that was started without some of its streams ones that lead nowhere.
-
-    The next file that it opens would take their place, and hold what is printed.
-    """
-    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
-        if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_RDWR)
-            if null != number:
-                os.dup2(null, number)
-                os.close(null)
-            setattr(sys, name, os.fdopen(number, mode, closefd=False))
-
-
-def _silence() -> None:
-    """Drops what cannot be written to stdout, which Python would try again at its end."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
