@@ -6,6 +6,7 @@ import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from armillary.experiments.palette import INK, MUTED, PAPER, REAL, SHADED, SLOTS, Color
 from armillary.experiments.pixels import Picture, pictures
-from armillary.files import replacing
+from armillary.files import write_bytes
 
 _CHECKS = (0.66, 0.76)
 _MARGIN, _GAP, _BORDER = 14, 10, 3
@@ -158,14 +159,16 @@ def write_gif(path: Path, sheets: Sequence[Picture], fps: float) -> None:
         frame[: picture.shape[0], : picture.shape[1]] = picture
     duration = 1000.0 / fps
     durations = [duration] * (len(film) - 1) + [duration * _LINGER]
-    with replacing(path) as partial:
-        imageio.imwrite(partial, film, extension=".gif", duration=durations, loop=0)
+    whole = BytesIO()  # a writer that meets a full disk would try again when it is deleted
+    imageio.imwrite(whole, film, extension=".gif", duration=durations, loop=0)
+    write_bytes(path, whole.getvalue())
 
 
 def write_png(path: Path, picture: Picture) -> None:
     """Writes a PNG."""
-    with replacing(path) as partial:
-        imageio.imwrite(partial, picture, extension=".png")
+    whole = BytesIO()
+    imageio.imwrite(whole, picture, extension=".png")
+    write_bytes(path, whole.getvalue())
 
 
 def _color(index: int) -> Color:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard.writer import SummaryWriter
 
 from armillary.world_models.state import Scene
 from armillary.world_models.training.callbacks import Callback, StepReport, ValidationReport
+from armillary.world_models.training.events import EventFile
 
 
 class TensorBoard(Callback):
@@ -23,11 +23,11 @@ class TensorBoard(Callback):
     def __init__(self, directory: str | Path, every: int = 10) -> None:
         self._directory = Path(directory)
         self._every = every
-        self._open: SummaryWriter | None = None
+        self._open: EventFile | None = None
 
     def on_start(self, step: int) -> None:
         """Opens the log; entries after ``step`` of a session that was killed are dropped."""
-        self._open = SummaryWriter(str(self._directory), purge_step=step + 1 if step else None)
+        self._open = EventFile(self._directory, step + 1 if step else None)
 
     def on_step(self, report: StepReport) -> None:
         """Logs losses, learning rate, gradient norm and progress."""
@@ -63,14 +63,13 @@ class TensorBoard(Callback):
         }
         for name, clips in images.items():
             self._writer.add_image(name, tile(clips), report.step)
-        self._writer.flush()
 
     def on_end(self) -> None:
         """Closes the log."""
         self._writer.close()
 
     @property
-    def _writer(self) -> SummaryWriter:
+    def _writer(self) -> EventFile:
         assert self._open is not None, "on_start comes first"
         return self._open
 
