@@ -56,8 +56,9 @@ def _all_locked(paths: list[Path], command: str) -> Iterator[None]:
     missing = [folder for folder in first.parents if not folder.exists()]
     first.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(first, command):
-            remove_leftovers(first)
+        with locked(first, command, outside=True):
+            if not first.is_dir():
+                remove_leftovers(first)
             with _all_locked(others, command):
                 yield
     finally:

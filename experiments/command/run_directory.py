@@ -114,8 +114,11 @@ def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Itera
         status = "refused"
         raise
     finally:
-        with suppress(OSError):  # whoever reads the record sees that nobody holds the directory
+        try:
             write_json(directory / RECORD, {**record, "ended": _now(), "status": status})
+        except OSError:  # of others, whoever reads the record sees that nobody holds the directory
+            if status == "finished":
+                raise
         if status == "refused" and (before[RECORD] is not None or not _work(directory)):
             _put_back(directory, before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from armillary.experiments.evaluation.metrics import metric_of
 from armillary.experiments.evaluation.results import Evaluation, Statistics
 from armillary.experiments.evaluation.summary import TIERS
 from armillary.experiments.evaluation.table import BASELINES
-from armillary.files import replacing
+from armillary.files import write_bytes
 
 _COLORS = {
     "best": palette.BLUE,
@@ -115,5 +116,6 @@ def _save(figure: Figure, axes: Axes, stem: Path) -> None:
     )
     for kind in ("png", "pdf"):
         metadata = {"CreationDate": None} if kind == "pdf" else None
-        with replacing(stem.with_suffix(f".{kind}")) as partial:
-            figure.savefig(partial, format=kind, dpi=160, metadata=metadata)
+        whole = BytesIO()
+        figure.savefig(whole, format=kind, dpi=160, metadata=metadata)
+        write_bytes(stem.with_suffix(f".{kind}"), whole.getvalue())
