@@ -32,19 +32,20 @@ NAME = ".lock"
 """Of the file in a directory that is locked; beside a file it is ``.FILE.lock``."""
 
 
-def lock_path(place: Path) -> Path:
-    """The file that says who writes to a directory, or to a file."""
+def lock_path(place: Path, outside: bool = False) -> Path:
+    """The file that says who writes to a directory, or to a file; beside it if ``outside``."""
     place = Path(os.path.realpath(place))
-    return place / NAME if place.is_dir() else beside(place, NAME)
+    return place / NAME if place.is_dir() and not outside else beside(place, NAME)
 
 
 @contextmanager
-def locked(place: Path, what: str) -> Iterator[None]:
+def locked(place: Path, what: str, outside: bool = False) -> Iterator[None]:
     """Keeps all others from writing to a place; what a dead process locked is free.
 
     Args:
         place: a directory that is there, or a file whose directory is.
         what: for others to read, such as the command.
+        outside: whether the lock lies beside the place even if that is a directory.
 
     Raises:
         ArmillaryError: another process, or a part of this one, writes there; it is named.
@@ -53,7 +54,7 @@ def locked(place: Path, what: str) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    path = lock_path(place)
+    path = lock_path(place, outside)
     descriptor = _acquire(path)
     if descriptor is None:
         raise ArmillaryError(

@@ -13,6 +13,7 @@ import argparse
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from armillary.processors import spinning

@@ -46,8 +46,9 @@ def reserved(config: DictConfig, command: str) -> Iterator[None]:
             missing = [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             held.callback(_remove_empty, missing)
-            held.enter_context(locked(path, command))
-            remove_leftovers(path)
+            held.enter_context(locked(path, command, outside=True))
+            if not path.is_dir():
+                remove_leftovers(path)
         yield
 
 

@@ -240,6 +240,7 @@ def _results(output: Path) -> Evaluation:
 def _finished(output: Path) -> Evaluation:
     """Shows the results that are there."""
     results = _results(output)
+    Store(output).remove()  # what a command that was killed at its very end left
     show(results)
     log.info("finished already: %s", output / RESULTS)
     return results

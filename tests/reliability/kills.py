@@ -180,7 +180,8 @@ def _rows(
             if wrong:
                 bad[str(kill)] = wrong
                 print(f"{name}, {kill}: {'; '.join(wrong[:3])}", file=sys.stderr)
-        print(f"{name:20} {done:6} kills {len(bad):4} bad of {reference.ended.calls} calls")
+        told = f"{name:20} {done:6} kills {len(bad):4} bad of {reference.ended.calls} calls"
+        print(told, flush=True)
         yield {"case": name, "calls": reference.ended.calls, "kills": done, "bad": bad}
 
 

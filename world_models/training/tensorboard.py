@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import torch
+from tensorboard.compat.proto import event_pb2
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor
-from torch.utils.tensorboard.writer import SummaryWriter
+from torch.utils.tensorboard.summary import image, scalar
 
 from armillary.world_models.state import Scene
 from armillary.world_models.training.callbacks import Callback, StepReport, ValidationReport
+
+_VERSION = "brain.Event:2"
+Event: Any = event_pb2.Event  # pyright: ignore[reportAttributeAccessIssue]
+SessionLog: Any = event_pb2.SessionLog  # pyright: ignore[reportAttributeAccessIssue]
+_NUMBERS = count()
 
 
 class TensorBoard(Callback):
@@ -23,11 +35,11 @@ class TensorBoard(Callback):
     def __init__(self, directory: str | Path, every: int = 10) -> None:
         self._directory = Path(directory)
         self._every = every
-        self._open: SummaryWriter | None = None
+        self._open: EventFile | None = None
 
     def on_start(self, step: int) -> None:
         """Opens the log; entries after ``step`` of a session that was killed are dropped."""
-        self._open = SummaryWriter(str(self._directory), purge_step=step + 1 if step else None)
+        self._open = EventFile(self._directory, step + 1 if step else None)
 
     def on_step(self, report: StepReport) -> None:
         """Logs losses, learning rate, gradient norm and progress."""
@@ -63,16 +75,57 @@ class TensorBoard(Callback):
         }
         for name, clips in images.items():
             self._writer.add_image(name, tile(clips), report.step)
-        self._writer.flush()
 
     def on_end(self) -> None:
         """Closes the log."""
         self._writer.close()
 
     @property
-    def _writer(self) -> SummaryWriter:
+    def _writer(self) -> EventFile:
         assert self._open is not None, "on_start comes first"
         return self._open
+
+
+class EventFile:
+    """A new event file, written at once and in this thread, so that a full disk is an error here.
+
+    TensorBoard's own writer leaves that to a thread of its own, whose errors end no run.
+
+    Args:
+        directory: of the file; made.
+        purge_step: entries of earlier files from this step on do not count; None where all do.
+
+    Raises:
+        OSError: it cannot be written; so do all methods.
+    """
+
+    def __init__(self, directory: Path, purge_step: int | None) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        place = f"{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}"
+        name = f"events.out.tfevents.{int(time.time()):010d}.{place}"
+        self._file = (directory / name).open("xb", buffering=0)  # nothing is left to be written
+        self._records = RecordWriter(self._file)
+        self._write(Event(file_version=_VERSION))
+        if purge_step is not None:
+            self._write(Event(step=purge_step, file_version=_VERSION))
+            started = SessionLog(status=SessionLog.START)
+            self._write(Event(step=purge_step, session_log=started))
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        """Adds a number."""
+        self._write(Event(step=step, summary=scalar(name, value)))
+
+    def add_image(self, name: str, picture: Tensor, step: int) -> None:
+        """Adds a picture (3, H, W) in [0, 1]."""
+        self._write(Event(step=step, summary=image(name, picture, dataformats="CHW")))
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._file.close()
+
+    def _write(self, event: Any) -> None:
+        event.wall_time = time.time()
+        self._records.write(event.SerializeToString())
 
 
 def tile(images: Tensor) -> Tensor:
