@@ -123,6 +123,12 @@ def test_keep_out_is_the_squared_depth_of_things_in_a_region() -> None:
     assert_close(KeepOut(regions)(*arguments).item(), (0.1**2 + 0.05**2) / 3)
     assert_close(KeepOut(regions, "objects", margin=0.05)(*arguments).item(), 0.15**2 / 2)
     assert KeepOut()(*arguments).item() == 0
+    # Widened on all sides: things beside it on the right and on the left.
+    arguments = single(line(0.6, 0.1, 0.0, 0.0), anywhere, [1.0, 1.0, 0.0, 0.0])
+    for margin, depths in ((0.05, (0.0, 0.0)), (0.15, (0.05, 0.05)), (0.3, (0.2, 0.2))):
+        expected = sum(depth**2 for depth in depths) / 2
+        found = KeepOut(regions, "objects", margin=margin)(*arguments).item()
+        assert found == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("weight", [0.0, 3.0])

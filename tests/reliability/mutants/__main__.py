@@ -138,10 +138,14 @@ def _try(
         tree, allowed = mutate(sources[file], mutant.index), 60.0 + 10.0 * sum(tests.values())
         state, test = trial.run_mutant(root, module, tree, list(tests), allowed)
     seconds = round(time.monotonic() - started, 1)
-    print(f"{state:8s} {seconds:6.1f} s  {file}:{mutant.line}  {mutant.change}", flush=True)
+    print(
+        f"{state:8s} {seconds:6.1f} s  {file}:{mutant.line}:{mutant.column}  {mutant.change}",
+        flush=True,
+    )
     store["mutants"][key] = told = {
         "file": file,
         "line": mutant.line,
+        "column": mutant.column,
         "change": mutant.change,
         "state": state,
         "killed by": test,
@@ -175,7 +179,7 @@ def _print_table(tried: list[dict[str, Any]], packages: tuple[str, ...]) -> None
     for told in tried:
         if told["state"] == "survived":
             untested = "" if told["tests"] else "  (no test runs it)"
-            print(f"{told['file']}:{told['line']}  {told['change']}{untested}")
+            print(f"{told['file']}:{told['line']}:{told['column']}  {told['change']}{untested}")
 
 
 if __name__ == "__main__":
