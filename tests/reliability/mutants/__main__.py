@@ -126,7 +126,7 @@ def _try(
 ) -> dict[str, Any]:
     """What became of a mutant; what is known is known, but a survivor meets new tests again."""
     tests = _tests_of(store["tests"], file, mutant)
-    key = _digest(file, sources[file], str(mutant.index))
+    key = _digest(file, sources[file], f"{mutant.line}:{mutant.column} {mutant.change}")
     files = {name.split("::")[0] for name in tests}
     met = _digest(*tests, *sorted(store["tests"][name]["digest"] for name in files))
     known = store["mutants"].get(key)
