@@ -362,3 +362,6 @@ def test_what_act_takes_is_said():
         agent.act(seen)
     with pytest.raises(ArmillaryError, match="takes 2 observations and flags"):
         agent.act([seen], np.ones(1, bool))
+    for observations, flags in (([seen], np.ones(2, bool)), ([seen] * 2, np.ones(3, bool))):
+        with pytest.raises(ArmillaryError, match="takes 2 observations and flags"):
+            agent.act(observations, flags)

@@ -216,6 +216,14 @@ def test_approach_can_lead_behind_the_object() -> None:
     assert_close(Approach(standoff=0.1)(*arguments).item(), 0.5**2)
 
 
+def test_behind_is_on_the_line_from_the_goal_through_the_object() -> None:
+    start = torch.tensor([[[0.5, 0.5], [0.2, 0.1], [0.9, 0.9], [0.0, 0.0]]])
+    end = torch.tensor([[[0.8, 0.9], [0.2, 0.1], [0.0, 0.0], [0.0, 0.0]]])
+    arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    found = Approach(standoff=0.1)(*arguments).item()
+    assert found == pytest.approx((0.9 - 0.44) ** 2 + (0.9 - 0.42) ** 2)
+
+
 def test_approach_lets_go_where_every_object_is_at_its_goal() -> None:
     start, end = line(0.5, 0.2, 0.9, 0.0), line(0.55, 0.2, 0.0, 1.0)
     arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])

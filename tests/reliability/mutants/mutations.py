@@ -143,7 +143,7 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Pass()
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             yield ast.Pass()
-        case ast.Name(id=name) if name in _OTHER:
+        case ast.Name(id="min" | "max" | "any" | "all" as name):
             yield _with(node, id=_OTHER[name])
         case ast.Attribute(attr=name) if name in _OTHER:
             yield _with(node, attr=_OTHER[name])
