@@ -100,6 +100,12 @@ def test_images_of_another_range_are_refused(metric) -> None:
             metric(pred, target * 255)
     with pytest.raises(ValueError, match="pred holds"):
         metric(images(3, 16, 16) * 255, images(3, 16, 16))
+    # Predictions may leave the range by as much as it is wide, targets not at all.
+    assert metric(images(3, 16, 16) * 2 - 0.5, images(3, 16, 16)).isfinite()
+    with pytest.raises(ValueError, match="pred holds"):
+        metric(images(3, 16, 16) * 2.2, images(3, 16, 16))
+    with pytest.raises(ValueError, match="target holds"):
+        metric(images(3, 16, 16), images(3, 16, 16) * 1.1)
     assert bool((ssim(images(3, 16, 16) * 255, images(3, 16, 16) * 255, 255.0) > 0.99).all())
 
 
