@@ -269,6 +269,7 @@ def test_it_renders_where_that_was_asked_for():
     assert np.abs(image.reshape(32, 8, 32, 8, 3).mean((1, 3)) - observation["image"]).mean() < 3
     assert PushBlocksEnv().render() is None
     assert env.tolerance == SUCCESS_DISTANCE
+    assert (PushBlocksEnv().image_size, PushBlocksEnv().num_blocks) == (32, 3)
 
 
 def test_actions_may_round_beyond_the_bounds():

@@ -23,7 +23,7 @@ SUITES = (
     "tests/world_models",
     "tests/world_models/goals",
 )
-_BUDGET = 40.0
+_BUDGET = 25.0
 """Seconds of tests that one mutant has to survive, as they were recorded."""
 
 
