@@ -100,6 +100,21 @@ def test_what_a_plan_asks_of_the_model_by_default(search: Any, evaluations: int)
     assert planned(search, 1)[0].evaluations.tolist() == [evaluations]
 
 
+def test_what_a_plan_of_choices_asks_of_the_model_by_default() -> None:
+    bounds, elites = Bounds.one_hot(3), []
+
+    def score(actions: Tensor) -> Tensor:
+        elites.append(actions[0, :, :, 0].sum(1).topk(30).values.mean() / 4)
+        return -actions[..., 0].sum(2)
+
+    search = CategoricalCEM(iterations=1)
+    plan = search.optimize(score, torch.zeros(1, 4, 3), bounds, generators(1))
+    assert plan.evaluations.tolist() == [300]
+    expected = 0.9 * elites[0] + 0.1 / 3  # of 30 elites, and a tenth of what was even
+    assert plan.mean[0, :, 0].mean() == pytest.approx(expected)
+    assert CategoricalCEM().iterations == 10
+
+
 @pytest.mark.parametrize(
     ("search", "std", "exponent"),
     [
