@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -63,6 +63,32 @@ def test_the_tolerance_is_the_tasks_or_ones_own() -> None:
     assert PlacedObjects(task(), goal(near), None).reset(seed=0)[1]["is_success"]
     strict = PlacedObjects(task(), goal(near, tolerance=0.01), None)
     assert not strict.reset(seed=0)[1]["is_success"]
+
+
+def test_the_distance_is_the_furthest_objects() -> None:
+    (x, y), other = places()[:2].tolist()
+    away = x + 0.2 if x < 0.5 else x - 0.2
+    items = [{"pixel": [x, y], "to": [away, y]}, {"pixel": other, "to": other}]
+    for chosen in (items, items[::-1]):
+        _, info = PlacedObjects(task(), ObjectGoal(chosen), None).reset(seed=0)
+        assert info["distance"] == pytest.approx(0.2)
+        assert not info["is_success"]
+
+
+def test_the_first_frame_is_shown_as_often_as_a_belief_takes_to_settle() -> None:
+    class Counting(LatentSimulator):
+        shown: ClassVar[list[bool]] = []
+
+        def observe(self, state: Any, actions: Any, observations: Any) -> Any:
+            self.shown.append(state is None)
+            return super().observe(state, actions, observations)
+
+    simulator = Counting(load_model("pretrained/push_blocks"), "cpu")
+    env = PlacedObjects(Untold(task()), goal([0.5, 0.5]), simulator)
+    env.reset(seed=0)
+    assert simulator.shown == [True] + [False] * (simulator.context_length - 1)
+    env.step(np.zeros(2, np.float32))
+    assert len(simulator.shown) == simulator.context_length + 1
 
 
 def test_a_region_must_be_entered() -> None:
