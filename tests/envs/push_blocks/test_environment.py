@@ -245,6 +245,8 @@ def test_a_snapshot_that_is_none_is_refused():
         with pytest.raises(ValueError, match="35 finite numbers"):
             env.restore(no_scene)
     assert np.array_equal(env.snapshot(), scene)
+    env.reset(seed=0, options={"num_blocks": 1})
+    env.restore(env.snapshot())
 
 
 def test_distance_is_the_furthest_blocks_and_success_is_below_its_limit():

@@ -111,6 +111,15 @@ def test_a_push_beside_the_middle_turns_a_block(kind):
         assert turned[1] == pytest.approx(0.0, abs=1e-3)
 
 
+def test_friction_rolls_a_disc_that_is_pushed_beside_its_middle():
+    turned = []
+    for aside in (-0.05, 0.05):
+        scene = scene_of([0.38, 0.5 + aside], disc(0.5, 0.5))
+        turned.append(physics.blocks_of(physics.step(scene, RIGHT))[0, 2])
+    assert turned[0] > 0.1
+    assert turned[1] == pytest.approx(-turned[0], abs=0.01)
+
+
 def test_simulating_is_stepping():
     scene = scene_of([0.3, 0.5], disc(0.45, 0.5))
     actions = np.random.default_rng(0).uniform(-1, 1, (4, 2))

@@ -114,6 +114,11 @@ def _tests_of(tests: dict[str, Any], file: str, mutant: Mutant) -> dict[str, flo
             seen = ran.get(file, ())
             if mutant.line in seen if mutant.called else seen:
                 found.append((where != own, seconds, name))
+    if not found:  # no test runs it, unless while the tests are imported: those beside it may tell
+        beside = [
+            told for where, told in tests.items() if where.startswith(Path(own).parent.as_posix())
+        ]
+        found = [(True, told[0], name) for of in beside for name, told in of["lines"].items()]
     chosen: dict[str, float] = {}
     for _, seconds, name in sorted(found):
         if sum(chosen.values()) < _BUDGET:
