@@ -279,6 +279,8 @@ def test_bad_settings_are_refused() -> None:
         Approach(standoff=-1)
     with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):
         Approach(tolerance=-1)
+    with pytest.raises(ValueError, match=r"margin must be at least 0, got -0\.1"):
+        KeepOut(margin=-0.1)
     with pytest.raises(ValueError, match="low must not be above high, got 1 and 0"):
         Limits(1, 0)
     with pytest.raises(ValueError, match="unknown things 'hand'"):

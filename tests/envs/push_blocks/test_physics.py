@@ -40,6 +40,12 @@ def scene_of(pusher, *blocks):
     return physics.make_scene(np.array(pusher), np.array(blocks))
 
 
+def test_a_scene_is_a_vector_whose_absent_blocks_are_zero():
+    scene = scene_of([0.5, 0.6], disc(0.3, 0.3), disc(0.7, 0.2))
+    assert scene.tolist() == [2, 0.5, 0.6, *disc(0.3, 0.3), *disc(0.7, 0.2), *[0] * 16]
+    assert physics.blocks_of(scene).tolist() == [disc(0.3, 0.3), disc(0.7, 0.2)]
+
+
 @pytest.mark.parametrize(
     ("start", "action", "end"),
     [

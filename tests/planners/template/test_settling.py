@@ -7,6 +7,7 @@ import torch
 
 from armillary.contracts.optimizer import BOUNDS, generators, squared_distance, uniform
 from armillary.planners.cem import CEM
+from armillary.planners.icem import ICEM
 from armillary.planners.mppi import MPPI
 from armillary.planners.optimizer import Plan
 
@@ -38,6 +39,16 @@ def test_a_problem_ends_by_itself_and_leaves_its_generator_where_it_ended() -> N
         assert torch.equal(alone.evaluations[0], together.evaluations[b])
         assert torch.equal(alone.actions[0], together.actions[b])
         assert torch.equal(own[0].get_state(), drawing[b].get_state())
+
+
+def test_elites_are_those_of_the_iteration_in_which_a_search_ended() -> None:
+    search = ICEM(samples=64, iterations=60, elites=8, decay=1.0, tolerance=0.01)
+    together, _ = solve(search)
+    assert len(set(together.evaluations.tolist())) > 1
+    for b in range(3):
+        alone, _ = solve(search, slice(b, b + 1))
+        assert torch.equal(alone.elites[0], together.elites[b])
+        assert alone.elites.shape == (1, 3, 2, 3)
 
 
 @pytest.mark.parametrize(("tolerance", "iterations"), [(0.1, 4), (0.01, 8)])

@@ -128,6 +128,7 @@ def test_statistics_need_samples() -> None:
         _ = statistics.mean
     statistics.update(normal(1, SIZE))
     assert statistics.feature_size == SIZE
+    assert torch.equal(statistics.mean, normal(1, SIZE)[0])
     with pytest.raises(ValueError, match="at least 2 samples are needed, got 1"):
         _ = statistics.covariance
     with pytest.raises(ValueError, match="must have 7 features, got 3"):
