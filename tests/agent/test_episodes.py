@@ -54,9 +54,10 @@ def test_the_batch_changes_nothing():
         assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
-def test_a_batch_of_none_is_refused():
-    with pytest.raises(ValueError, match="batch must be at least 1, got -1"):
-        run_episodes(Countdown, NoopAgent(SPACE), [1], batch=-1)
+@pytest.mark.parametrize("batch", [-1, 0])
+def test_a_batch_of_none_is_refused(batch):
+    with pytest.raises(ValueError, match=f"batch must be at least 1, got {batch}"):
+        run_episodes(Countdown, NoopAgent(SPACE), [1], batch)
 
 
 def test_seeds_may_be_numpys():

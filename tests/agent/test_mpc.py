@@ -215,7 +215,7 @@ class Recording:
         self.given.append((init, proposals))
         count = len(self.given) * init[0].numel() * torch.arange(1, len(init) + 1)
         actions = 1e-3 * (count[:, None] + torch.arange(init[0].numel())).view_as(init)
-        elites = actions.unsqueeze(1) * torch.tensor([1.0, -1.0]).view(2, 1, 1)
+        elites = actions.unsqueeze(1) * torch.tensor([1.0, -1.0, 0.5]).view(3, 1, 1)
         zeros = torch.zeros(len(init))
         return Plan(actions, zeros, zeros[None], actions, actions, elites, zeros)
 
@@ -362,3 +362,6 @@ def test_what_act_takes_is_said():
         agent.act(seen)
     with pytest.raises(ArmillaryError, match="takes 2 observations and flags"):
         agent.act([seen], np.ones(1, bool))
+    for observations, flags in (([seen], np.ones(2, bool)), ([seen] * 2, np.ones(3, bool))):
+        with pytest.raises(ArmillaryError, match="takes 2 observations and flags"):
+            agent.act(observations, flags)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -11,12 +11,13 @@ import pytest
 from armillary.agent.agent import NoopAgent
 from armillary.agent.episodes import run_episodes
 from armillary.agent.mpc import MPCAgent
-from armillary.agent.placed_objects import PlacedObjects
+from armillary.agent.placed_objects import PlacedObjects, marked
 from armillary.envs.wrappers import PrivilegedState
 from armillary.planners.cem import CEM
 from armillary.planners.costs import Approach, ObjectPosition
 from armillary.planners.objective import Objective, Term
 from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.goals.item import Item
 from armillary.world_models.goals.object import ObjectGoal
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.oracle import OracleSimulator
@@ -62,6 +63,32 @@ def test_the_tolerance_is_the_tasks_or_ones_own() -> None:
     assert PlacedObjects(task(), goal(near), None).reset(seed=0)[1]["is_success"]
     strict = PlacedObjects(task(), goal(near, tolerance=0.01), None)
     assert not strict.reset(seed=0)[1]["is_success"]
+
+
+def test_the_distance_is_the_furthest_objects() -> None:
+    (x, y), other = places()[:2].tolist()
+    away = x + 0.2 if x < 0.5 else x - 0.2
+    items = [{"pixel": [x, y], "to": [away, y]}, {"pixel": other, "to": other}]
+    for chosen in (items, items[::-1]):
+        _, info = PlacedObjects(task(), ObjectGoal(chosen), None).reset(seed=0)
+        assert info["distance"] == pytest.approx(0.2)
+        assert not info["is_success"]
+
+
+def test_the_first_frame_is_shown_as_often_as_a_belief_takes_to_settle() -> None:
+    class Counting(LatentSimulator):
+        shown: ClassVar[list[bool]] = []
+
+        def observe(self, state: Any, actions: Any, observations: Any) -> Any:
+            self.shown.append(state is None)
+            return super().observe(state, actions, observations)
+
+    simulator = Counting(load_model("pretrained/push_blocks"), "cpu")
+    env = PlacedObjects(Untold(task()), goal([0.5, 0.5]), simulator)
+    env.reset(seed=0)
+    assert simulator.shown == [True] + [False] * (simulator.context_length - 1)
+    env.step(np.zeros(2, np.float32))
+    assert len(simulator.shown) == simulator.context_length + 1
 
 
 def test_a_region_must_be_entered() -> None:
@@ -130,3 +157,42 @@ def test_the_true_physics_find_their_way() -> None:
     assert run_episodes(make, agent, [0], 1)[0].success
     idle = run_episodes(lambda: PlacedObjects(task(), reader, None), NoopAgent(space), [0], 1)[0]
     assert not idle.success
+
+
+def test_crosses_frames_and_what_is_kept_clear_are_drawn_where_they_are() -> None:
+    image = np.full((60, 60, 3), 255, np.uint8)
+
+    def item(low: Any, high: Any) -> Item:
+        return Item("it", "slot", 0, np.array(low), np.array(high))
+
+    items = (item([0.5, 0.25], [0.5, 0.25]), item([0.1, 0.5], [0.4, 0.8]), item([1, 0], [1, 0]))
+    picture = marked(image, items, keep_clear=[[0.7, 0.7, 1.0, 0.9]])
+    green, red = ((picture == color).all(-1) for color in ((30, 120, 60), (220, 40, 40)))
+    expected = np.zeros((60, 60), bool)
+    expected[15, 27:34] = expected[12:19, 30] = True  # a cross of arms of 3 pixels
+    expected[0, 56:60] = expected[0:4, 59] = True  # cut off by the edge
+    expected[[30, 48], 6:25] = expected[30:49, [6, 24]] = True
+    assert np.array_equal(green, expected)
+    expected[:] = False
+    expected[[42, 54], 42:60] = expected[42:55, [42, 59]] = True
+    assert np.array_equal(red, expected)
+    assert (picture[~green & ~red] == 255).all()
+    assert (image == 255).all()
+    small = marked(image[:8, :8], items[:1])
+    assert ((small == (30, 120, 60)).all(-1)).sum() == 5
+
+
+def test_what_the_simulator_sees_is_followed() -> None:
+    simulator = LatentSimulator(load_model("pretrained/push_blocks"), "cpu")
+    x, y = places()[0].tolist()
+    env = PlacedObjects(Untold(task()), goal([0.5, 0.5]), simulator)
+    _, info = env.reset(seed=0)
+    core: Any = env.unwrapped
+    for _ in range(3):  # the block wanders a little away from its place
+        scene = core.snapshot()
+        scene[3:5] += 0.03 * np.sign([x - 0.5, y - 0.5])
+        core.restore(scene)
+        _, reward, *_, after = env.step(np.zeros(2, np.float32))
+        assert after["distance"] > info["distance"] + 0.01
+        assert reward == -1.0
+        info = after

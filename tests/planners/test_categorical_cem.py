@@ -133,3 +133,32 @@ def test_choices_that_do_not_fit_the_bounds_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="numbers with as many values"):
         Bounds(torch.tensor(low), torch.tensor(high), choices)
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="elites must be at most samples=10, got 11"):
+        CategoricalCEM(samples=10, elites=11)
+    with pytest.raises(ValueError, match="samples must be a whole number of at least 2, got 1"):
+        CategoricalCEM(samples=1, elites=1)
+    with pytest.raises(ValueError, match=r"momentum must be in \[0, 1\), got 1"):
+        CategoricalCEM(momentum=1.0)
+
+
+@both_ways
+def test_the_plans_mean_and_spread_are_those_of_the_options(bounds: Bounds) -> None:
+    """Of one iteration, whose elites are all candidates."""
+    seen = []
+
+    def score(actions: Tensor) -> Tensor:
+        seen.append(actions)
+        return actions.sum((2, 3))
+
+    search = CategoricalCEM(samples=50, elites=50, iterations=1, momentum=0.0)
+    init = written(bounds, drawn(2, HORIZON))
+    plan = search.optimize(score, init, bounds, generators(2))
+    torch.testing.assert_close(plan.mean, seen[0].mean(1))
+    torch.testing.assert_close(plan.spread, seen[0].std(1, correction=0), atol=1e-5, rtol=1e-5)
+    half = CategoricalCEM(samples=50, elites=50, iterations=1, momentum=0.5)
+    even = written(bounds, torch.cartesian_prod(*[torch.arange(n) for n in SIZES])).mean(0)
+    mixed = half.optimize(score, init, bounds, generators(2))
+    torch.testing.assert_close(mixed.mean, (seen[0].mean(1) + even) / 2)

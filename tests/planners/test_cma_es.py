@@ -66,3 +66,20 @@ def test_leaves_numpys_generator_alone() -> None:
 def test_refuses_bad_settings(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CMAES(**arguments)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_first_candidates_are_around_the_warm_start() -> None:
+    low, high = torch.tensor([-2.0, 0.0]), torch.tensor([1.0, 3.0])
+    init, seen = low + 0.6 * torch.rand(3, 4, 2) * (high - low) + 0.2 * (high - low), []
+
+    def score(actions: Tensor) -> Tensor:
+        seen.append(actions)
+        return actions.square().sum((2, 3))
+
+    search = CMAES(samples=20, iterations=1, std=0.01)
+    plan = search.optimize(score, init, Bounds(low, high), generators(3))
+    away = (seen[0][:, :20] - init.unsqueeze(1)) / ((high - low) / 2)
+    assert away.abs().max() < 0.06
+    assert away.std().item() == pytest.approx(0.01, rel=0.15)
+    assert torch.equal(seen[0][:, 20], init)
+    assert (plan.mean - init).abs().max() < 0.1

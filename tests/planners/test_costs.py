@@ -123,6 +123,12 @@ def test_keep_out_is_the_squared_depth_of_things_in_a_region() -> None:
     assert_close(KeepOut(regions)(*arguments).item(), (0.1**2 + 0.05**2) / 3)
     assert_close(KeepOut(regions, "objects", margin=0.05)(*arguments).item(), 0.15**2 / 2)
     assert KeepOut()(*arguments).item() == 0
+    # Widened on all sides: things beside it on the right and on the left.
+    arguments = single(line(0.6, 0.1, 0.0, 0.0), anywhere, [1.0, 1.0, 0.0, 0.0])
+    for margin, depths in ((0.05, (0.0, 0.0)), (0.15, (0.05, 0.05)), (0.3, (0.2, 0.2))):
+        expected = sum(depth**2 for depth in depths) / 2
+        found = KeepOut(regions, "objects", margin=margin)(*arguments).item()
+        assert found == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("weight", [0.0, 3.0])
@@ -210,6 +216,14 @@ def test_approach_can_lead_behind_the_object() -> None:
     assert_close(Approach(standoff=0.1)(*arguments).item(), 0.5**2)
 
 
+def test_behind_is_on_the_line_from_the_goal_through_the_object() -> None:
+    start = torch.tensor([[[0.5, 0.5], [0.2, 0.1], [0.9, 0.9], [0.0, 0.0]]])
+    end = torch.tensor([[[0.8, 0.9], [0.2, 0.1], [0.0, 0.0], [0.0, 0.0]]])
+    arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    found = Approach(standoff=0.1)(*arguments).item()
+    assert found == pytest.approx((0.9 - 0.44) ** 2 + (0.9 - 0.42) ** 2)
+
+
 def test_approach_lets_go_where_every_object_is_at_its_goal() -> None:
     start, end = line(0.5, 0.2, 0.9, 0.0), line(0.55, 0.2, 0.0, 1.0)
     arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
@@ -265,6 +279,8 @@ def test_bad_settings_are_refused() -> None:
         Approach(standoff=-1)
     with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):
         Approach(tolerance=-1)
+    with pytest.raises(ValueError, match=r"margin must be at least 0, got -0\.1"):
+        KeepOut(margin=-0.1)
     with pytest.raises(ValueError, match="low must not be above high, got 1 and 0"):
         Limits(1, 0)
     with pytest.raises(ValueError, match="unknown things 'hand'"):

@@ -14,6 +14,8 @@ from armillary.envs.moving_sprites.environment import (
     SCALE,
     SPEED_RANGE,
     MovingSpritesEnv,
+    _move,
+    sample_scene,
     sprite_at,
     sprites_of,
 )
@@ -198,3 +200,73 @@ def test_the_drag_policy_hits_sprites_as_often_as_asked():
     with pytest.raises(ValueError, match="probability"):
         DragPolicy(hit=2.0)
     assert WatchPolicy().act(env.snapshot()).shape == (0,)
+
+
+def test_a_wall_reflects_a_place_and_turns_the_velocity_back():
+    sprites = np.zeros((4, 9))
+    sprites[:, :4] = (
+        [0.15, 0.5, -0.1, 0.2],
+        [0.85, 0.88, 0.1, 0.1],
+        [0.5, 0.12, 0, -0.05],
+        4 * [0.5],
+    )
+    motion = sprites[:, 2:4].copy()
+    motion[3] = -2.0
+    _move(sprites, motion)
+    assert sprites[:3, :2] == pytest.approx(np.array([[0.15, 0.7], [0.85, 0.82], [0.5, 0.13]]))
+    velocities = [[0.1, 0.2], [-0.1, -0.1], [0.0, 0.05], [-0.5, -0.5]]
+    assert sprites[:, 2:4] == pytest.approx(np.array(velocities))
+    assert sprites[3, :2] == pytest.approx([0.9, 0.9]), "however hard it was hit"
+
+
+def test_sprites_start_apart_in_colours_unlike_greys():
+    for seed in range(60):
+        scene = sample_scene(np.random.default_rng(seed), moving=True)
+        sprites = sprites_of(scene)
+        gaps = np.linalg.norm(sprites[:, None, :2] - sprites[:, :2], axis=-1)
+        assert gaps[~np.eye(len(sprites), dtype=bool)].min() >= 0.26
+        assert ((sprites[:, :2] >= 0.1) & (sprites[:, :2] <= 0.9)).all()
+        assert (sprites[:, 6:].max(1) >= 0.6).all()
+        assert (sprites[:, 6:].min(1) <= 0.4 * sprites[:, 6:].max(1) + 1e-9).all()
+        assert (np.abs(sprites[:, 4]) <= np.pi).all()
+        assert (scene[2 + 9 * len(sprites) :] == 0).all()
+    still = sprites_of(sample_scene(np.random.default_rng(0), moving=False))
+    assert not still[:, 2:4].any()
+
+
+def test_what_is_observed_and_told_is_what_the_scene_says():
+    env = MovingSpritesEnv(image_size=32, render_mode="rgb_array")
+    for seed in range(6):
+        observation, _ = env.reset(seed=seed)
+        sprites = sprites_of(env.snapshot())
+        poses = np.zeros((3, 4))
+        poses[: len(sprites)] = np.stack(
+            [*sprites[:, :2].T, np.cos(sprites[:, 4]), np.sin(sprites[:, 4])], 1
+        )
+        assert observation["observation"].tolist() == poses.ravel().tolist()
+        places = np.full((4, 2), 0.5)
+        places[1 : len(sprites) + 1] = sprites[:, :2]
+        assert env.places().tolist() == places.tolist()
+        image = env.render()
+        small = image.reshape(32, 8, 32, 8, 3).mean((1, 3))
+        assert np.abs(small - observation["image"]).mean() < 3
+    assert env.tolerance == RADIUS
+    assert MovingSpritesEnv().render() is None
+
+
+def test_a_click_is_meant_for_any_sprite_or_for_anywhere():
+    scene = sample_scene(np.random.default_rng(1), moving=False)
+    centres = 2 * sprites_of(scene)[:, :2] - 1
+    for hit, share in ((0.0, 0.0), (0.5, 0.5), (1.0, 1.0)):
+        policy = DragPolicy(hit)
+        policy.reset(np.random.default_rng(0))
+        actions = np.stack([policy.act(scene) for _ in range(400)])
+        away = np.abs(actions[:, None, :2] - centres).max(-1)
+        hits = away.min(1) < 1e-6
+        assert hits.mean() == pytest.approx(share, abs=0.08)
+        if hits.any():
+            assert set(away[hits].argmin(1)) == set(range(len(centres)))
+        drawn = actions[~hits] if hit < 1 else actions[:, 2:]
+        assert drawn.min(0) == pytest.approx(-1.0, abs=0.05)
+        assert drawn.max(0) == pytest.approx(1.0, abs=0.05)
+        assert drawn.mean(0) == pytest.approx(0.0, abs=0.15)

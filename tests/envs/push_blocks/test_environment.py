@@ -200,6 +200,7 @@ def test_wrong_options_are_explained(options, message):
     [
         ({"image_size": 48}, "image_size must be one of"),
         ({"num_blocks": 0}, "num_blocks must be from 1"),
+        ({"num_blocks": 5}, "num_blocks must be from 1 to 4, got 5"),
         ({"action_noise": -1.0}, "standard deviation"),
         ({"reward_type": "shaped"}, "'sparse' or 'dense'"),
         ({"render_mode": "human"}, "rgb_array"),
@@ -228,3 +229,55 @@ def test_runs_in_vector_environments():
     for _ in range(25):
         observations, *_ = vector.step(vector.action_space.sample())
     assert observations["image"].shape == (3, 32, 32, 3)
+
+
+def test_a_snapshot_that_is_none_is_refused():
+    env = PushBlocksEnv()
+    env.reset(seed=0, options={"num_blocks": 4})
+    scene = env.snapshot()
+    env.restore(scene)
+    for count in (0, 5, 1.5):
+        wrong = scene.copy()
+        wrong[0] = count
+        with pytest.raises(ValueError, match="starts with 1 to 4 blocks"):
+            env.restore(wrong)
+    wrong[:2] = 1, np.nan
+    for no_scene in (wrong, scene[:-1]):
+        with pytest.raises(ValueError, match="35 finite numbers"):
+            env.restore(no_scene)
+    assert np.array_equal(env.snapshot(), scene)
+    env.reset(seed=0, options={"num_blocks": 1})
+    env.restore(env.snapshot())
+
+
+def test_distance_is_the_furthest_blocks_and_success_is_below_its_limit():
+    env = PushBlocksEnv()
+    env.reset(seed=0)
+    scene = env.snapshot()
+    for shift, reached in ((0.059, True), (0.061, False)):
+        goal = scene.copy()
+        physics.blocks_of(goal)[0, :2] += 0.01
+        physics.blocks_of(goal)[2, 1] += shift
+        env.pose(scene, goal)
+        *_, ended, _, info = env.step(np.zeros(2))
+        assert info == {"is_success": reached, "distance": pytest.approx(shift)}
+        assert ended is reached
+
+
+def test_it_renders_where_that_was_asked_for():
+    env = PushBlocksEnv(image_size=32, render_mode="rgb_array")
+    observation, _ = env.reset(seed=0)
+    image = env.render()
+    assert image.shape == (256, 256, 3)
+    assert np.abs(image.reshape(32, 8, 32, 8, 3).mean((1, 3)) - observation["image"]).mean() < 3
+    assert PushBlocksEnv().render() is None
+    assert env.tolerance == SUCCESS_DISTANCE
+    assert (PushBlocksEnv().image_size, PushBlocksEnv().num_blocks) == (32, 3)
+
+
+def test_actions_may_round_beyond_the_bounds():
+    env = PushBlocksEnv()
+    env.reset(seed=0)
+    env.step(np.array([1.0 + 5e-7, -1.0 - 5e-7]))
+    with pytest.raises(ValueError, match="action must be finite and in"):
+        env.step(np.array([1.0 + 5e-6, 0.0]))

@@ -24,17 +24,17 @@ def test_whole_numbers_are_scores() -> None:
 
 
 def test_a_gradient_is_each_candidates_own_and_zero_where_it_is_none() -> None:
-    weights = torch.tensor([2.0, torch.nan])
+    weights = torch.tensor([2.0, torch.nan, torch.inf, -torch.inf])
 
     def score(actions: Tensor) -> Tensor:
-        return (actions.square() * weights.view(1, 2, 1, 1)).sum((2, 3))
+        return (actions.square() * weights.view(1, 4, 1, 1)).sum((2, 3))
 
-    candidates = uniform(2, 2, seed=3)
+    candidates = uniform(2, 4, seed=3)
     scores = problem(score).evaluate(candidates, gradient=True)
     assert not scores.requires_grad
     assert candidates.grad is not None
     assert torch.allclose(candidates.grad[:, 0], 4 * candidates[:, 0])
-    assert (candidates.grad[:, 1] == 0).all()
+    assert (candidates.grad[:, 1:] == 0).all()
 
 
 @torch.no_grad()

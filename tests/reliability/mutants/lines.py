@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -28,20 +30,34 @@ class Watch:
         self._names = {str((root / source).resolve()): source for source in sources}
         self._of_code: dict[CodeType, str | None] = {}
         self._seen: dict[str, set[int]] = {}
+        self._collected: dict[str, set[int]] = {}
         self._failed = False
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Watches one test with its fixtures."""
-        self._seen, self._failed, started = {}, False, time.perf_counter()
+        self._failed, started = False, time.perf_counter()
+        self._seen = {name: set(seen) for name, seen in self._collected.items()}
+        with self._watching():
+            yield
+        if not self._failed:
+            lines = {name: sorted(seen) for name, seen in self._seen.items()}
+            self.tests[item.nodeid] = time.perf_counter() - started, lines
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_collection(self) -> Iterator[None]:
+        """What a test's module does while it is imported counts for all its tests."""
+        with self._watching():
+            yield
+        self._collected = self._seen
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
         threading.settrace(self._enter)
         sys.settrace(self._enter)
         yield
         sys.settrace(None)
         threading.settrace(None)  # pyright: ignore[reportArgumentType]
-        if not self._failed:
-            lines = {name: sorted(seen) for name, seen in self._seen.items()}
-            self.tests[item.nodeid] = time.perf_counter() - started, lines
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test that does not pass can kill nothing."""
@@ -52,7 +68,7 @@ class Watch:
         if code not in self._of_code:
             self._of_code[code] = self._names.get(str(Path(code.co_filename).resolve()))
         name = self._of_code[code]
-        if name is None:
+        if name is None or not code.co_flags & inspect.CO_OPTIMIZED:  # else it is a function
             return None
         seen = self._seen.setdefault(name, set())
         seen.add(frame.f_lineno)

@@ -44,7 +44,7 @@ _PAIRS = (
     "zeros_like ones_like",
 )
 _OTHER = {a: b for pair in _PAIRS for a, b in (pair.split(), pair.split()[::-1])}
-# What no caller relies on: types, decorators, the words of messages, what is asserted for types.
+# What no caller relies on: types, decorators, the words of messages, and checks of the code itself.
 _LEFT_OUT = (ast.Raise, ast.Assert, ast.JoinedStr)
 _FIELDS_LEFT_OUT = ("annotation", "returns", "decorator_list", "type_params")
 
@@ -56,12 +56,14 @@ class Mutant:
     Attributes:
         index: which of the source's.
         line: where.
+        column: where in it.
         change: what, as ``before -> after``.
         called: whether it is inside a function, so that only a call runs it.
     """
 
     index: int
     line: int
+    column: int
     change: str
     called: bool
 
@@ -69,8 +71,8 @@ class Mutant:
 def mutants(source: str) -> list[Mutant]:
     """All changes of a module's source, in its order."""
     return [
-        Mutant(index, line, change, called)
-        for index, (line, change, called, _) in enumerate(_changes(ast.parse(source)))
+        Mutant(index, line, column, change, called)
+        for index, (line, column, change, called, _) in enumerate(_changes(ast.parse(source)))
     ]
 
 
@@ -84,7 +86,7 @@ def mutate(source: str, index: int) -> ast.Module:
 
 def _changes(
     parent: ast.AST, called: bool = False
-) -> Iterator[tuple[int, str, bool, Callable[[], None]]]:
+) -> Iterator[tuple[int, int, str, bool, Callable[[], None]]]:
     inside = called or isinstance(parent, ast.FunctionDef | ast.Lambda)
     for field, value in ast.iter_fields(parent):
         if field in _FIELDS_LEFT_OUT:
@@ -95,6 +97,8 @@ def _changes(
         for place, node in enumerate(nodes):
             if not isinstance(node, ast.AST) or isinstance(node, _LEFT_OUT):
                 continue
+            if isinstance(node, ast.keyword) and node.arg == "strict":
+                continue
             for other in _others(node):
 
                 def apply(field=field, place=place, value=value, other=other) -> None:
@@ -103,8 +107,9 @@ def _changes(
                     else:
                         setattr(parent, field, other)
 
-                line = getattr(node, "lineno", getattr(parent, "lineno", 1))
-                yield line, f"{_brief(node)} -> {_brief(other)}", within, apply
+                located = node if hasattr(node, "lineno") else parent
+                line, column = getattr(located, "lineno", 1), getattr(located, "col_offset", 0) + 1
+                yield line, column, f"{_brief(node)} -> {_brief(other)}", within, apply
             yield from _changes(node, within)
 
 
@@ -138,7 +143,7 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Pass()
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             yield ast.Pass()
-        case ast.Name(id=name) if name in _OTHER:
+        case ast.Name(id="min" | "max" | "any" | "all" as name):
             yield _with(node, id=_OTHER[name])
         case ast.Attribute(attr=name) if name in _OTHER:
             yield _with(node, attr=_OTHER[name])

@@ -14,6 +14,7 @@ SOFTPLUS = math.log1p(math.exp(0.55))  # of 0.55, with which beta begins
 
 def test_in_the_warm_up_the_likelihood_counts_once() -> None:
     geco, nll = Geco(target=-10.0, warm_start=3), torch.tensor(8.0, requires_grad=True)
+    assert geco.steps.item() == 0
     assert [geco.weight(step).item() for step in (0, 2)] == [1.0, 1.0]
     assert geco.loss(nll, step=2, frames=4).item() == 8.0
     geco.finish_step(5.0, step=2)

@@ -56,3 +56,38 @@ def test_the_backgrounds_place_is_nothing_to_the_objects() -> None:
     assert torch.equal(content[:, 1:], elsewhere[:, 1:])
     assert torch.equal(position[:, 1:], moved[:, 1:])
     assert moved[0, 0].tolist() == pytest.approx([0.1, 0.9])
+
+
+def test_a_round_is_its_definition() -> None:
+    torch.manual_seed(0)
+    module = SlotAttention(token_size=6, content_size=8, object_extent=0.2)
+    torch.nn.init.normal_(module.place_query.weight, 0.0, 0.3)
+    tokens, content = torch.randn(2, 16, 6), torch.randn(2, 3, 8)
+    position = torch.tensor([[[0.5, 0.5], [0.3, 0.4], [0.7, 0.6]]]).repeat(2, 1, 1)
+    with torch.no_grad():
+        found, place = module(tokens, content, position, 1)
+        for n in range(2):
+            seen = module.norm_tokens(tokens[n])
+            logits, moments = torch.zeros(3, 16), torch.zeros(3, 16, 5)
+            for k, extent in enumerate((0.5, 0.2, 0.2)):
+                query = module.norm_content(content[n, k])
+                x, y = ((token_grid(4) - position[n, k]) / extent).clamp(-3, 3).T
+                moments[k] = torch.stack([x, y, x**2, y**2, x * y], 1)
+                logits[k] = module.key(seen) @ module.query(query) / 8**0.5
+                if k > 0:
+                    logits[k] += moments[k] @ module.place_query(query)
+            attention = logits.softmax(0)
+            weights = attention / attention.sum(1, keepdim=True)
+            collected = weights @ module.value(seen)
+            collected += module.place_value((weights.unsqueeze(1) @ moments).squeeze(1))
+            after = module.update(collected, content[n])
+            after = after + module.mlp(module.norm_update(after))
+            assert torch.allclose(found[n], after, atol=1e-5)
+            assert torch.equal(place[n, 0], position[n, 0])
+            assert torch.allclose(place[n, 1:], (weights @ token_grid(4))[1:], atol=1e-5)
+
+
+def test_before_training_an_object_looks_around_itself_as_far_as_it_reaches() -> None:
+    module = SlotAttention(token_size=6, content_size=8, object_extent=0.2)
+    falls = module.place_query(torch.randn(5, 8))
+    assert torch.equal(falls, torch.tensor([0.0, 0.0, -2.0, -2.0, 0.0]).expand(5, 5))

@@ -123,9 +123,12 @@ def test_streamed_statistics_equal_those_of_all_samples() -> None:
 
 def test_statistics_need_samples() -> None:
     statistics = FeatureStatistics()
-    with pytest.raises(ValueError, match="at least 1 samples"):
+    assert statistics.feature_size == 0
+    with pytest.raises(ValueError, match="at least 1 samples are needed, got 0"):
         _ = statistics.mean
     statistics.update(normal(1, SIZE))
+    assert statistics.feature_size == SIZE
+    assert torch.equal(statistics.mean, normal(1, SIZE)[0])
     with pytest.raises(ValueError, match="at least 2 samples are needed, got 1"):
         _ = statistics.covariance
     with pytest.raises(ValueError, match="must have 7 features, got 3"):
@@ -144,7 +147,7 @@ def test_too_few_samples_for_the_features_are_refused() -> None:
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_features_that_are_not_finite_are_refused(value: float) -> None:
     bad = normal(20, 3)
-    bad[4, 1] = value
+    bad[4, 1] = bad[9, 0] = value
     with pytest.raises(ValueError, match="NaN or infinity in sample 4"):
         frechet_distance_of_features(normal(20, 3), bad)
     with pytest.raises(ValueError, match="mean2 and cov2 must be finite"):

@@ -87,6 +87,10 @@ def test_ssim_of_flat_images_is_their_luminance_term() -> None:
 def test_bad_images_are_refused(metric) -> None:
     with pytest.raises(ValueError, match=r"\(3, 16, 16\) and \(3, 16, 17\)"):
         metric(images(3, 16, 16), images(3, 16, 17))
+    with pytest.raises(ValueError, match="or target 1 in the dimensions over which"):
+        metric(images(2, 3, 16, 16), images(2, 1, 16, 16))
+    with pytest.raises(ValueError, match="or target 1 in the dimensions over which"):
+        metric(images(3, 16, 16), images(1, 3, 16, 16))
     with pytest.raises(ValueError, match="floating point"):
         metric(torch.zeros(3, 16, 16, dtype=torch.uint8), images(3, 16, 16))
     with pytest.raises(ValueError, match="at least 11"):
@@ -100,6 +104,12 @@ def test_images_of_another_range_are_refused(metric) -> None:
             metric(pred, target * 255)
     with pytest.raises(ValueError, match="pred holds"):
         metric(images(3, 16, 16) * 255, images(3, 16, 16))
+    # Predictions may leave the range by as much as it is wide, targets not at all.
+    assert metric(images(3, 16, 16) * 2 - 0.5, images(3, 16, 16)).isfinite()
+    with pytest.raises(ValueError, match="pred holds"):
+        metric(images(3, 16, 16) * 2.2, images(3, 16, 16))
+    with pytest.raises(ValueError, match="target holds"):
+        metric(images(3, 16, 16), images(3, 16, 16) * 1.1)
     assert bool((ssim(images(3, 16, 16) * 255, images(3, 16, 16) * 255, 255.0) > 0.99).all())
 
 
