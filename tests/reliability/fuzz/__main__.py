@@ -42,11 +42,10 @@ def main() -> int:
     chunks = [chunk for chunk in chunks_of(readers, plan) if chunk.name not in {*record.done}]
     with _scratch() as folder, contextlib.suppress(KeyboardInterrupt):
         for chunk, result in campaign.run(chunks, given.seed, given.workers, folder):
-            record.add(chunk, result)
+            for place in record.add(chunk, result):
+                print(f"{chunk.reader.name}: {place}", file=sys.stderr)
             if given.output:
                 record.write(given.output)
-            for index, finding in result.findings:
-                print(f"{chunk.reader.name} {index}: {finding.place}", file=sys.stderr)
     print(record.table())
     return 1 if record.findings else 0
 

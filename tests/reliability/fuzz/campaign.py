@@ -189,13 +189,13 @@ def _cases(
 
 
 def quiet(folder: Path) -> None:
-    """Sends what readers print to nowhere, and the traceback of a crash into a file."""
+    """Sends what readers print to nowhere, what they complain and how they crash into a file."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(nowhere, number)
-    faulthandler.enable(open(folder / "crash", "w", encoding="utf-8"), all_threads=False)  # noqa: SIM115
+    crash = os.open(folder / "crash", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(crash, 2)
+    faulthandler.enable(2, all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -20,8 +20,8 @@ _YAMLS = {
         "recommended: {planner: cem}\n"
     ),
     "goal": (
-        "_target_: armillary.world_models.goals.ObjectGoalReader\n"
-        "items:\n  - {color: red, at: [0.5, 0.5]}\n"
+        "_target_: armillary.world_models.goals.object.ObjectGoal\n"
+        "items:\n  - {color: red, to: [0.5, 0.5]}\n"
     ),
     "experiment": (
         "model: {name: slot_dynamics, num_slots: 3}\n"

@@ -34,6 +34,8 @@ def _made(leading: tuple[int, int], steps: int, kind: str, channels: int | None)
         arrays[f"{split}/imgs"] = frames if kind == "u1" else (frames / 255).astype(kind)
         shape = (leading[0], steps) if channels is None else (steps, leading[1])
         arrays[f"{split}/actions"] = draw.normal(size=(*shape, 2)).astype("f4")
+        if split == "val":
+            continue
         masks = draw.integers(0, 3, (*leading, _SIZE, _SIZE)).astype("u1")
         if channels == 1:
             masks = masks[..., None]

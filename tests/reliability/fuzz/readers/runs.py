@@ -82,14 +82,14 @@ _CONFIG = """\
 seed: 3
 horizon: 6
 replan_interval: 2
-data: {path: data/push.h5, layout: null}
-model: {name: slot_dynamics, image_size: 32}
+data: {path: push.h5}
+model: {image_size: 32}
 task:
   name: push_blocks
   max_steps: 20
-  environment: {id: armillary/push_blocks, frameskip: 2, image_size: 32}
-planner: {_target_: armillary.planners.CEM, samples: 100, iterations: 3}
-goal: {items: [{color: red}], tolerance: 0.1}
+  environment: {frameskip: 2}
+planner: {_target_: CEM, samples: 100}
+goal: {items: [{color: red}]}
 """
 
 
