@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import pickle
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -29,12 +31,15 @@ _RAISED = (
     ValueError,
     pickle.UnpicklingError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
 """What parsers are seen to raise for files that are damaged, cut off or something else."""
 _UNNAMED = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, TypeError)
 """Exceptions whose text says little without their name."""
+_OF_THE_MACHINE = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
+"""Errors of the system that say nothing about the file."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 200
 
@@ -64,6 +69,10 @@ def reading(
         yield
     except (kind, RunError):
         raise
+    except OSError as error:
+        if error.errno in _OF_THE_MACHINE:
+            raise
+        raise kind(path, f"{problem} ({cause(error)})") from error
     except (*_RAISED, *more) as error:
         raise kind(path, f"{problem} ({cause(error)})") from error
 
@@ -82,7 +91,7 @@ def cause(error: BaseException) -> str:
     name = type(error).__name__
     if not lines:
         return name
-    text = shortened(lines[0], _LONGEST)
+    text = shortened(" ".join(lines[:2]), _LONGEST)
     return f"{name}: {text}" if isinstance(error, _UNNAMED) else text
 
 
@@ -98,29 +107,6 @@ def read_json(path: Path, kind: type[ArmillaryError] = ArmillaryError) -> dict[s
     if not isinstance(content, dict):
         raise kind(path, f"must hold a dictionary, got {shortened(repr(content), 60)}")
     return content
-
-
-def archived(path: Path | str, kind: type[ArmillaryError], ratio: int = 1) -> dict[str, int]:
-    """The unpacked bytes of every file in a ZIP archive, no more in all than its own can hold.
-
-    Args:
-        path: of the archive.
-        kind: of the error.
-        ratio: how many bytes one byte may become; 1 where nothing is compressed.
-
-    Raises:
-        ArmillaryError: of the ``kind``: it is no archive, damaged, or promises more.
-    """
-    with reading(path, "is no archive, or its end is missing", kind):
-        size = Path(path).stat().st_size
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    promised = sum(entry.file_size for entry in entries)
-    if promised > ratio * size:
-        raise kind(
-            path, f"is refused: its {size} bytes promise {promised}, more than they can hold"
-        )
-    return {entry.filename: entry.file_size for entry in entries}
 
 
 def _no_number(name: str) -> float:

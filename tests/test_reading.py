@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from armillary.errors import ArmillaryError, RunError
-from armillary.reading import cause, archived, read_json, reading
+from armillary.reading import cause, read_json, reading
 
 
 class StrangeError(ArmillaryError):
@@ -23,7 +24,7 @@ class StrangeError(ArmillaryError):
         (KeyError("name"), "KeyError: 'name'"),
         (AssertionError(), "AssertionError"),
         (PermissionError(13, "Permission denied", "/x"), "Permission denied"),
-        (ValueError("\x1b[1mfirst\x1b[0m\nsecond"), "first"),
+        (ValueError("\x1b[1mfirst\x1b[0m\nsecond\nthird"), "first second"),
         (zipfile.BadZipFile("no"), "no"),
     ],
 )
@@ -52,13 +53,6 @@ def test_only_a_dictionary_of_json_is_read(content: bytes, tmp_path: Path) -> No
         read_json(tmp_path / "a.json", StrangeError)
 
 
-def test_an_archive_that_promises_more_than_it_holds_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zeros", bytes(10**6))
-    assert archived(path, StrangeError, ratio=1032) == {"zeros": 10**6}
-    with pytest.raises(StrangeError, match="promise 1000000"):
-        archived(path, StrangeError)
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(StrangeError, match="its end is missing"):
-        archived(path, StrangeError)
+def test_errors_of_the_machine_are_not_the_files(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Too many"), reading("a", "is damaged", StrangeError):
+        raise OSError(errno.EMFILE, "Too many open files")

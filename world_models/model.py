@@ -292,9 +292,15 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         return list(self.parameters())
 
     def set_action_statistics(self, mean: Tensor, std: Tensor) -> None:
-        """Fixes the normalisation of actions, (A,) each; it is saved with the weights."""
+        """Fixes the normalisation of actions, (A,) each; it is saved with the weights.
+
+        Raises:
+            ValueError: a deviation is not above 0.
+        """
+        if not (std > 0).all():
+            raise ValueError(f"deviations must be above 0, got {std.tolist()}")
         self.action_mean.copy_(mean)
-        self.action_std.copy_(std.clamp_min(1e-6))
+        self.action_std.copy_(std)
 
     def normalise_action(self, action: Tensor) -> Tensor:
         """(..., A) in the environment's units -> zero mean and unit variance."""

@@ -24,7 +24,7 @@ _YAMLS = {
         "items:\n  - {color: red, to: [0.5, 0.5]}\n"
     ),
     "experiment": (
-        "model: {name: slot_dynamics, num_slots: 3}\n"
+        "name: mine\nmodel: {name: slot_dynamics, num_slots: 3}\n"
         "trainer:\n  max_steps: 5\n  stages:\n    joint: {objective: joint, length: 4}\n"
     ),
 }
