@@ -25,6 +25,8 @@ _RATIOS = {h5z.FILTER_SHUFFLE: 1, h5z.FILTER_FLETCHER32: 1, h5z.FILTER_DEFLATE: 
 """How many times smaller a filter can make data at best; deflate by its format."""
 _ANY_RATIO = 2**16
 """The same for compressors that are not known here."""
+_FILTER_FAILED = "filter returned failure during read"
+_MEANT = "its checksum is another than when it was written, or it cannot be unpacked"
 
 
 class Storage:
@@ -211,5 +213,5 @@ def _shown(window: Any) -> str:
 
 def reason(said: str) -> str:
     """What libhdf5 said, on one line and not too long."""
-    line = " ".join(said.split())
+    line = " ".join(said.replace(_FILTER_FAILED, _MEANT).split())
     return line if len(line) <= 160 else f"{line[:160]}..."
