@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from tests.reliability.fuzz import forked
 from tests.reliability.fuzz.outcome import SECONDS, Finding, emptied, limit, outcome, put
 from tests.reliability.fuzz.reader import Files, Reader, case
 
@@ -160,6 +161,7 @@ def _cases(
     """The process: runs cases in their order, and notes where it is."""
     quiet(folder)
     limit()
+    forked.install()
     reader, former = chunk.reader, {}
     files = emptied(folder / "files")
     before = len(os.listdir("/proc/self/fd"))
