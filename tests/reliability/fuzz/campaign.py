@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from tests.reliability.fuzz import forked
+from tests.reliability.fuzz import looks
 from tests.reliability.fuzz.outcome import SECONDS, Finding, emptied, limit, outcome, put
 from tests.reliability.fuzz.reader import Files, Reader, case
 
@@ -103,7 +103,7 @@ class _Running:
         self._counts = _FORK.RawArray(ctypes.c_int64, 3)
         self._counts[0] = chunk.start
         self._began = time.monotonic()
-        self._process = self._forked()
+        self._process = self._started()
 
     def ended(self) -> bool:
         """Whether it is done; goes on behind a case that crashed or hung."""
@@ -126,7 +126,7 @@ class _Running:
             index, finding = json.loads(line)
             self._note(index, Finding(**finding))
         if self._counts[0] < self.chunk.stop:
-            self._process = self._forked()
+            self._process = self._started()
             return False
         self.result.accepted, self.result.refused = self._counts[1], self._counts[2]
         return True
@@ -134,7 +134,7 @@ class _Running:
     def _note(self, index: int, finding: Finding) -> None:
         self.result.findings.append((index, finding))
 
-    def _forked(self) -> BaseProcess:
+    def _started(self) -> BaseProcess:
         emptied(self._folder)
         self._killed, self._taken, self._last = 0.0, 0.0, (-1, 0.0, time.monotonic())
         process = _FORK.Process(
@@ -161,7 +161,7 @@ def _cases(
     """The process: runs cases in their order, and notes where it is."""
     quiet(folder)
     limit()
-    forked.install()
+    looks.install()
     reader, former = chunk.reader, {}
     files = emptied(folder / "files")
     before = len(os.listdir("/proc/self/fd"))

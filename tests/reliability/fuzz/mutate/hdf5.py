@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -32,7 +33,7 @@ def damaged(random: Random, content: bytes) -> bytes:
     """Half the time damaged bytes, else a file whose structure is another; at times both."""
     if random.random() < 0.5:
         return raw.damaged(random, content)
-    held = _read(content)
+    held = {**_read(content)}
     for _ in range(random.choice((1, 1, 2))):
         random.choice(_KINDS)(random, held)
     version = "v110" if _is_late(content) else "earliest"
@@ -40,6 +41,7 @@ def damaged(random: Random, content: bytes) -> bytes:
     return raw.damaged(random, changed) if random.random() < 0.1 else changed
 
 
+@cache
 def _read(content: bytes) -> dict[str, Any]:
     """Arrays by path, attributes by ``@name``."""
     with h5py.File(io.BytesIO(content), "r") as file:
