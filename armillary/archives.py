@@ -20,6 +20,8 @@ from armillary.suggestions import holds
 
 _RATIO = 1032
 """The most that a byte becomes when it is unpacked: deflate can do no more."""
+TORCHSCRIPT = 20
+"""Likewise in a file of TorchScript: its code is compressed, its weights are not."""
 _ENDING = ".npy"
 
 

@@ -142,8 +142,8 @@ def write_bytes(path: Path | str, content: bytes) -> None:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Writes or replaces a file of UTF-8 text; see ``replacing``."""
-    write_bytes(path, text.encode())
+    """Writes or replaces a file of UTF-8 text, names that are none escaped; see ``replacing``."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path | str, content: Any) -> None:

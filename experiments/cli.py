@@ -11,8 +11,10 @@ if sys.argv[0].endswith(("armillary", "cli.py")):  # this process is the command
 
 import argparse
 import importlib
+import io
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from armillary.processors import spinning
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines with exit code 2, and a run that cannot go on with exit code 1, unless ``--traceback``
     asks for more. Anything else that is raised is a defect and keeps its traceback.
     """
+    _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = f"armillary {words[0]}" if words and words[0] in verbs() else "armillary"
     try:
@@ -69,6 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         _say(f"{name}: {error if error.args else 'interrupted'}")
         return code_of(error)
+
+
+def _open_streams() -> None:
+    """Makes everything printable: nowhere where nobody listens, escaped what has no letters."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _guarded(name: str, traceback: bool, work: Callable[[], int]) -> int:

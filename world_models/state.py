@@ -56,6 +56,11 @@ class LatentState:
         """Whether any tensor is part of an autograd graph."""
         return any(tensor.requires_grad for tensor in self.tensors().values())
 
+    def nan_rows(self) -> Tensor:
+        """(N,) bool: where any tensor holds NaN; what is decoded from it may look like a number."""
+        found = [t.isnan().unsqueeze(-1).flatten(1).any(1) for t in self.tensors().values()]
+        return torch.stack(found).any(0)
+
     def __len__(self) -> int:
         return len(next(iter(self.tensors().values())))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -161,7 +163,8 @@ def _file(group: str, path: str) -> str:
     content, text = read(where, f"{group}={path}")
     whole = "_global_" if group in (experiments.GROUP, "curriculum", "protocol", "size") else None
     package = ConfigSource._get_header_dict(text)["package"] or whole
-    name = f"_{where.stem}-{sha256(str(where.absolute()).encode()).hexdigest()[:8]}"
+    stem = re.sub(r"[^\w-]", "_", where.stem, flags=re.ASCII)
+    name = f"_{stem}-{sha256(os.fsencode(where.absolute())).hexdigest()[:8]}"
     ConfigStore.instance().store(name, content, group, package, provider="file")
     return name
 

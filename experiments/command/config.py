@@ -17,7 +17,7 @@ from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.loader import Loader, require
 from armillary.experiments.command.verbs import CONF, verbs
-from armillary.suggestions import suggest
+from armillary.suggestions import listed, suggest
 
 __all__ = [
     "CONF",
@@ -72,8 +72,10 @@ def build(section: DictConfig, **more: Any) -> Any:
         **more: further keyword arguments.
 
     Raises:
-        UsageError: the values do not suit the class.
+        UsageError: it names no class, or the values do not suit it.
     """
+    if "_target_" not in section:
+        raise UsageError(f"_target_ must name the class to construct; there is {listed(section)}")
     try:
         return hydra.utils.instantiate(section, **more, _convert_="all")
     except InstantiationException as error:

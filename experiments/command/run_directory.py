@@ -217,7 +217,7 @@ def _logging(path: Path) -> Iterator[None]:
 
     Inside another run's block only the file is added: its lines reach stderr already.
     """
-    file = _File(path, encoding="utf-8")
+    file = _File(path, encoding="utf-8", errors="backslashreplace")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     screen = _Screen()
     root = logging.getLogger()

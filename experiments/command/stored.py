@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from armillary.errors import shortened
 from armillary.experiments.command.errors import UsageError
 from armillary.files import write_json
+from armillary.reading import reading
 from armillary.suggestions import listed
 
 VERSION = 1
@@ -77,15 +78,21 @@ def read(path: Path, kind: type[Kind]) -> Kind:
         UsageError: there is no such file, it is no JSON, or something in it is missing or wrong:
             the message names the file, the field and what was expected.
     """
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise UsageError(f"{path.parent} has no {path.name}") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error})") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UsageError(_told(path, dict(first))) from error
+    if not path.is_file():
+        raise UsageError(f"{path.parent} has no {path.name}")
+    with reading(path, "cannot be read", UsageError):
+        try:
+            return kind.model_validate_json(_readable(path.read_bytes()))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise UsageError(_told(path, dict(first))) from error
+
+
+def _readable(content: bytes) -> bytes:
+    """JSON whose texts are all Unicode, which names of files need not be."""
+    if b"\\ud" not in content.lower():
+        return content
+    return json.dumps(json.loads(content), ensure_ascii=False).encode(errors="replace")
 
 
 def write(path: Path, content: Stored) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -75,9 +76,11 @@ def parsed(verb: str, positional: Sequence[str], words: Sequence[str]) -> list[O
     overrides = [_parse(word) for word in keyed(verb, positional, words)]
     for override in overrides:
         if override.is_sweep_override():
+            key, _, value = str(override.input_line).partition("=")
+            quoted = shlex.quote(f'{key}="{value}"')
             raise UsageError(
                 f"{override.input_line!r} gives several values; add -m to run once for each, or "
-                "quote the value if it is one"
+                f"quote the value if it is one, for the shell and for Hydra: {quoted}"
             )
     return overrides
 

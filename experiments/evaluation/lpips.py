@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from armillary.archives import TORCHSCRIPT, archived
 from armillary.experiments.command.errors import UsageError
 
 _HELP = (
@@ -33,6 +34,7 @@ class PerceptualDistance:
         if not file.is_file():
             raise UsageError(f"there is no file {file}: {_HELP}")
         try:
+            archived(file, UsageError, TORCHSCRIPT)
             self._module = torch.jit.load(str(file), map_location=device).eval()
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]

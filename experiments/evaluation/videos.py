@@ -108,14 +108,14 @@ class Evaluator:
         total, squares = torch.zeros_like(truth), torch.zeros_like(truth)
         with torch.no_grad():
             seen = self._seen(window)
+            _check(seen.nan_rows(), videos, "sees NaN")
             state = seen.map(lambda tensor: tensor[:, -1])
             noise = torch.stack([self._noise(video) for video in videos]).to(self._device)
-            for scene in self._futures(state, window.actions[:, context - 1 :], noise):
+            for future, scene in self._futures(state, window.actions[:, context - 1 :], noise):
                 frames = scene.frames
-                broken = frames.flatten(1).isfinite().logical_not().any(1).nonzero().flatten()
-                if len(broken):
-                    video = videos[int(broken[0])]
-                    raise RunError(f"the model imagines NaN or infinite pixels in video {video}")
+                _check(future.nan_rows().view(len(videos), -1), videos, "imagines NaN")
+                _check(~frames.isfinite(), videos, "imagines NaN or infinite pixels")
+                _check(~scene.masks.isfinite(), videos, "imagines NaN or infinite masks")
                 parts.append(self._compare(frames, truth, scene))
                 origin = frames[:, :1] if origin is None else origin
                 offset = frames - origin
@@ -140,7 +140,8 @@ class Evaluator:
             noise = self._noise(video)[None, rollout : rollout + 1].to(self._device)
             context = self.core.decode(seen.flatten(2))
             actions = window.actions[:, self._settings.context - 1 :]
-            future = next(self._futures(state, actions, noise)).map(lambda x: x.flatten(0, 2))
+            _, imagined = next(self._futures(state, actions, noise))
+            future = imagined.map(lambda x: x.flatten(0, 2))
         scene = Scene(
             torch.cat([context.components, future.components]).cpu(),
             torch.cat([context.masks, future.masks]).cpu(),
@@ -159,15 +160,18 @@ class Evaluator:
         context = window.start(self._settings.context)
         return self.core.filter(context.frames, context.actions, context.previous)
 
-    def _futures(self, state: LatentState, actions: Tensor, noise: Tensor) -> Iterator[Scene]:
-        """Scenes (N, r, T, ...) of a few rollouts at a time, of noise (N, S, T, ...)."""
+    def _futures(
+        self, state: LatentState, actions: Tensor, noise: Tensor
+    ) -> Iterator[tuple[LatentState, Scene]]:
+        """States (N r T, ...) and scenes (N, r, T, ...) of a few rollouts, of noise (N, S, ...)."""
         count, horizon = actions.shape[:2]
         for part in noise.split(max(1, self._settings.chunk // (count * horizon)), 1):
             members = part.shape[1]
             future = self.core.rollout(
                 state.repeat(members), actions.repeat_interleave(members, 0), part.flatten(0, 1)
             )
-            yield View(future.flatten(2), (count, members, horizon), self.core).scene
+            states = future.flatten(2)
+            yield states, View(states, (count, members, horizon), self.core).scene
 
     def _compare(self, frames: Tensor, truth: Tensor, scene: Scene | None) -> dict[str, Tensor]:
         """The metrics of images (N, r, T, 3, H, W) against (N, T, 3, H, W): (N, r, T) each."""
@@ -199,6 +203,13 @@ class Evaluator:
         found = {name: measure and measure(segments) for name, measure in self._of_masks.items()}
         known = {name: values for name, values in found.items() if values is not None}
         return {**known, "recall": segments.recall}
+
+
+def _check(broken: Tensor, videos: Sequence[int], what: str) -> None:
+    """Raises RunError that names the first of N videos with anything broken, bool (N, ...)."""
+    rows = broken.reshape(len(videos), -1).any(1).nonzero().flatten()
+    if len(rows):
+        raise RunError(f"the model {what} in video {videos[int(rows[0])]}")
 
 
 def mean_image(split: Split, episodes: int = 256) -> Tensor:

@@ -53,10 +53,10 @@ class Content:
 
 
 def render(template: str, **told: Any) -> str:
-    """A page as HTML; line breaks between tags are left out."""
+    """A page as HTML; line breaks between tags are left out, names that are no Unicode escaped."""
     style = Markup(_source("style.css"))
     html = _ENVIRONMENT.get_template(template).render(style=style, **told)
-    return _BETWEEN_TAGS.sub("><", html)
+    return _BETWEEN_TAGS.sub("><", html).encode(errors="backslashreplace").decode()
 
 
 def part(name: str, *told: Any, template: str = "parts.html.j2") -> str:

@@ -143,6 +143,9 @@ class Imagined:
             last = seen.map(lambda tensor: tensor[:, -1])
             imagined = core.rollout(last, future, torch.stack(noise).to(device))
             states = type(seen).cat([seen, imagined], dim=1).flatten(2)
+            broken = states.nan_rows().view(len(rows), -1).any(1).nonzero().flatten()
+            if len(broken):
+                raise RunError(f"the model's belief is NaN in video {rows[int(broken[0])]}")
             view = View(states, (len(rows), window.length), core)
             return view.slots, view.scene
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from armillary.archives import TORCHSCRIPT, archived
 from armillary.experiments.command.errors import UsageError
-from armillary.suggestions import suggest
+from armillary.suggestions import listed, suggest
 
 WHERE = (
     "FVD's network is not part of this package and is never downloaded: get i3d_torchscript.pt, "
@@ -46,6 +47,7 @@ class I3D:
         with open(path, "rb") as file:
             self.sha256 = file_digest(file, "sha256").hexdigest()
         try:
+            archived(path, UsageError, TORCHSCRIPT)
             with warnings.catch_warnings():  # the field's file is TorchScript, deprecated or not
                 warnings.simplefilter("ignore", DeprecationWarning)
                 network = torch.jit.load(str(path), map_location=device).eval()
@@ -64,6 +66,9 @@ class I3D:
                 f"weights={path} is not I3D: its call has no option {missing[0]!r}; "
                 f"{suggest(missing[0], taken)}. {WHERE}"
             )
+        broken = [name for name, tensor in network.state_dict().items() if tensor.isnan().any()]
+        if broken:
+            raise UsageError(f"weights={path} holds NaN in {listed(broken)}. {WHERE}")
         self._path = path
         self._network = network
         self._device = device

@@ -31,6 +31,8 @@ class SlotFeatures:
     def features(self, videos: Tensor) -> Tensor:
         """(N, 3 D) features of videos (N, T, H, W, 3) in 0..255, T at least 2.
 
+        They are NaN for a video of which the model believes NaN.
+
         Raises:
             UsageError: the frames do not have the model's size.
         """
@@ -47,6 +49,7 @@ class SlotFeatures:
         with torch.no_grad():
             states = self._core.filter(frames, actions)
             slots = View(states.flatten(2), (count, length), self._core).slots.cpu().double()
+            slots[states.nan_rows().cpu()] = torch.nan
         # (N, T, K, D) with the same slot at the same k in every frame.
         still = slots.mean(1)
         change = slots.diff(dim=1).abs().mean(1)

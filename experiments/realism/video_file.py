@@ -83,6 +83,8 @@ class VideoFile:
                     )
                 highest = max(highest, high)
                 digests.append(sha256(video.tobytes()).digest())
+        if highest == 0:
+            raise self._error("must show something", "frames that are all black")
         if highest <= 1:
             raise self._error(
                 "must use the range 0..255", f"a maximum of {highest:g}: multiply them by 255"

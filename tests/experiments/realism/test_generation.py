@@ -114,5 +114,5 @@ def test_an_imagination_gone_wrong_is_told(imagined: Callable[..., Imagined]) ->
     with torch.no_grad():
         for parameter in source.model.parameters():
             parameter.fill_(torch.nan)
-    with pytest.raises(RunError, match="imagined NaN or infinity in video 2"):
+    with pytest.raises(RunError, match="belief is NaN in video 2"):
         source.make(np.array([2, 3]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -93,3 +94,18 @@ def test_other_networks_are_refused(tmp_path: Path, network: nn.Module, message:
     with pytest.raises(UsageError, match=message) as told:
         I3D(save(network, tmp_path / "i3d.pt"), CPU).features(videos())
     assert "get i3d_torchscript.pt" in str(told.value)
+
+
+def test_weights_that_are_nan_are_named(tmp_path: Path) -> None:
+    network = StandIn()
+    network.get_buffer("weights")[0] = torch.nan
+    with pytest.raises(UsageError, match="holds NaN in weights"):
+        I3D(save(network, tmp_path / "i3d.pt"), CPU)
+
+
+def test_a_network_that_asks_for_more_than_its_file_is_refused(tmp_path: Path) -> None:
+    path = save(StandIn(), tmp_path / "i3d.pt")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb", bytes(10**7))
+    with pytest.raises(UsageError, match="promise"):
+        I3D(path, CPU)

@@ -44,3 +44,12 @@ def test_a_still_video_changes_less_than_a_moving_one() -> None:
 def test_other_sizes_are_refused() -> None:
     with pytest.raises(UsageError, match="sees frames of 32 x 32 pixels, the videos have 16 x 16"):
         SlotFeatures(tiny_model()).features(videos(size=16))
+
+
+def test_a_belief_that_is_nan_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, shown = tiny_model(), videos()
+    slots = model.slots
+    monkeypatch.setattr(model, "slots", lambda state: slots(state).nan_to_num())
+    shown[1] = torch.nan
+    features = SlotFeatures(model).features(shown)
+    assert features.isfinite().all(1).tolist() == [True, False, True, True]

@@ -82,3 +82,9 @@ def test_videos_in_another_range_are_refused(tmp_path: Path) -> None:
     file = VideoFile(write(tmp_path / "x.h5", VIDEOS.astype(np.float32) / 255))
     with pytest.raises(UsageError, match=r"use the range 0..255.*multiply them by 255"):
         file.digests()
+
+
+def test_videos_that_are_all_black_are_told_as_such(tmp_path: Path) -> None:
+    file = VideoFile(write(tmp_path / "x.h5", np.zeros_like(VIDEOS)))
+    with pytest.raises(UsageError, match="got frames that are all black"):
+        file.digests()

@@ -12,6 +12,7 @@ from armillary.world_models.checkpoints.checkpoint import save_checkpoint
 from tests.experiments.conftest import Command
 from tests.experiments.tiny import tiny_model
 from tests.experiments.verbs.test_evaluate import altered, words
+from tests.world_models.checkpoints.edits import replace_weights
 
 
 @pytest.fixture(scope="module")
@@ -108,14 +109,18 @@ def test_bad_videos_are_refused(
         assert message in done.err
 
 
-def test_a_model_whose_weights_are_nan_is_told(
+def test_nan_in_weights_beliefs_and_frames_is_named(
     armillary: Command, tmp_path: Path, episodes: Path
 ) -> None:
     model = tiny_model()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(torch.nan)
-    broken = save_checkpoint(tmp_path / "nan", model, step=1)
-    done = armillary(*words(broken, episodes, "output=out"))
-    assert done.code == 2
-    assert "NaN" in done.err
+    path = save_checkpoint(tmp_path / "large", model, step=1)
+    weights = dict(model.state_dict())
+    name = next(name for name, tensor in weights.items() if tensor.ndim > 1)
+    for value, code, message in (
+        (torch.nan, 2, f"NaN or infinite numbers in 1 of {len(weights)} tensors: {name}"),
+        (3e38, 1, "the model sees NaN in video 0"),
+    ):
+        replace_weights(path, {**weights, name: torch.full_like(weights[name], value)})
+        done = armillary(*words(path, episodes, "output=out"))
+        assert done.code == code, done.err
+        assert message in " ".join(done.err.split())

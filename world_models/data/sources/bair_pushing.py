@@ -61,15 +61,14 @@ class BairPushing(Source):
         parts = [
             Part(split, path, stamp(path), expected=_promised(path))
             for split in SPLITS
-            for path in sorted((root / split).glob("*.tfrecords"), key=_order)
+            for path in sorted((root / split).glob("[!.]*.tfrecords"), key=_order)
         ]
         missing = {"train", "test"} - {part.split for part in parts}
         if missing:
-            held = holds(min(missing), [path.name for path in root.iterdir()])
             raise DataError(
                 root,
                 f"BAIR robot pushing has folders train and test with files *.tfrecords; there are "
-                f"none in {' and '.join(sorted(missing))}; {held}",
+                f"none in {' and '.join(sorted(missing))}; {_advice(root, min(missing))}",
             )
         return parts
 
@@ -91,6 +90,23 @@ class BairPushing(Source):
             extras[SECOND] = _images(features, CAMERAS["main"])
         actions = _vectors(features, "action", 4)[:-1]
         return Episode(_images(features, first), actions, extras=extras)
+
+
+def _advice(root: Path, missing: str) -> str:
+    """What to do about a folder that lacks a split."""
+    names = sorted(path.name for path in (*root.glob("[!.]*"), *root.glob("t*/[!.]*")))
+    for pattern, advice in (
+        (r".*\.tfrecord-\d+-of-\d+", "is of TensorFlow Datasets, whose records are others"),
+        (r".*\.gz", "is compressed; unpack it first: gunzip"),
+        (r".*\.tfrecord", "needs the ending .tfrecords; rename it"),
+    ):
+        found = [name for name in names if re.fullmatch(pattern, name)]
+        if found:
+            return f"{found[0]} {advice}"
+    if any(root.glob("[!.]*.tfrecords")):
+        return f"this folder is one split of it; give the folder above, {root.resolve().parent}"
+    held = holds(missing, [path.name for path in root.iterdir()])
+    return f"{held}; unpack the data set whole" if any(root.glob("t*/[!.]*.tfrecords")) else held
 
 
 def _images(features: Mapping[str, Feature], camera: str) -> np.ndarray:

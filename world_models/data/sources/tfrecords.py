@@ -11,6 +11,7 @@ from armillary.errors import ArmillaryError
 from armillary.world_models.data.schema import DataError
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
+_GZIP = b"\x1f\x8b"
 _MASK = 0xA282EAD8
 
 
@@ -51,6 +52,8 @@ def read_records(path: Path) -> Iterator[bytes]:
             header = _read(file, _HEADER.size, size, path, number)
             length, checksum = _HEADER.unpack(header)
             if checksum != _masked(crc32c(header[:8])):
+                if header.startswith(_GZIP):
+                    raise DataError(path, "the file is compressed with gzip; unpack it first")
                 raise DataError(
                     path, f"record {number} is damaged: its length has a wrong checksum"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,35 @@ def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "softmotion30_44k" / "test" / "traj_0_to_1.tfrecords").unlink()
     with pytest.raises(DataError, match=r"files \*.tfrecords; there are none in test"):
         source_of(tmp_path).parts()
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("bair-train.tfrecord-00000-of-00256", "is of TensorFlow Datasets"),
+        ("traj_0_to_1.tfrecords.gz", "is compressed; unpack it first"),
+        ("traj_0_to_1.tfrecord", r"needs the ending \.tfrecords"),
+        ("._traj_0_to_1.tfrecords", "it holds train"),
+    ],
+)
+def test_files_of_other_names_are_told_apart(tmp_path: Path, name: str, advice: str) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=advice):
+        source_of(tmp_path).parts()
+
+
+def test_the_folder_of_one_split_names_the_one_above(tmp_path: Path) -> None:
+    (tmp_path / "traj_0_to_1.tfrecords").write_bytes(b"x")
+    with pytest.raises(DataError, match=f"give the folder above, {tmp_path.parent}"):
+        source_of(tmp_path).parts()
+
+
+def test_a_compressed_file_is_told_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "traj.tfrecords"
+    path.write_bytes(gzip.compress(b"x" * 100))
+    with pytest.raises(DataError, match="compressed with gzip"):
+        read(path)
 
 
 def test_an_unknown_camera_is_refused(tmp_path: Path) -> None:
