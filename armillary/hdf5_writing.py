@@ -1,121 +1,227 @@
-"""The one way to write HDF5 files: with checksums, and never into a disk that is full.
+"""The one way to write HDF5 files: libhdf5, which crashes where a write fails, meets no failure.
 
-libhdf5 crashes when a write fails, then or when the file is closed. So what is to be written has
-its room on the disk before libhdf5 writes it.
+It writes through an object that keeps the first failure, and what is not written after it, to
+itself. The failure is raised when libhdf5 has done its step, which no signal breaks off.
 """
 
 from __future__ import annotations
 
-import errno
+import contextlib
+import io
 import os
-import shutil
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from types import FrameType, TracebackType
+from typing import Literal, Self
 
 import h5py
 import numpy as np
 
 from armillary.errors import DataError, RunError
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+
 Attribute = str | int | float
-MARGIN = 1 << 20
-"""Bytes beyond what is asked for that are kept for what describes the data."""
-CHECKSUM = 4
-"""Bytes of the checksum of a chunk."""
+_SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
 _LONGEST = 60_000
 """Bytes of text that an attribute can have."""
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_UNKNOWN = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV}
-"""What file systems say that cannot reserve room."""
 
 
-def create(
-    path: Path, attributes: Mapping[str, Attribute], version: Literal["earliest", "v110"]
-) -> h5py.File:
-    """A new file that holds nothing but attributes, open to be filled; see ``reserve``, ``finish``.
+class WrittenFile:
+    """An HDF5 file that is written; a context manager that closes it.
 
     Args:
-        path: of the file; one that is there is written over.
-        attributes: of its root; text is stored in fixed length.
-        version: of the format: v110 has checksums in all that describes the data, and stays marked
-            as open where the process that fills it is killed; earliest can be gone on with.
+        path: of the file.
+        version: of the format: v110 has checksums in all that describes the data; what earliest
+            lets a killed process leave can be gone on with.
+        mode: ``w`` for a new file, ``r+`` for one that is there and is whole.
 
     Raises:
-        DataError: a text is too long.
-        RunError: the disk is full.
+        BlockingIOError: another process has the file open.
+        RunError: on entering, in every ``step`` and on leaving: the disk is full, or the like.
     """
-    with h5py.File("new", "w", driver="core", backing_store=False, libver=version) as memory:
-        for name, value in attributes.items():
-            set_attribute(path, memory, name, value)
-        memory.flush()
-        image = memory.id.get_file_image()
-    with _room(path, len(image)):
-        path.write_bytes(image)
-    file = h5py.File(path, "r+", libver=version, rdcc_nbytes=0)
-    try:
-        reserve(file, 0)
-    except BaseException:
-        file.close()
-        raise
-    return file
 
+    def __init__(
+        self,
+        path: Path,
+        version: Literal["earliest", "v110"],
+        mode: Literal["w", "r+"] = "w",
+    ) -> None:
+        self.path = path
+        self._version, self._mode = version, mode
 
-def set_attribute(path: Path, file: h5py.File, name: str, value: Attribute) -> None:
-    """Sets an attribute of the root; raises DataError if a text is too long."""
-    if not isinstance(value, str):
-        file.attrs[name] = value
-        return
-    text = value.encode("utf-8", "surrogateescape")
-    if len(text) > _LONGEST:
-        raise DataError(path, f"the attribute {name!r} must have at most {_LONGEST} bytes")
-    kind = h5py.string_dtype("utf-8", max(1, len(text)))
-    file.attrs.create(name, np.bytes_(text), dtype=kind)
-
-
-def reserve(file: h5py.File, size: int) -> None:
-    """Takes the room on the disk that the next ``size`` bytes of a file need.
-
-    To be called before anything is written, so that libhdf5 never meets a full disk; the cache of
-    chunks must be off (``rdcc_nbytes=0``), since what waits in it has no place yet.
-
-    Raises:
-        RunError: there is not that much.
-    """
-    path, size = Path(os.fsdecode(file.id.name)), size + MARGIN
-    with _room(path, size):
+    def __enter__(self) -> Self:
+        self._sink = _Sink(self.path, new=self._mode == "w")
         try:
-            os.posix_fallocate(file.id.get_vfd_handle(), file.id.get_filesize(), size)
-        except AttributeError:  # a system without it
-            _check_free(path, size)
+            with _uninterrupted():
+                self._file = h5py.File(self._sink, self._mode, libver=self._version)
+                self._file.flush()
+        except BaseException:
+            self._sink.close()
+            raise
+        try:
+            self._check()
+        except RunError:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+        if error is None:
+            self._check()
+
+    @contextmanager
+    def step(self) -> Iterator[h5py.File]:
+        """Gives the file for a few calls of h5py, which are all done, or failed, when it ends."""
+        try:
+            with _uninterrupted():
+                yield self._file
+        finally:
+            self._check()
+
+    def set(self, attributes: Mapping[str, Attribute]) -> None:
+        """Sets attributes of the root; texts have a fixed length, so that reading them is safe.
+
+        Raises:
+            DataError: a text is too long.
+        """
+        with self.step() as file:
+            for name, value in attributes.items():
+                if not isinstance(value, str):
+                    file.attrs[name] = value
+                    continue
+                text = value.encode("utf-8", "surrogateescape")
+                if len(text) > _LONGEST:
+                    message = f"the attribute {name!r} must have at most {_LONGEST} bytes"
+                    raise DataError(self.path, message)
+                kind = h5py.string_dtype("utf-8", max(1, len(text)))
+                file.attrs.create(name, np.bytes_(text), dtype=kind)
+
+    def flush(self) -> None:
+        """Hands everything to the system."""
+        with self.step() as file:
+            file.flush()
+
+    def _close(self) -> None:
+        with contextlib.closing(self._sink), _uninterrupted():
+            self._file.close()
+
+    def _check(self) -> None:
+        failure = self._sink.failure
+        if failure is not None:
+            raise RunError(
+                f"{self.path.parent}: a file cannot be written ({failure.strerror}); make room, or "
+                "mend it, and give the same command again"
+            ) from failure
+
+
+class _Sink(io.RawIOBase):
+    """A file whose writes seem to succeed, always."""
+
+    def __init__(self, path: Path, *, new: bool) -> None:
+        super().__init__()
+        self.failure: OSError | None = None
+        self._place = 0
+        self._lost: list[tuple[int, bytes]] = []
+        create = os.O_CREAT if new else 0
+        opener = lambda name, flags: os.open(name, flags | create, 0o666)  # noqa: E731
+        self._file = open(path, "r+b", buffering=0, opener=opener)  # noqa: SIM115
+        try:
+            _lock(self._file.fileno())
+            if new:
+                self._file.truncate(0)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = self._file.seek(0, os.SEEK_END) + offset if whence else offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def write(self, data: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        view, written = memoryview(data).cast("B"), 0
+        try:
+            while written < len(view) and self.failure is None:
+                self._file.seek(self._place + written)
+                written += self._file.write(view[written:])
         except OSError as error:
-            if error.errno not in _UNKNOWN:
-                raise
-            _check_free(path, size)
+            self.failure = error
+        if written < len(view):
+            self._lost.append((self._place + written, bytes(view[written:])))
+        return len(view)
+
+    def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        view, got = memoryview(buffer).cast("B"), 0
+        try:
+            self._file.seek(self._place)
+            while more := self._file.readinto(view[got:]):
+                got += more
+        except OSError as error:
+            self.failure = self.failure or error
+        view[got:] = bytes(len(view) - got)
+        for place, lost in self._lost:
+            start, stop = max(place, self._place), min(place + len(lost), self._place + len(view))
+            if start < stop:
+                view[start - self._place : stop - self._place] = lost[start - place : stop - place]
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            if self.failure is None:
+                self._file.truncate(self._place if size is None else size)
+        except OSError as error:
+            self.failure = error
+        return size or 0
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
-def finish(file: h5py.File) -> None:
-    """Closes a file that was filled, and gives back the room that was not needed."""
-    file.flush()
-    if hasattr(os, "posix_fallocate"):
-        os.ftruncate(file.id.get_vfd_handle(), file.id.get_filesize())
-    file.close()
-
-
-def _check_free(path: Path, size: int) -> None:
-    if shutil.disk_usage(path.parent).free < size:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def _lock(descriptor: int) -> None:
+    """Locks a file as libhdf5 does; some file systems have no locks."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
 
 
 @contextmanager
-def _room(path: Path, size: int) -> Iterator[None]:
+def _uninterrupted() -> Iterator[None]:
+    """Lets signals that would raise an exception wait for the end of the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python tells signals to its main thread alone
+        return
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    former = {n: handler for n in _SIGNALS if callable(handler := signal.getsignal(n))}
     try:
+        for number in former:
+            signal.signal(number, note)
         yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise RunError(
-            f"{path.parent}: no room for {size:,} more bytes ({error.strerror}); the same command "
-            "goes on when there is room"
-        ) from error
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)

@@ -17,16 +17,17 @@ import pytest
 from armillary.errors import DataError
 from armillary.hdf5 import BusyError, File, Group
 from armillary.hdf5_array import Array
-from armillary.hdf5_writing import create, finish
+from armillary.hdf5_writing import WrittenFile
 
 ENTRIES = np.arange(5 * 4 * 6, dtype=np.uint8).reshape(5, 4, 6)
 
 
-def checksummed(path: Path, **more: object) -> Path:
+def checksummed(path: Path) -> Path:
     """Five entries with a chunk and a checksum each, in the format of our writer."""
-    file = create(path, {"text": "héé", "empty": "", "number": 3}, "v110")
-    file.create_dataset("a", data=ENTRIES, chunks=(1, 4, 6), fletcher32=True, **more)
-    finish(file)
+    with WrittenFile(path, "v110") as written:
+        written.set({"text": "héé", "empty": "", "number": 3})
+        with written.step() as file:
+            file.create_dataset("a", data=ENTRIES, chunks=(1, 4, 6), fletcher32=True)
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 from armillary.errors import DataError
 from armillary.experiments.command.errors import UsageError
 from armillary.files import check_replaceable, settle
-from armillary.hdf5 import BusyError, look
-from armillary.hdf5_writing import CHECKSUM, create, finish, reserve
+from armillary.hdf5 import BusyError, File, look
+from armillary.hdf5_array import Array
+from armillary.hdf5_writing import WrittenFile
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +33,6 @@ Arrays = Mapping[str, tuple[tuple[int, ...], str]]
 PLACE = "data"
 """The attribute that says where the data lay; a file is gone on with wherever they lie now."""
 _DONE = ".done"
-_INDEX = 128
-"""Bytes that the place of a chunk takes in the index of an array, at most."""
 
 
 class VideoWriter:
@@ -82,11 +82,14 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        continued = self._continued() if self._partial.exists() else None
-        self._file = self._created() if continued is None else continued
-        if continued is not None:
-            done = self._count - len(self.missing())
-            log.info("going on after %d of %d videos", done, self._count)
+        if self._partial.exists() and self._can_go_on():
+            self._file = WrittenFile(self._partial, "earliest", "r+").__enter__()
+            with self._file.step() as file:
+                self._done = _dataset(file, _DONE)[()].astype(bool)
+            log.info("going on after %d of %d videos", self._done.sum(), self._count)
+        else:
+            self._file = self._created()
+            self._done = np.zeros(self._count, bool)
         return self
 
     def __exit__(
@@ -95,19 +98,19 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        missing = len(self.missing())
-        if not missing:
-            del self._file[_DONE]
-        finish(self._file)
-        if not missing:
+        with ExitStack() as stack:
+            stack.push(self._file)
+            if self._done.all():
+                with self._file.step() as file:
+                    del file[_DONE]
+        if self._done.all():
             settle(self._partial, self.path)
-        elif missing == self._count:
+        elif not self._done.any():
             self._partial.unlink()  # nothing that could be gone on with
 
     def missing(self) -> NDArray[np.int64]:
         """The videos that are not written yet, in order."""
-        done = self._dataset(_DONE)[()]
-        return np.flatnonzero(done == 0)
+        return np.flatnonzero(~self._done)
 
     def write(self, rows: NDArray[np.int64], arrays: Mapping[str, NDArray]) -> None:
         """Stores some videos.
@@ -115,94 +118,88 @@ class VideoWriter:
         Args:
             rows: ascending indices of the videos.
             arrays: all arrays of these videos by name, (len(rows), ...).
+
+        Raises:
+            RunError: the disk is full.
         """
-        for name, values in arrays.items():
-            dataset = self._dataset(name)
-            assert values.shape == (len(rows), *dataset.shape[1:]), (name, values.shape)
-            dataset[rows] = values
-        self._file.flush()
-        self._dataset(_DONE)[rows] = 1
-        self._file.flush()
+        with self._file.step() as file:
+            for name, values in arrays.items():
+                dataset = _dataset(file, name)
+                assert values.shape == (len(rows), *dataset.shape[1:]), (name, values.shape)
+                # Of another type, h5py would read what is replaced, which may be half written.
+                dataset[rows] = values.astype(dataset.dtype, copy=False)
+            file.flush()
+        with self._file.step() as file:
+            _dataset(file, _DONE)[rows] = 1
+            file.flush()
+        self._done[rows] = True
 
-    def _dataset(self, name: str) -> h5py.Dataset:
-        dataset = self._file[name]
-        assert isinstance(dataset, h5py.Dataset)
-        return dataset
-
-    def _continued(self) -> h5py.File | None:
-        """The interrupted file, or None where it belongs to something else."""
+    def _can_go_on(self) -> bool:
+        """Whether there is the beginning of the same file."""
         try:
-            attributes = look(self._partial)
+            same = self._is_of(self._partial, self._shapes())
         except BusyError as error:
             raise UsageError(f"output={self.path} is being written by another process") from error
         except DataError as error:
             log.warning("%s, starting anew", error)
-            return None
-        file = h5py.File(self._partial, "r+", rdcc_nbytes=0)
-        if self._resume and self._is_of(attributes, file, self._shapes()):
-            return file
-        if self._resume:
+            return False
+        if self._resume and not same:
             log.info("%s was begun with other settings; starting anew", self._partial)
-        file.close()
-        return None
+        return self._resume and same
 
     def _is_whole(self) -> bool:
         """Whether the file in the place is what this writer would write."""
         try:
-            attributes = look(self.path)
+            return self._is_of(self.path, {n: s for n, s in self._shapes().items() if n != _DONE})
         except DataError:
             return False
-        with h5py.File(self.path, "r", rdcc_nbytes=0) as file:
-            wanted = {n: s for n, s in self._shapes().items() if n != _DONE}
-            return self._is_of(attributes, file, wanted)
 
-    def _is_of(self, attributes: Mapping[str, Attribute], file: h5py.File, shapes: Arrays) -> bool:
+    def _is_of(self, path: Path, shapes: Arrays) -> bool:
         """Whether a file has our attributes, except for the place of the data, and these arrays."""
-        known = {
-            name: (tuple(dataset.shape), dataset.dtype.str)
-            for name, dataset in file.items()
-            if isinstance(dataset, h5py.Dataset)
-        }
-        here = {**self._attributes, PLACE: attributes.get(PLACE)}
-        return {PLACE: None, **attributes} == here and known == shapes
+        with closing(File(path)) as file:
+            arrays = {name: array for name, array in file.items() if isinstance(array, Array)}
+            known = {name: (array.shape, array.dtype.str) for name, array in arrays.items()}
+            here = {**self._attributes, PLACE: file.attrs.get(PLACE)}
+            return {PLACE: None, **file.attrs} == here and known == shapes
 
-    def _created(self) -> h5py.File:
+    def _created(self) -> WrittenFile:
         try:
-            file = create(self._partial, self._attributes, "earliest")
-            try:
-                for name, (shape, kind) in self._shapes().items():
-                    self._allocate(file, name, shape, np.dtype(kind))
-                file.flush()
-            except BaseException:
-                finish(file)
-                raise
+            with ExitStack() as stack:
+                written = stack.enter_context(WrittenFile(self._partial, "earliest"))
+                written.set(self._attributes)
+                with written.step() as file:
+                    for name, (shape, kind) in self._shapes().items():
+                        _allocate(file, name, shape, np.dtype(kind))
+                    file.flush()
+                stack.pop_all()
         except BaseException:
             self._partial.unlink(missing_ok=True)
             raise
-        return file
-
-    def _allocate(self, file: h5py.File, name: str, shape: tuple[int, ...], kind: np.dtype) -> None:
-        """Makes an array whose place in the file does not change any more."""
-        reserve(file, self._count * (math.prod(shape[1:]) * kind.itemsize + CHECKSUM + _INDEX))
-        early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        early.set_obj_track_times(False)  # the same videos are the same bytes
-        if name != _DONE and math.prod(shape):  # a byte cannot be half written, or there is none
-            early.set_chunk((1, *shape[1:]))
-            early.set_fletcher32()
-        h5py.h5d.create(
-            file.id,
-            name.encode(),
-            h5py.h5t.py_create(kind, logical=True),
-            h5py.h5s.create_simple(shape),
-            early,
-        )
+        return written
 
     def _shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
         return {
             name: ((self._count, *shape), np.dtype(kind).str)
             for name, (shape, kind) in self._arrays.items()
         }
+
+
+def _allocate(file: h5py.File, name: str, shape: tuple[int, ...], kind: np.dtype) -> None:
+    """Makes an array whose place in the file does not change any more."""
+    early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    early.set_obj_track_times(False)  # the same videos are the same bytes
+    if name != _DONE and math.prod(shape):  # a byte cannot be half written, or there is none
+        early.set_chunk((1, *shape[1:]))
+        early.set_fletcher32()
+    kinds, space = h5py.h5t.py_create(kind, logical=True), h5py.h5s.create_simple(shape)
+    h5py.h5d.create(file.id, name.encode(), kinds, space, early)
+
+
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    dataset = file[name]
+    assert isinstance(dataset, h5py.Dataset)
+    return dataset
 
 
 def begun(path: Path) -> dict[str, Attribute]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 
 from armillary.errors import DataError
 from armillary.files import replacing
-from armillary.hdf5_writing import CHECKSUM, Attribute, create, finish, reserve, set_attribute
+from armillary.hdf5_writing import Attribute, WrittenFile
 from armillary.world_models.data.identity import CONTENT_ID, ContentHash
 from armillary.world_models.data.schema import (
     ACTIONS,
@@ -52,7 +51,7 @@ class EpisodeWriter:
     Raises:
         DataError: on entering, the target exists, its folder does not or an attribute cannot be
             stored; on leaving, no episode was added.
-        RunError: on entering or adding, the disk is full.
+        RunError: on entering, adding or leaving, the disk is full.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class EpisodeWriter:
         self._overwrite = overwrite
         self._entries: dict[str, tuple[tuple[int, ...], np.dtype]] = {}
         self._content = ContentHash()
-        self._file: h5py.File | None = None
+        self._file: WrittenFile | None = None
 
     def check(self) -> None:
         """Raises DataError unless the file can be begun."""
@@ -130,16 +129,13 @@ class EpisodeWriter:
                 "all episodes of a file must have the same shapes: the first had "
                 f"{_describe(self._entries)}; this one has {_describe(entries)}",
             )
-        chunks = {name: self._chunk(name, array) for name, array in arrays.items()}
-        sizes = (arrays[name].itemsize * math.prod(chunk) for name, chunk in chunks.items())
-        reserve(self._file, sum(size + CHECKSUM for size in sizes))
         if not self._entries:
             self._entries = entries
-            for name, size in (("image_size", frames.shape[1]), ("action_size", actions.shape[1])):
-                set_attribute(self.path, self._file, name, size)
-        group = self._file.require_group(split)
-        for name, array in arrays.items():
-            self._append(group, name, array, chunks[name], self.counts[split])
+            self._file.set({"image_size": frames.shape[1], "action_size": actions.shape[1]})
+        with self._file.step() as file:
+            group = file.require_group(split)
+            for name, array in arrays.items():
+                self._append(group, name, array, self.counts[split])
         same = arrays if masks is None else {**arrays, MASKS: masks}  # in either layout
         self._content.add(split, same)
         self.counts[split] += 1
@@ -182,25 +178,18 @@ class EpisodeWriter:
             raise DataError(self.path, f"{name} must be finite, got NaN or infinity at {bad}")
         return array
 
-    def _chunk(self, name: str, array: np.ndarray) -> tuple[int, ...]:
-        """The shape of a chunk of an array, of which ``array`` is an episode."""
-        per_chunk = 1 if name in (FRAMES, MASKS) or array.nbytes > LARGE else SMALL_CHUNK
-        # A dimension of size 0 (action-free data) takes a chunk of 1.
-        shape = (*self._layout.order(per_chunk, len(array)), *array.shape[1:])
-        return tuple(max(size, 1) for size in shape)
-
-    def _append(
-        self, group: h5py.Group, name: str, array: np.ndarray, chunk: tuple[int, ...], index: int
-    ) -> None:
+    def _append(self, group: h5py.Group, name: str, array: np.ndarray, index: int) -> None:
         order = self._layout.order
         if name not in group:
+            per_chunk = 1 if name in (FRAMES, MASKS) or array.nbytes > LARGE else SMALL_CHUNK
             rest = array.shape[1:]
+            # A dimension of size 0 (action-free data) takes a chunk of 1, so it must have no limit.
+            limits = (size or None for size in rest)
             group.create_dataset(
                 name,
                 shape=(*order(0, len(array)), *rest),
-                # A chunk of 1 is larger than a dimension of size 0, which must have no limit then.
-                maxshape=(*order(None, len(array)), *(size or None for size in rest)),
-                chunks=chunk,
+                maxshape=(*order(None, len(array)), *limits),
+                chunks=tuple(max(size, 1) for size in (*order(per_chunk, len(array)), *rest)),
                 dtype=array.dtype,
                 fletcher32=True,
             )
@@ -211,17 +200,15 @@ class EpisodeWriter:
         stored[order(index, slice(None))] = array
 
     @contextmanager
-    def _whole(self, attributes: Mapping[str, Attribute]) -> Iterator[h5py.File]:
+    def _whole(self, attributes: Mapping[str, Attribute]) -> Iterator[WrittenFile]:
         """The open file, which is moved to its place once it is whole."""
         with replacing(self.path) as partial:
-            file = create(partial, attributes, "v110")
-            try:
+            with WrittenFile(partial, "v110") as file:
+                file.set(attributes)
                 yield file
                 if not self._entries:
                     raise DataError(self.path, "no episode was added, so no file was written")
-                set_attribute(self.path, file, CONTENT_ID, self._content.hexdigest())
-            finally:
-                finish(file)
+                file.set({CONTENT_ID: self._content.hexdigest()})
             self._check_target()
 
     def _attributes(self) -> dict[str, Attribute]:
