@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -53,7 +54,7 @@ def main() -> int:
 def planned(readers: list[Reader], cases: int) -> dict[str, int]:
     """How many cases each reader gets, by its share."""
     shares = sum(reader.share for reader in readers)
-    return {reader.name: -(-cases * reader.share // shares) for reader in readers}
+    return {reader.name: math.ceil(cases * reader.share / shares) for reader in readers}
 
 
 def chunks_of(readers: list[Reader], plan: dict[str, int]) -> list[Chunk]:

@@ -75,13 +75,11 @@ def run(
     left = list(reversed(chunks))
     whole: dict[str, list[Files]] = {}
     running: list[_Running] = []
-    gc.collect()
-    gc.freeze()  # what children collect is theirs
     while left or running:
         while left and len(running) < workers:
             chunk = left.pop()
             if chunk.reader.name not in whole:
-                whole[chunk.reader.name] = chunk.reader.make()
+                whole[chunk.reader.name] = _made(chunk.reader, scratch / "whole")
             taken = {process.slot for process in running}
             slot = next(number for number in range(workers) if number not in taken)
             running.append(_Running(chunk, whole[chunk.reader.name], seed, slot, scratch))
@@ -90,6 +88,16 @@ def run(
             if process.ended():
                 running.remove(process)
                 yield process.chunk, process.result
+
+
+def _made(reader: Reader, folder: Path) -> list[Files]:
+    """A reader's whole files; read once, so that children find loaded what that takes."""
+    whole = reader.make()
+    put(emptied(folder), whole[0], {})
+    reader.read(folder)
+    gc.collect()
+    gc.freeze()  # what children collect is theirs
+    return whole
 
 
 class _Running:

@@ -250,7 +250,7 @@ def _import(folder: Path) -> object:
 READERS = (
     Reader("checkpoint-description", _checkpoints, _description, _describe, share=8),
     Reader("checkpoint-model", _checkpoints, _description, _load, share=1),
-    Reader("checkpoint-weights", _checkpoints, _weights, _load, share=4),
+    Reader("checkpoint-weights", _checkpoints, _weights, _load, share=2),
     Reader("training-state", _checkpoints, _state_damaged, _resume, share=1),
     Reader("authors-pth", _authors, _authors_damaged, _import, share=1),
 )

@@ -67,6 +67,6 @@ def _composed(folder: Path) -> object:
 
 
 READERS = (
-    Reader("user-yaml", _make, _damage, _file, share=4),
-    Reader("user-yaml-composed", _make, _damage, _composed, share=0),
+    Reader("user-yaml", _make, _damage, _file),
+    Reader("user-yaml-composed", _make, _damage, _composed, share=0.05),
 )

@@ -175,8 +175,8 @@ def _begin(folder: Path) -> None:
 
 READERS = (
     Reader("results-json", _directories, _results, _read_results, share=9),
-    Reader("run-record", _directories, _record, _read_run, share=4),
-    Reader("run-directory", _collected, _record, _run_again, share=4),
+    Reader("run-record", _directories, _record, _read_run, share=2),
+    Reader("run-directory", _collected, _record, _run_again),
     Reader("report-page", _directories, _any, _page, share=1),
     Reader("evaluation-identity", _identities, _identity, _begin, share=4),
 )
