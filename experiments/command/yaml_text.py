@@ -12,9 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 from armillary.errors import ArmillaryError
 from armillary.reading import reading
 
-_MOST, _DEEPEST = 100_000, 50
-"""Values of a file once its aliases are written out, which a few lines can make any number, and
-levels: what reads them takes many steps for each."""
+_LONGEST, _MOST, _DEEPEST = 100_000, 20_000, 50
+"""Characters, values once aliases are written out, and levels: YAML is read slowly, and a few lines
+can stand for any number of values."""
 
 
 def keys_and_values(text: str, path: Path | str) -> DictConfig:
@@ -28,6 +28,8 @@ def keys_and_values(text: str, path: Path | str) -> DictConfig:
         ArmillaryError: it is no YAML, or holds something else than keys and values.
     """
     with reading(path, "is no YAML", ArmillaryError, yaml.YAMLError, OmegaConfBaseException):
+        if len(text) > _LONGEST:
+            raise ValueError(f"{len(text)} characters, more than {_LONGEST}")
         loader = get_yaml_loader()(text)
         try:
             node = loader.get_single_node()

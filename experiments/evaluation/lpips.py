@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from armillary.archives import TORCHSCRIPT, archived
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
+from armillary.reading import reading
 
 _HELP = (
     "lpips must name a TorchScript module that takes two float tensors (N, 3, H, W) in -1..1 and "
@@ -34,11 +36,11 @@ class PerceptualDistance:
         if not file.is_file():
             raise UsageError(f"there is no file {file}: {_HELP}")
         try:
-            archived(file, UsageError, TORCHSCRIPT)
-            self._module = torch.jit.load(str(file), map_location=device).eval()
-        except (RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UsageError(f"{file} is no TorchScript module ({reason}): {_HELP}") from error
+            with reading(file, "is no TorchScript module", UsageError):
+                archived(file, ArmillaryError, TORCHSCRIPT)
+                self._module = torch.jit.load(str(file), map_location=device).eval()
+        except UsageError as error:
+            raise UsageError(f"{error}: {_HELP}") from error
         shape = (2, 1, 1, 3, image_size, image_size)
         generator = torch.Generator().manual_seed(0)
         one, other = (torch.rand(shape, generator=generator).to(device) for _ in range(2))

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from armillary.archives import TORCHSCRIPT, archived
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
+from armillary.reading import reading
 from armillary.suggestions import listed, suggest
 
 WHERE = (
@@ -47,15 +49,15 @@ class I3D:
         with open(path, "rb") as file:
             self.sha256 = file_digest(file, "sha256").hexdigest()
         try:
-            archived(path, UsageError, TORCHSCRIPT)
-            with warnings.catch_warnings():  # the field's file is TorchScript, deprecated or not
+            with (
+                reading(f"weights={path}", "is no TorchScript file", UsageError),
+                warnings.catch_warnings(),  # the field's file is TorchScript, deprecated or not
+            ):
                 warnings.simplefilter("ignore", DeprecationWarning)
+                archived(path, ArmillaryError, TORCHSCRIPT)
                 network = torch.jit.load(str(path), map_location=device).eval()
-        except (RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0].split(". ")[0]
-            raise UsageError(
-                f"weights={path} is no TorchScript file ({reason}). {WHERE}"
-            ) from error
+        except UsageError as error:
+            raise UsageError(f"{error}. {WHERE}") from error
         try:
             taken = [argument.name for argument in network.forward.schema.arguments][1:]
         except AttributeError:  # a TorchScript file may have no forward
