@@ -19,7 +19,7 @@ from tests.reliability.fuzz.reader import Reader, case
 from tests.reliability.fuzz.readers import READERS
 from tests.reliability.fuzz.record import Record
 
-_CHUNK = 1000
+_CHUNK = 500
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,16 +25,15 @@ def install() -> None:
     """Makes this process's reader ask a small process for its looks, for good."""
     from armillary import hdf5
 
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    server = subprocess.Popen(
-        [sys.executable, "-m", __name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-        text=True,
-    )
+    @cache
+    def started() -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        words = [sys.executable, "-m", __name__]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(words, stdin=pipe, stdout=pipe, env=environment, text=True)
 
     def run(words: Sequence[str], timeout: float, **options: Any) -> Any:
+        server = started()
         assert server.stdin is not None
         assert server.stdout is not None
         server.stdin.write(json.dumps([*words[-2:], timeout]) + "\n")
