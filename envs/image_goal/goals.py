@@ -75,21 +75,17 @@ class GoalSource:
         with closing(File(path)) as file:
             train = file.get("train")
             frames = train.get("imgs") if isinstance(train, Group) else None
-            if (
-                not isinstance(frames, Array)
-                or frames.ndim != 5
-                or frames.shape[0] < 1
-                or frames.shape[1] < 2
-            ):
-                raise ArmillaryError(
-                    f"goal={path} must be a file that collect or convert wrote, with frames "
-                    "train/imgs [N, T, H, W, 3], T >= 2"
-                )
-            episode, time = int(rng.integers(len(frames))), int(rng.integers(1, frames.shape[1]))
             poses = train.get("poses") if isinstance(train, Group) else None
-            state = None
-            if isinstance(poses, Array) and poses.shape[:2] == frames.shape[:2]:
-                state = poses[episode, time]
+            leading = frames.shape[:2] if isinstance(frames, Array) and frames.ndim == 5 else (0, 0)
+            fits = not isinstance(poses, Array) or poses.shape[:2] == leading
+            if not isinstance(frames, Array) or leading[0] < 1 or leading[1] < 2 or not fits:
+                raise ArmillaryError(
+                    f"goal={path} must be a file that collect or convert wrote, with at least 2 "
+                    "frames of each episode, train/imgs [N, T, H, W, 3], and poses, if any, "
+                    "train/poses [N, T, P]"
+                )
+            episode, time = int(rng.integers(leading[0])), int(rng.integers(1, leading[1]))
+            state = poses[episode, time] if isinstance(poses, Array) else None
             return Seen(frames[episode, time], state)
 
 

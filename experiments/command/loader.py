@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from yaml import YAMLError
 
 from armillary import plugins
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.choices import choices_of, chosen, offer, reason, with_experiment
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.parameters import target_of
@@ -138,6 +139,8 @@ class Loader(ConfigLoaderImpl):
         try:
             config = self._load(verb, lines)
             recommended = OmegaConf.select(config, "task.recommended") or {}
+            if not isinstance(recommended, Mapping):
+                raise UsageError(f"task.recommended must be keys and values, got {recommended!r}")
             left = {*groups_of(verb)} - {word.key_or_group for word in loaded}
             more = [f"{group}={recommended[group]}" for group in recommended if group in left]
             if more:
@@ -197,12 +200,14 @@ def _folders_there(path: ConfigSearchPath) -> Iterator[None]:
             raise UsageError(f"hydra.searchpath: {warning}") from warning
         except ConfigCompositionException as error:  # before there is a configuration
             raise UsageError(reason(error)) from error
-        except (YAMLError, RecursionError, ValueError):
+        except ArmillaryError:
+            raise
+        except (YAMLError, RecursionError, ValueError) as error:
             for folder in path.get_path():
                 files = Path((folder.path or "").removeprefix("file://")).rglob("*.yaml")
                 for file in files if (folder.path or "").startswith("file://") else ():
                     read(file)  # says which one cannot be read
-            raise
+            raise UsageError(reason(error)) from error
 
 
 def _named_plugins(words: Sequence[Override]) -> list[str]:
@@ -225,6 +230,8 @@ def require(config: DictConfig) -> None:
         missing = sorted(OmegaConf.missing_keys(own))
     except InterpolationToMissingValueError as error:
         missing = [str(error).splitlines()[0].rpartition(": ")[2]]
+    except OmegaConfBaseException as error:
+        raise UsageError(reason(error)) from error
     if missing:
         raise UsageError(f"{missing[0]} is required: add {missing[0]}=...")
     check_options(config)

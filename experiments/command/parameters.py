@@ -50,6 +50,8 @@ class Parameter:
 def target_of(section: DictConfig) -> Any:
     """The class or function that ``_target_`` names, or None."""
     target = section.get("_target_")
+    if not isinstance(target, str | NoneType):
+        raise UsageError(f"_target_ must be the dotted name of a class or function, got {target!r}")
     try:
         return None if target is None else _locate(target)
     except ImportError as error:

@@ -25,6 +25,7 @@ _WORDS = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "greater_than_equal": "must be a whole number of at least 0",
+    "less_than_equal": "must be a whole number of at most 2**64",
     "string_type": "must be a text",
     "bool_type": "must be true or false",
     "dict_type": "must be a dictionary",
@@ -68,7 +69,7 @@ class Stored(Part):
 
 
 Kind = TypeVar("Kind", bound=Part)
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**64)]
 
 
 def read(path: Path, kind: type[Kind]) -> Kind:

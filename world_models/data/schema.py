@@ -141,13 +141,14 @@ def inspect_split(
     if imgs.dtype != np.uint8 and imgs.dtype.kind != "f":
         raise DataError(path, f"{imgs.name} must be uint8 or floating point, got {imgs.dtype}")
     episodes, length = layout.order(*imgs.shape[:2])
-    if length < 1:
-        raise _shape_error(path, imgs, f"[{axes}, H, W, 3] with at least one frame")
+    if length < 1 or imgs.shape[2] < 1:
+        raise _shape_error(path, imgs, f"[{axes}, H, W, 3] with at least one frame and pixel")
 
     if MASKS in group:
         masks = dataset(path, group, MASKS)
         channels = 0 if layout is Layout.EPISODES else 1
-        if masks.ndim != 4 + channels or masks.shape[:4] != imgs.shape[:4]:
+        shape = masks.shape
+        if masks.ndim != 4 + channels or shape[:4] != imgs.shape[:4] or 0 in shape[4:]:
             wanted = f"[{axes}, H, W{', C' * channels}] = {imgs.shape[:4]}"
             raise _shape_error(path, masks, f"{wanted} to go with {imgs.name} {imgs.shape}")
         if masks.dtype.kind not in "uib" + "f" * channels:

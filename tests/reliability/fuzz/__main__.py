@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.reliability.fuzz.reader import Reader, case
 from tests.reliability.fuzz.readers import READERS
 from tests.reliability.fuzz.record import Record
 
-_CHUNK = 1000
+_CHUNK = 500
 
 
 def main() -> int:
@@ -42,11 +43,10 @@ def main() -> int:
     chunks = [chunk for chunk in chunks_of(readers, plan) if chunk.name not in {*record.done}]
     with _scratch() as folder, contextlib.suppress(KeyboardInterrupt):
         for chunk, result in campaign.run(chunks, given.seed, given.workers, folder):
-            record.add(chunk, result)
+            for place in record.add(chunk, result):
+                print(f"{chunk.reader.name}: {place}", file=sys.stderr)
             if given.output:
                 record.write(given.output)
-            for index, finding in result.findings:
-                print(f"{chunk.reader.name} {index}: {finding.place}", file=sys.stderr)
     print(record.table())
     return 1 if record.findings else 0
 
@@ -54,7 +54,7 @@ def main() -> int:
 def planned(readers: list[Reader], cases: int) -> dict[str, int]:
     """How many cases each reader gets, by its share."""
     shares = sum(reader.share for reader in readers)
-    return {reader.name: -(-cases * reader.share // shares) for reader in readers}
+    return {reader.name: math.ceil(cases * reader.share / shares) for reader in readers}
 
 
 def chunks_of(readers: list[Reader], plan: dict[str, int]) -> list[Chunk]:

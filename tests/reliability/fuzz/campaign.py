@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from tests.reliability.fuzz import looks
 from tests.reliability.fuzz.outcome import SECONDS, Finding, emptied, limit, outcome, put
 from tests.reliability.fuzz.reader import Files, Reader, case
 
@@ -74,13 +75,11 @@ def run(
     left = list(reversed(chunks))
     whole: dict[str, list[Files]] = {}
     running: list[_Running] = []
-    gc.collect()
-    gc.freeze()  # what children collect is theirs
     while left or running:
         while left and len(running) < workers:
             chunk = left.pop()
             if chunk.reader.name not in whole:
-                whole[chunk.reader.name] = chunk.reader.make()
+                whole[chunk.reader.name] = _made(chunk.reader, scratch / "whole")
             taken = {process.slot for process in running}
             slot = next(number for number in range(workers) if number not in taken)
             running.append(_Running(chunk, whole[chunk.reader.name], seed, slot, scratch))
@@ -89,6 +88,16 @@ def run(
             if process.ended():
                 running.remove(process)
                 yield process.chunk, process.result
+
+
+def _made(reader: Reader, folder: Path) -> list[Files]:
+    """A reader's whole files; read once, so that children find loaded what that takes."""
+    whole = reader.make()
+    put(emptied(folder), whole[0], {})
+    reader.read(folder)
+    gc.collect()
+    gc.freeze()  # what children collect is theirs
+    return whole
 
 
 class _Running:
@@ -102,7 +111,7 @@ class _Running:
         self._counts = _FORK.RawArray(ctypes.c_int64, 3)
         self._counts[0] = chunk.start
         self._began = time.monotonic()
-        self._process = self._forked()
+        self._process = self._started()
 
     def ended(self) -> bool:
         """Whether it is done; goes on behind a case that crashed or hung."""
@@ -125,7 +134,7 @@ class _Running:
             index, finding = json.loads(line)
             self._note(index, Finding(**finding))
         if self._counts[0] < self.chunk.stop:
-            self._process = self._forked()
+            self._process = self._started()
             return False
         self.result.accepted, self.result.refused = self._counts[1], self._counts[2]
         return True
@@ -133,7 +142,7 @@ class _Running:
     def _note(self, index: int, finding: Finding) -> None:
         self.result.findings.append((index, finding))
 
-    def _forked(self) -> BaseProcess:
+    def _started(self) -> BaseProcess:
         emptied(self._folder)
         self._killed, self._taken, self._last = 0.0, 0.0, (-1, 0.0, time.monotonic())
         process = _FORK.Process(
@@ -160,6 +169,7 @@ def _cases(
     """The process: runs cases in their order, and notes where it is."""
     quiet(folder)
     limit()
+    looks.install()
     reader, former = chunk.reader, {}
     files = emptied(folder / "files")
     before = len(os.listdir("/proc/self/fd"))
@@ -189,13 +199,13 @@ def _cases(
 
 
 def quiet(folder: Path) -> None:
-    """Sends what readers print to nowhere, and the traceback of a crash into a file."""
+    """Sends what readers print to nowhere, what they complain and how they crash into a file."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(nowhere, number)
-    faulthandler.enable(open(folder / "crash", "w", encoding="utf-8"), all_threads=False)  # noqa: SIM115
+    crash = os.open(folder / "crash", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(crash, 2)
+    faulthandler.enable(2, all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -50,6 +50,7 @@ def put(folder: Path, files: Files, former: Files) -> None:
     for name, content in files.items():
         if former.get(name) is not content:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).unlink(missing_ok=True)  # HDF5 knows files that are open by their inode
             (folder / name).write_bytes(content)
 
 
@@ -111,10 +112,10 @@ def _by_memory(error: BaseException) -> Finding | None:
 
 
 def _place(error: BaseException) -> str:
+    """The exception and our function that it leaves; the same for the same fault."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "/tests/" not in frame.filename and _own(frame.filename)]
-    last = [frame for frame in (ours[-1:] + frames[-1:]) if frame]
-    where = " < ".join(dict.fromkeys(f"{_short(f.filename)}:{f.name}" for f in reversed(last)))
+    own = [frame for frame in frames if _own(frame.filename)]
+    where = f"{_short(own[-1].filename)}:{own[-1].name}" if own else "no frame of ours"
     return f"{type(error).__name__} in {where}"
 
 
@@ -125,7 +126,8 @@ def _told(error: BaseException) -> str:
 
 
 def _own(path: str) -> bool:
-    return "site-packages" not in path and any(part in path for part in _OURS)
+    others = ("site-packages", "/tests/", "<")
+    return not any(part in path for part in others) and any(part in path for part in _OURS)
 
 
 def _short(path: str) -> str:

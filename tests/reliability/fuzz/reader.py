@@ -28,7 +28,7 @@ class Reader:
     make: Callable[[], list[Files]]
     damage: Callable[[Random, Files], Files]
     read: Callable[[Path], object]
-    share: int = 1
+    share: float = 1
     writes: bool = False
 
 

@@ -43,8 +43,9 @@ class Record:
             raise SystemExit(f"{path} is of another campaign: {content['identity']}")
         return cls(identity, content["done"], content["readers"])
 
-    def add(self, chunk: Chunk, result: Result) -> None:
-        """Counts a chunk."""
+    def add(self, chunk: Chunk, result: Result) -> list[str]:
+        """Counts a chunk; returns the faults that are new."""
+        new = []
         self.done.append(chunk.name)
         kept = self.readers.setdefault(
             chunk.reader.name,
@@ -55,11 +56,14 @@ class Record:
         kept["refused"] += result.refused
         kept["seconds"] += result.seconds
         for index, finding in result.findings:
+            if finding.place not in kept["findings"]:
+                new.append(finding.place)
             known = kept["findings"].setdefault(
                 finding.place, {"kind": finding.kind, "count": 0, "cases": [], "told": finding.told}
             )
             known["count"] += 1
             known["cases"] = [*known["cases"], index][:_MOST]
+        return new
 
     def write(self, path: Path) -> None:
         """Keeps it."""

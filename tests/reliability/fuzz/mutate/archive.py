@@ -21,6 +21,14 @@ _RECORDS = {
 """The fixed parts of a zip file by their signatures, and their sizes in bytes."""
 _NAMES = ("", "x", "../x", "/x", "frames.npy", "a" * 300, "data.pkl", "x/", "é.npy", "version")
 
+_PACKINGS = {
+    zipfile.ZIP_STORED: 12,
+    zipfile.ZIP_DEFLATED: 6,
+    zipfile.ZIP_BZIP2: 1,
+    zipfile.ZIP_LZMA: 1,
+}
+"""How entries are packed, and how often."""
+
 Damage = Callable[[Random, bytes], bytes]
 
 
@@ -156,15 +164,7 @@ def _entries(random: Random, content: bytes, damage: Damage) -> bytes:
             held = random.sample(held, random.randrange(len(held) + 1))
         case _:
             held[chosen] = (name, damage(random, data))
-    packing = random.choice(
-        (
-            zipfile.ZIP_STORED,
-            zipfile.ZIP_STORED,
-            zipfile.ZIP_DEFLATED,
-            zipfile.ZIP_BZIP2,
-            zipfile.ZIP_LZMA,
-        )
-    )
+    packing = random.choices(list(_PACKINGS), list(_PACKINGS.values()))[0]
     return pack(held, packing)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -15,28 +16,32 @@ from tests.reliability.fuzz.mutate import raw
 Put = Callable[[h5py.File], None]
 
 
-def content_of(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> bytes:
-    """A whole file, chunked as the writers do."""
+def content_of(
+    arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], version: str = "earliest"
+) -> bytes:
+    """A whole file in the old format or, for ``version``, a later one."""
 
     def fill(file: h5py.File) -> None:
         file.attrs.update(attributes)
         for name, array in arrays.items():
             file.create_dataset(name, data=array, chunks=True)
 
-    return _written(fill)
+    return _written(fill, version)
 
 
 def damaged(random: Random, content: bytes) -> bytes:
     """Half the time damaged bytes, else a file whose structure is another; at times both."""
     if random.random() < 0.5:
         return raw.damaged(random, content)
-    held = _read(content)
+    held = {**_read(content)}
     for _ in range(random.choice((1, 1, 2))):
         random.choice(_KINDS)(random, held)
-    changed = _written(lambda file: _fill(file, held))
+    version = "v110" if _is_late(content) else "earliest"
+    changed = _written(lambda file: _fill(file, held), version)
     return raw.damaged(random, changed) if random.random() < 0.1 else changed
 
 
+@cache
 def _read(content: bytes) -> dict[str, Any]:
     """Arrays by path, attributes by ``@name``."""
     with h5py.File(io.BytesIO(content), "r") as file:
@@ -50,8 +55,15 @@ def _read(content: bytes) -> dict[str, Any]:
     return held
 
 
-def _written(fill: Put) -> bytes:
-    with h5py.File("case.h5", "w", driver="core", backing_store=False) as file:
+def _is_late(content: bytes) -> bool:
+    """Whether what describes the data has checksums."""
+    return content[8] >= 3
+
+
+def _written(fill: Put, version: str) -> bytes:
+    with h5py.File(
+        "case.h5", "w", driver="core", backing_store=False, libver=(version, "v110")
+    ) as file:
         fill(file)
         file.flush()
         return file.id.get_file_image()

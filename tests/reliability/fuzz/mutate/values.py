@@ -132,7 +132,7 @@ def _near_keys(random: Random, node: dict[str, Any], odd: Sequence[Any]) -> dict
 
 
 def _wrapped(random: Random, tree: Any, node: Any, odd: Sequence[Any]) -> Any:
-    depth = random.choice((1, 1, 2, 60, 300))
+    depth = random.choice((1, 1, 1, 2, 3, 4, 60, 300))
     for _ in range(depth):
         node = [node] if depth % 2 else {"x": node}
     return node

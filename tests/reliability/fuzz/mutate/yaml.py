@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from random import Random
 
 from yaml import safe_dump, safe_load
@@ -29,6 +31,9 @@ _TOKENS = (
     ),
     *("%YAML 9.9\n---\na", "[[[[", "{{{{", "]", ": :", "#", "a: b: c", "\ufeff", "\x07", "\x85"),
 )
+_DEEP, _LONG = "a-deep-list", "a-long-number"
+_WORDS = {_DEEP: "[" * 400 + "]" * 400, _LONG: "7" * 5000}
+_ODD = (*(odd for odd in values.ODD if odd not in (values.DEEP, values.LONG)), _DEEP, _LONG)
 _LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n"
     for a, b in zip("abcdefghi", "bcdefghij", strict=True)
@@ -45,12 +50,12 @@ def damaged(random: Random, content: bytes) -> bytes:
         return content + _LAUGHS.encode()
     if kind < 0.5:
         return _token(random, content)
-    tree = values.damaged(random, safe_load(content))
-    if kind < 0.75 and values.DEEP not in str(tree) and values.LONG not in str(tree):
-        return safe_dump(tree, allow_unicode=bool(random.getrandbits(1))).encode(
-            "utf-8", "surrogatepass"
-        )
-    return values.text(tree).replace('"\x01', '"').encode("utf-8", "surrogatepass")
+    tree = values.damaged(random, safe_load(content), _ODD)
+    if kind < 0.75:
+        with suppress(RecursionError):
+            flow = random.choice((None, False, True))
+            return _bytes(safe_dump(tree, allow_unicode=True, default_flow_style=flow))
+    return _bytes(json.dumps(tree))
 
 
 def _token(random: Random, content: bytes) -> bytes:
@@ -70,4 +75,10 @@ def _token(random: Random, content: bytes) -> bytes:
             f" {lines[number]}",
         )
     )
-    return "\n".join(lines).encode("utf-8", "surrogatepass")
+    return _bytes("\n".join(lines))
+
+
+def _bytes(text: str) -> bytes:
+    for word, meant in _WORDS.items():
+        text = text.replace(word, meant)
+    return text.encode("utf-8", "surrogatepass")

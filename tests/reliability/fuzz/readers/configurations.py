@@ -21,7 +21,7 @@ _YAMLS = {
     ),
     "goal": (
         "_target_: armillary.world_models.goals.object.ObjectGoal\n"
-        "items:\n  - {color: red, at: [0.5, 0.5]}\n"
+        "items:\n  - {color: red, to: [0.5, 0.5]}\n"
     ),
     "experiment": (
         "name: mine\nmodel: {name: slot_dynamics, num_slots: 3}\n"
@@ -67,6 +67,6 @@ def _composed(folder: Path) -> object:
 
 
 READERS = (
-    Reader("user-yaml", _make, _damage, _file, share=4),
-    Reader("user-yaml-composed", _make, _damage, _composed, share=0),
+    Reader("user-yaml", _make, _damage, _file),
+    Reader("user-yaml-composed", _make, _damage, _composed, share=0.05),
 )

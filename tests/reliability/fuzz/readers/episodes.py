@@ -25,7 +25,9 @@ _SIZE = 4
 """Pixels."""
 
 
-def _made(leading: tuple[int, int], steps: int, kind: str, channels: int | None) -> bytes:
+def _made(
+    leading: tuple[int, int], steps: int, kind: str, channels: int | None, version: str = "earliest"
+) -> bytes:
     """A file whose arrays start with ``leading``."""
     draw = np.random.default_rng(0)
     arrays = {}
@@ -34,6 +36,8 @@ def _made(leading: tuple[int, int], steps: int, kind: str, channels: int | None)
         arrays[f"{split}/imgs"] = frames if kind == "u1" else (frames / 255).astype(kind)
         shape = (leading[0], steps) if channels is None else (steps, leading[1])
         arrays[f"{split}/actions"] = draw.normal(size=(*shape, 2)).astype("f4")
+        if split == "val":
+            continue
         masks = draw.integers(0, 3, (*leading, _SIZE, _SIZE)).astype("u1")
         if channels == 1:
             masks = masks[..., None]
@@ -44,7 +48,7 @@ def _made(leading: tuple[int, int], steps: int, kind: str, channels: int | None)
     own = {"format": "armillary-episodes", "format_version": 1, "layout": "episodes"}
     more = {"seed": 0, "environment_frameskip": 2, "action_meaning": "x"}
     return hdf5.content_of(
-        arrays, {**own, **more} if channels is None else {**own, "layout": "reference"}
+        arrays, {**own, **more} if channels is None else {**own, "layout": "reference"}, version
     )
 
 
@@ -64,7 +68,8 @@ def _written(folder: Path) -> bytes:
 def _own() -> list[Files]:
     with tempfile.TemporaryDirectory() as folder:
         written = _written(Path(folder))
-    plain = [_made((2, 3), 2, kind, None) for kind in ("u1", "f4")]
+    kinds = (("u1", "earliest"), ("f4", "earliest"), ("f4", "v110"))
+    plain = [_made((2, 3), 2, kind, None, version) for kind, version in kinds]
     return [{FILE: content} for content in (written, *plain)]
 
 
@@ -76,8 +81,9 @@ def _goals() -> list[Files]:
 @cache
 def _reference() -> list[Files]:
     contents = [
-        _made((3, 2), steps, kind, channels)
+        _made((3, 2), steps, kind, channels, version)
         for steps, kind, channels in ((2, "u1", 3), (3, "f4", 3), (3, "u1", 1))
+        for version in ("earliest", "v110")
     ]
     return [{FILE: content} for content in contents]
 

@@ -79,8 +79,8 @@ def _mask_damaged(random: Random, files: Files) -> Files:
 
 
 def _mask(folder: Path) -> object:
-    item = {"mask": str(folder / "mask"), "at": [0.5, 0.5]}
-    section = {"_target_": "builtins.dict", "items": [item]}
+    item = {"mask": str(folder / "mask"), "to": [0.5, 0.5]}
+    section = {"_target_": "armillary.world_models.goals.object.ObjectGoal", "items": [item]}
     return reader_of(OmegaConf.create(section))
 
 

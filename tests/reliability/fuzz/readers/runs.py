@@ -82,14 +82,14 @@ _CONFIG = """\
 seed: 3
 horizon: 6
 replan_interval: 2
-data: {path: data/push.h5, layout: null}
-model: {name: slot_dynamics, image_size: 32}
+data: {path: push.h5}
+model: {image_size: 32}
 task:
   name: push_blocks
   max_steps: 20
-  environment: {id: armillary/push_blocks, frameskip: 2, image_size: 32}
-planner: {_target_: armillary.planners.CEM, samples: 100, iterations: 3}
-goal: {items: [{color: red}], tolerance: 0.1}
+  environment: {frameskip: 2}
+planner: {_target_: CEM, samples: 100}
+goal: {items: [{color: red}]}
 """
 
 
@@ -175,8 +175,8 @@ def _begin(folder: Path) -> None:
 
 READERS = (
     Reader("results-json", _directories, _results, _read_results, share=9),
-    Reader("run-record", _directories, _record, _read_run, share=4),
-    Reader("run-directory", _collected, _record, _run_again, share=4),
+    Reader("run-record", _directories, _record, _read_run, share=2),
+    Reader("run-directory", _collected, _record, _run_again),
     Reader("report-page", _directories, _any, _page, share=1),
     Reader("evaluation-identity", _identities, _identity, _begin, share=4),
 )

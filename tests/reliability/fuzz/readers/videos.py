@@ -26,7 +26,10 @@ def _videos() -> list[Files]:
     draw = np.random.default_rng(0)
     videos = draw.integers(0, 256, (4, *_SHAPE)).astype("u1")
     made = [hdf5.content_of({"videos": videos}, own)]
-    made.append(hdf5.content_of({"videos": videos.astype("f4")}, {}))
+    made += [
+        hdf5.content_of({"videos": videos.astype("f4")}, {}, version)
+        for version in ("earliest", "v110")
+    ]
     return [{_FILE: content} for content in made]
 
 
