@@ -19,6 +19,7 @@ os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads i
 
 from omegaconf import DictConfig
 
+from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError, shortened
 from armillary.experiments.command.config import loader_of, require
 from armillary.experiments.command.console import messages
@@ -152,7 +153,8 @@ def _job(verb: str, config: DictConfig, words: Sequence[str]) -> int:
 def _run(verb: str, config: DictConfig, words: Sequence[str]) -> None:
     module = importlib.import_module("armillary.experiments.verbs." + verb.replace("-", "_"))
     if is_follower(config):  # of several processes, the first one owns the run's directory
-        module.run(config)
+        with deterministic(config.deterministic):
+            module.run(config)
         return
     with recorded(verb, config, words):
         module.run(config)

@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten, to_dict
 from armillary.experiments.command.console import messages
@@ -45,7 +46,7 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
 
     A verb whose ``output`` is a file has a key ``record`` that names the directory instead.
     Writes ``config.yaml`` (resolved), ``run.json`` (command, commit, versions, seed, threads,
-    times, status) and ``run.log``. A user's mistake, an ``ArmillaryError``, leaves no trace if no
+    whether deterministic, times, status) and ``run.log``. A user's mistake, an ``ArmillaryError``, leaves no trace if no
     other file is there; a run that ends with any other error keeps its directory.
 
     Args:
@@ -61,7 +62,8 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
     missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     before = {name: _content(directory / name) for name in (CONFIG, RECORD, LOG)}
     directory.mkdir(parents=True, exist_ok=True)
-    threads = number_for(verb, json.loads(before[RECORD] or "{}").get("threads"))
+    exact = bool(config.get("deterministic"))
+    threads = number_for(verb, json.loads(before[RECORD] or "{}").get("threads"), exact)
     record = {
         "verb": verb,
         "command": shlex.join(["armillary", verb, *words]),
@@ -69,6 +71,7 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
         "versions": versions(),
         "seed": config.get("seed"),
         "threads": threads,
+        "deterministic": exact,
         "started": _now(),
         "ended": None,
         "status": "running",
@@ -77,7 +80,7 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
     write_json(directory / RECORD, record)
     status = "failed"
     try:
-        with _logging(directory / LOG), torch_threads(threads):
+        with _logging(directory / LOG), torch_threads(threads), deterministic(exact):
             logging.getLogger(__name__).info("%s", record["command"])
             yield directory
         status = "finished"
@@ -120,7 +123,8 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
         return
     there, here = flatten(former), flatten(dict(config))
     for key in sorted({*there, *here} - {"output"}):
-        if there.get(key) != here.get(key):
+        new_and_off = key not in there and here[key] is False
+        if there.get(key) != here.get(key) and not new_and_off:
             raise UsageError(
                 f"{directory} holds another run: {key} is {there.get(key)!r} there and "
                 f"{here.get(key)!r} here; choose another directory"
