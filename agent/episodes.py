@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -46,10 +46,26 @@ def run_episodes(
     batch: int,
     on_end: Progress = lambda count: None,
 ) -> list[Episode]:
+    """Runs one episode per seed, all of them; see ``run_batches``.
+
+    Returns:
+        The episodes in the order of ``seeds``.
+    """
+    batches = run_batches(make_env, agent, seeds, batch, on_end)
+    return [episode for episodes in batches for episode in episodes]
+
+
+def run_batches(
+    make_env: Callable[[], gym.Env],
+    agent: Agent,
+    seeds: Sequence[int],
+    batch: int,
+    on_end: Progress = lambda count: None,
+) -> Iterator[list[Episode]]:
     """Runs one episode per seed, ``batch`` of them in step with each other.
 
     All episodes of a batch run to their own end before the next batch starts, so that short ones
-    do not count more than long ones.
+    do not count more than long ones. No batch depends on those before it.
 
     Args:
         make_env: makes an environment that truncates by itself.
@@ -58,8 +74,8 @@ def run_episodes(
         batch: episodes at a time.
         on_end: told as episodes end.
 
-    Returns:
-        The episodes in the order of ``seeds``.
+    Yields:
+        The episodes of each batch, in the order of ``seeds``.
 
     Raises:
         ArmillaryError: ``batch`` is less than 1, or what the environment shows or says lacks a name
@@ -67,13 +83,12 @@ def run_episodes(
     """
     if batch < 1:
         raise ArmillaryError(f"batch must be at least 1, got {batch}")
-    episodes: list[Episode] = []
     for first in range(0, len(seeds), batch):
         chosen = [int(seed) for seed in seeds[first : first + batch]]
         with ExitStack() as opened:
             envs = [opened.enter_context(closing(make_env())) for _ in chosen]
-            episodes.extend(_run_batch(envs, agent, chosen, on_end))
-    return episodes
+            episodes = _run_batch(envs, agent, chosen, on_end)
+        yield episodes
 
 
 def _run_batch(

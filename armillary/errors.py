@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 LONGEST, MOST_LINES = 1500, 12
@@ -20,6 +21,14 @@ class ArmillaryError(ValueError):
     def __str__(self) -> str:
         first, *rest = shortened(": ".join(map(str, self.args))).split("\n", MOST_LINES - 1)
         return "\n".join([first, *(line.partition("\n")[0] for line in rest)])
+
+
+class DataError(ArmillaryError):
+    """A data file that cannot be used; the message starts with its path."""
+
+    def __init__(self, path: Path | str, message: str) -> None:
+        super().__init__(str(path), message)
+        self.path = Path(path)
 
 
 class PluginError(ArmillaryError):

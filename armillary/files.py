@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import secrets
 import shutil
+import socket
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,12 +32,46 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     check_replaceable(target)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    partial = target.with_name(f".{target.name}.{_owner()}.{secrets.token_hex(4)}.partial")
     try:
         yield partial
         settle(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_leftovers(place: Path) -> None:
+    """Removes what processes of this machine that died left while they wrote.
+
+    Args:
+        place: a file, or a directory with all that is in it; it need not be there.
+    """
+    place = Path(os.path.realpath(place))
+    inside = place.is_dir()
+    pattern = ".*.partial" if inside else f".{glob.escape(place.name)}.*.partial"
+    for path in place.rglob(pattern) if inside else place.parent.glob(pattern):
+        host, _, process = path.name.split(".")[-3].partition("-")
+        if host == _host() and process.isdecimal() and not _is_alive(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _owner() -> str:
+    """This process, as the names of unfinished files say it."""
+    return f"{_host()}-{os.getpid()}"
+
+
+def _host() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def settle(partial: Path, target: Path) -> None:

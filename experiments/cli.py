@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
+from armillary.experiments.command.signals import code_of, end_at_once, ended_by_signals
+
+if sys.argv[0].endswith(("armillary", "cli.py")):  # this process is the command, not its user
+    end_at_once("armillary")
+
 import argparse
 import importlib
 import os
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from armillary.processors import spinning
@@ -27,11 +29,12 @@ from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.provenance import package_version
 from armillary.experiments.command.run_directory import is_follower, recorded
 from armillary.experiments.command.sweep import sweep
+from armillary.experiments.command.system import told
 from armillary.experiments.command.usage import complete, help_of, overview, shown
 from armillary.experiments.command.verbs import verbs
 from armillary.suggestions import suggest
 
-MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+MISTAKE, FAILURE = 2, 1
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,36 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = f"armillary {words[0]}" if words and words[0] in verbs() else "armillary"
     try:
-        with _ended_by_sigterm():
+        with ended_by_signals():
             return _guarded(name, "--traceback" in words, lambda: _dispatch(words))
     except KeyboardInterrupt as error:
         _say(f"{name}: {error if error.args else 'interrupted'}")
-        return TERMINATED if error.args else INTERRUPTED
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Makes SIGTERM end a run as Ctrl-C does: recorded, no worker left, nothing half-written."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt("terminated")
-
-    ours = threading.current_thread() is threading.main_thread()
-    ours = ours and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        return code_of(error)
 
 
 def _guarded(name: str, traceback: bool, work: Callable[[], int]) -> int:
     """Where errors become messages and exit codes."""
     try:
-        code = work()
-        sys.stdout.flush()
+        with told():
+            code = work()
+            sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output, head say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE

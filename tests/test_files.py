@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from armillary.errors import ArmillaryError
-from armillary.files import replacing, write_bytes, write_json, write_text
+from armillary.files import remove_leftovers, replacing, write_bytes, write_json, write_text
 
 ROOT = Path(__file__).parent.parent
 WRITERS: dict[str, tuple[Callable[[Path], None], bytes]] = {
@@ -105,3 +107,21 @@ def test_nothing_else_moves_files_into_place() -> None:
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     assert len(files) > 100
     assert [path for path in files if "os.replace(" in path.read_text(encoding="utf-8")] == []
+
+
+def test_only_what_dead_processes_left_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with replacing(tmp_path / "mine.txt") as mine:
+        mine.write_text("unfinished")
+        own = f"-{os.getpid()}."
+        names = (mine.name.replace(own, f"-{dead.pid}."), ".x.0123456789.partial", "mine.partial")
+        for name in (*names, mine.name.replace(own, f"-{dead.pid}.").replace("mine", "other")):
+            (tmp_path / name).touch()
+        remove_leftovers(tmp_path / "mine.txt")
+        left = {path.name for path in tmp_path.iterdir()}
+        assert names[0] not in left
+        assert len(left) == 4
+        remove_leftovers(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {mine.name, *names[1:]}
+    remove_leftovers(tmp_path / "missing")

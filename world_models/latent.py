@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from armillary.errors import ArmillaryError
 from armillary.world_models.assignment import assign
@@ -19,6 +18,15 @@ from armillary.world_models.device import resolve_device
 from armillary.world_models.goals.roles import FindRoles
 from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.model import WorldModel
+from armillary.world_models.replay.gradients import Differentiated, with_gradient
+from armillary.world_models.replay.recordings import (
+    Pure,
+    Recordings,
+    Tensors,
+    leaves,
+    recorder,
+    regrown,
+)
 from armillary.world_models.simulator import (
     Goal,
     Observation,
@@ -53,6 +61,8 @@ class LatentSimulator(Generic[State]):
         still: whether a zero action leaves the scene as it is, so that a frame can be shown as
             often as a belief takes to settle; False for absolute actions, such as places: then
             ``context_length`` is 1.
+        capture: whether a device with long launches replays what was recorded once per shape
+            (CUDA graphs); elsewhere it changes nothing.
     """
 
     def __init__(
@@ -64,6 +74,7 @@ class LatentSimulator(Generic[State]):
         compile: bool = False,
         budget: Budget | None = None,
         still: bool = True,
+        capture: bool = True,
     ) -> None:
         if particles < 1:
             raise ArmillaryError(f"particles must be at least 1, got {particles}")
@@ -73,6 +84,7 @@ class LatentSimulator(Generic[State]):
         self.action_size = model.action_size
         self.particles = particles
         self._core = Imaginer(self.model, precision, compile, budget)
+        self._recordings = Recordings(recorder(self.device) if capture else None)
 
     @torch.no_grad()
     def observe(
@@ -80,10 +92,18 @@ class LatentSimulator(Generic[State]):
     ) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
         frames = self._frames([[observation["image"]] for observation in observations])[:, 0]
-        belief = self._core.observe(state, self._actions(actions), frames)
+        taken = self._actions(actions)
         if state is None:
+            belief = self._core.observe(None, taken, frames)
             warn_if_crowded(self._core, belief, frames)
-        return belief
+            return belief
+
+        def observed(taken: Tensor, frames: Tensor, *tensors: Tensor) -> Tensors:
+            return tuple(leaves(self._core.observe(regrown(state, tensors), taken, frames)))
+
+        name = f"observing of {type(self.model).__name__}"
+        given = [taken, frames, *leaves(state)]
+        return regrown(state, self._recordings.call(name, observed, given, self._core))
 
     @torch.no_grad()
     def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
@@ -187,21 +207,38 @@ class LatentSimulator(Generic[State]):
     ) -> Tensor:
         """See ``Simulator``. Raises ArmillaryError where particles lack their generators.
 
-        Where there are gradients and several pieces, each is imagined again in the backward pass.
+        Gradients are computed together with the scores, so that their memory is a piece's.
         """
         problems, _, horizon, _ = actions.shape
         noise = self._noise(actions, generators)
         states = problems * self.particles * horizon
         pieces = actions.split(self._core.candidates_at_once(state, states), 1)
+        scene, aim, drawn = leaves(state), leaves(goal), [] if noise is None else [noise]
 
-        def scored(piece: Tensor) -> Tensor:
-            return objective(self._imagine(state, piece, noise), goal)
+        def scored(piece: Tensor, *tensors: Tensor) -> Tensors:
+            goals, drawn = tensors[len(scene) :], tensors[len(scene) + len(aim) :]
+            imagined = self._imagine(regrown(state, tensors), piece, drawn[0] if drawn else None)
+            return (objective(imagined, regrown(goal, goals)),)
 
-        with _recording(actions):
-            if len(pieces) > 1 and torch.is_grad_enabled():
-                again = partial(checkpoint, scored, use_reentrant=False, preserve_rng_state=False)
-                return torch.cat([again(piece) for piece in pieces], 1)
-            return torch.cat([scored(piece) for piece in pieces], 1)
+        def recorded(function: Pure, name: str, piece: Tensor) -> Tensors:
+            given = [piece, *scene, *aim, *drawn]
+            regions = tuple(map(tuple, goal.keep_clear))
+            return self._recordings.call(
+                f"{name} of {type(self.model).__name__}",
+                function,
+                given,
+                objective,
+                regions,
+                goal.view.known,
+            )
+
+        if torch.is_grad_enabled() and actions.requires_grad:
+            score = partial(recorded, partial(with_gradient, scored), "scoring with gradients")
+            scores = [Differentiated.apply(piece, score) for piece in pieces]
+        else:
+            with torch.no_grad():
+                scores = [recorded(scored, "scoring", piece)[0] for piece in pieces]
+        return torch.cat(scores, 1)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from armillary.errors import ArmillaryError
 from armillary.world_models.state import Scene, State, mask_centroids
 
+MOST_SLOTS = 256
+"""No weight depends on K, and time and memory grow with its square."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -87,7 +90,7 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         image_size: H = W of the frames, in pixels.
         action_size: A, 0 for an action-free model.
         context_length: C, how many frames a belief takes to settle; what it is trained with.
-        num_slots: K, 1 for a model that does not segment.
+        num_slots: K, at most ``MOST_SLOTS``; 1 for a model that does not segment.
         slot_size: D, the width of what ``slots`` returns.
         noise_shape: shape of the standard-normal noise that one ``step`` of one state takes.
         objectives: the names that ``loss`` accepts, the default one first; a hyperparameter
@@ -118,6 +121,8 @@ class WorldModel(nn.Module, ABC, Generic[State]):
                 f"action_size at least 0; got {image_size}, {context_length}, {num_slots}, "
                 f"{slot_size} and {action_size}"
             )
+        if num_slots > MOST_SLOTS:
+            raise ArmillaryError(f"num_slots must be at most {MOST_SLOTS}, got {num_slots}")
         self.image_size = image_size
         self.action_size = action_size
         self.context_length = context_length
@@ -287,9 +292,15 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         return list(self.parameters())
 
     def set_action_statistics(self, mean: Tensor, std: Tensor) -> None:
-        """Fixes the normalisation of actions, (A,) each; it is saved with the weights."""
+        """Fixes the normalisation of actions, (A,) each; it is saved with the weights.
+
+        Raises:
+            ValueError: a deviation is not above 0.
+        """
+        if not (std > 0).all():
+            raise ValueError(f"deviations must be above 0, got {std.tolist()}")
         self.action_mean.copy_(mean)
-        self.action_std.copy_(std.clamp_min(1e-6))
+        self.action_std.copy_(std)
 
     def normalise_action(self, action: Tensor) -> Tensor:
         """(..., A) in the environment's units -> zero mean and unit variance."""

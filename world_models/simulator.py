@@ -41,6 +41,9 @@ class Reader(Protocol):
         ...
 
 
+_READ = {"slots", "positions", "scene", "masks", "frames"}
+
+
 class View(Generic[State]):
     """States that are read on first use: slot costs never decode, two pixel costs decode once.
 
@@ -82,6 +85,19 @@ class View(Generic[State]):
     def frames(self) -> Tensor:
         """(\\*shape, 3, H, W) float32 in [0, 1]."""
         return self.scene.frames if "scene" in self.__dict__ else self._read(self._reader.frames)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Names of what has been read."""
+        return tuple(sorted(_READ & self.__dict__.keys()))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> View[State]:
+        """Applies ``function`` to the states and to all that has been read off them."""
+        view = View(self.state.map(function), self.shape, self._reader)
+        for name in self.known:
+            read = self.__dict__[name]
+            view.__dict__[name] = read.map(function) if name == "scene" else function(read)
+        return view
 
     def index(self, rows: Tensor | slice | Sequence[int]) -> View[State]:
         """Those of some rows of the first dimension."""
@@ -177,6 +193,17 @@ class Goal(Generic[State]):
             return offsets
         inside = self.halves[:, None, None, None]
         return offsets - offsets.maximum(-inside).minimum(inside)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Goal[State]:
+        """Applies ``function`` to every tensor, those that have been read off the view included."""
+        return Goal(
+            self.view.map(function),
+            function(self.assignment),
+            function(self.objects),
+            function(self.effector),
+            None if self.halves is None else function(self.halves),
+            self.keep_clear,
+        )
 
     def index(self, rows: Tensor) -> Goal[State]:
         """The goals of some of the problems."""

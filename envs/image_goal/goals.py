@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import h5py
 import numpy as np
 
 from armillary.envs.image_goal.images import Seen
 from armillary.errors import ArmillaryError
+from armillary.hdf5 import File, Group
+from armillary.hdf5_array import Array
 
 Play = Callable[[int, int], Seen]
 """Plays randomly from a seed for so many steps, and shows where that leads."""
@@ -70,16 +72,17 @@ class GoalSource:
 
     def _recorded(self, path: Path, rng: np.random.Generator) -> Seen:
         """A frame of an episode to train on, not the first one."""
-        with h5py.File(path, "r") as file:
-            frames = file.get("train/imgs")
-            if not isinstance(frames, h5py.Dataset) or frames.ndim != 5 or len(frames) == 0:
+        with closing(File(path)) as file:
+            train = file.get("train")
+            frames = train.get("imgs") if isinstance(train, Group) else None
+            if not isinstance(frames, Array) or frames.ndim != 5 or len(frames) == 0:
                 raise ArmillaryError(
                     f"goal={path} must be a file that collect or convert wrote, with frames "
                     "train/imgs [N, T, H, W, 3]"
                 )
             episode, time = int(rng.integers(len(frames))), int(rng.integers(1, frames.shape[1]))
-            poses = file.get("train/poses")
-            state = poses[episode, time] if isinstance(poses, h5py.Dataset) else None
+            poses = train.get("poses") if isinstance(train, Group) else None
+            state = poses[episode, time] if isinstance(poses, Array) else None
             return Seen(frames[episode, time], state)
 
 

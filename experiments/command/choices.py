@@ -14,9 +14,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigSource
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from omegaconf import OmegaConf
 
 from armillary import plugins
 from armillary.envs.registration import task_id
@@ -25,6 +23,7 @@ from armillary.experiments.command import experiments
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.sections import MODEL
 from armillary.experiments.command.verbs import CONF, groups_of, parsed, verbs
+from armillary.experiments.command.yaml_text import read
 from armillary.kinds import GROUPS
 from armillary.plugins import Entry
 from armillary.suggestions import suggest
@@ -157,15 +156,9 @@ def _file(group: str, path: str) -> str:
         UsageError: it is missing, or no YAML of keys and values.
     """
     where = Path(path).expanduser()
-    try:
-        text = where.read_text(encoding="utf-8")
-        content = OmegaConf.create(text)
-    except OSError as error:
-        raise UsageError(f"{group}={path}: there is no such file ({error.strerror})") from error
-    except (UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
-        raise UsageError(f"{group}={path} is no YAML: {reason(error)}") from error
-    if not isinstance(content, DictConfig):
-        raise UsageError(f"{group}={path} must hold keys and values")
+    if not where.is_file():
+        raise UsageError(f"{group}={path}: there is no such file")
+    content, text = read(where, f"{group}={path}")
     whole = "_global_" if group in (experiments.GROUP, "curriculum", "protocol", "size") else None
     package = ConfigSource._get_header_dict(text)["package"] or whole
     name = f"_{where.stem}-{sha256(str(where.absolute()).encode()).hexdigest()[:8]}"

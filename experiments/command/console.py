@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-results = Console()
-messages = Console(stderr=True)
+results = Console(markup=False)
+messages = Console(stderr=True, markup=False)
 
 
 def counting(description: str, total: int) -> tuple[Progress, TaskID]:

@@ -12,7 +12,7 @@ from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
 from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
@@ -21,6 +21,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+from yaml import YAMLError
 
 from armillary import plugins
 from armillary.experiments.command.choices import choices_of, chosen, offer, reason, with_experiment
@@ -36,6 +37,7 @@ from armillary.experiments.command.verbs import (
     positional_of,
     verbs,
 )
+from armillary.experiments.command.yaml_text import read
 
 PLUGINS = "plugins"
 
@@ -156,7 +158,7 @@ class Loader(ConfigLoaderImpl):
 
     def _load(self, verb: str, lines: Sequence[str]) -> DictConfig:
         """What the YAML files say."""
-        with _folders_there():
+        with _folders_there(self.config_search_path):
             config = super()._load_configuration_impl(verb, list(lines), RunMode.RUN)
         OmegaConf.set_struct(config, False)
         config.pop(POSITIONAL, None)
@@ -177,7 +179,7 @@ class Loader(ConfigLoaderImpl):
             offer(group)
         rest = [word for word in words if word.key_or_group != PLUGINS]
         hydra = [str(word.input_line) for word in rest if word.is_hydra_override()]
-        with _folders_there():
+        with _folders_there(path):
             repository = self._parse_overrides_and_create_caching_repo(verb, hydra)[1]
         # The store itself instead of Hydra's copy of it, since choices are made on the way.
         vars(repository.get_schema_source())["store"] = ConfigStore.instance()
@@ -185,8 +187,8 @@ class Loader(ConfigLoaderImpl):
 
 
 @contextmanager
-def _folders_there() -> Iterator[None]:
-    """Makes an error of Hydra's warning that a folder of the search path is not there."""
+def _folders_there(path: ConfigSearchPath) -> Iterator[None]:
+    """Makes an error of what Hydra says of a folder that is not there, or of a file in one."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         try:
@@ -195,6 +197,12 @@ def _folders_there() -> Iterator[None]:
             raise UsageError(f"hydra.searchpath: {warning}") from warning
         except ConfigCompositionException as error:  # before there is a configuration
             raise UsageError(reason(error)) from error
+        except (YAMLError, RecursionError, ValueError):
+            for folder in path.get_path():
+                files = Path((folder.path or "").removeprefix("file://")).rglob("*.yaml")
+                for file in files if (folder.path or "").startswith("file://") else ():
+                    read(file)  # says which one cannot be read
+            raise
 
 
 def _named_plugins(words: Sequence[Override]) -> list[str]:

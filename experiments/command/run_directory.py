@@ -18,12 +18,20 @@ from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten, to_dict
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
+from armillary.experiments.command.outputs import reserved
 from armillary.experiments.command.provenance import commit, versions
+from armillary.experiments.command.system import told
 from armillary.experiments.command.threads import number_for, torch_threads
-from armillary.files import write_bytes, write_json, write_text
+from armillary.experiments.command.yaml_text import read
+from armillary.files import remove_leftovers, write_bytes, write_json, write_text
+from armillary.locks import NAME as LOCK
+from armillary.locks import locked
+from armillary.reading import read_json
 from armillary.world_models.training.engine import follows
 
-CONFIG, RECORD, LOG = "config.yaml", "run.json", "run.log"
+CONFIG, RECORD, LOG = _OWN = "config.yaml", "run.json", "run.log"
+_PASSING = (LOCK, ".partial")
+"""Ends of the names of files that are no work."""
 
 _OURS = "armillary"
 
@@ -46,8 +54,9 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
 
     A verb whose ``output`` is a file has a key ``record`` that names the directory instead.
     Writes ``config.yaml`` (resolved), ``run.json`` (command, commit, versions, seed, threads,
-    whether deterministic, times, status) and ``run.log``. A user's mistake, an ``ArmillaryError``, leaves no trace if no
-    other file is there; a run that ends with any other error keeps its directory.
+    whether deterministic, times, status) and ``run.log``. A user's mistake, an ``ArmillaryError``,
+    leaves no trace if no other file is there; a run that ends with any other error keeps its
+    directory.
 
     Args:
         verb: what runs.
@@ -55,18 +64,35 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
         words: the command line.
 
     Raises:
-        UsageError: the directory holds something else.
+        UsageError: the directory holds something else, or a path cannot be used.
+        ArmillaryError: another process writes to the directory or the file.
+        RunError: the disk is full, and the like.
     """
     directory = Path(config.get("record", config.output)).expanduser()
+    command = shlex.join(["armillary", verb, *words])
     check(directory, verb, to_dict(config))
     missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
-    before = {name: _content(directory / name) for name in (CONFIG, RECORD, LOG)}
-    directory.mkdir(parents=True, exist_ok=True)
+    with told():
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(directory, command):
+                check(directory, verb, to_dict(config))
+                remove_leftovers(directory)
+                with reserved(config, command), _kept(verb, config, command, directory):
+                    yield directory
+        finally:
+            _remove_empty(missing)
+
+
+@contextmanager
+def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Iterator[None]:
+    """Keeps configuration, record and log of a block in its directory."""
+    before = {name: _content(directory / name) for name in _OWN}
     exact = bool(config.get("deterministic"))
     threads = number_for(verb, json.loads(before[RECORD] or "{}").get("threads"), exact)
     record = {
         "verb": verb,
-        "command": shlex.join(["armillary", verb, *words]),
+        "command": command,
         "commit": commit(),
         "versions": versions(),
         "seed": config.get("seed"),
@@ -80,9 +106,10 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
     write_json(directory / RECORD, record)
     status = "failed"
     try:
-        with _logging(directory / LOG), torch_threads(threads), deterministic(exact):
-            logging.getLogger(__name__).info("%s", record["command"])
-            yield directory
+        with _logging(directory / LOG), torch_threads(threads):
+            logging.getLogger(__name__).info("%s", command)
+            with told(), deterministic(exact):
+                yield
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
@@ -91,10 +118,10 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
         status = "refused"
         raise
     finally:
-        write_json(directory / RECORD, {**record, "ended": _now(), "status": status})
+        with suppress(OSError):  # whoever reads the record sees that nobody holds the directory
+            write_json(directory / RECORD, {**record, "ended": _now(), "status": status})
         if status == "refused" and (before[RECORD] is not None or not _work(directory)):
             _put_back(directory, before)
-            _remove_empty(missing)
 
 
 def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
@@ -107,10 +134,12 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
         raise UsageError(f"{directory} is a file; the run needs a directory there")
     if not directory.exists() or not any(directory.iterdir()):
         return
+    if not (directory / RECORD).exists() and not _others(directory):
+        return  # a run that was killed before it had begun
     try:
-        holder = json.loads((directory / RECORD).read_text(encoding="utf-8"))["verb"]
-        former = OmegaConf.to_container(OmegaConf.load(directory / CONFIG))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        holder = read_json(directory / RECORD)["verb"]
+        former = OmegaConf.to_container(read(directory / CONFIG)[0])
+    except (ArmillaryError, KeyError) as error:
         raise UsageError(
             f"{directory} holds files that are no run of this command; "
             "choose a new or empty directory"
@@ -131,14 +160,20 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
             )
 
 
+def _others(directory: Path) -> bool:
+    """Whether a directory holds anything but what a run begins with."""
+    return any(p.name not in _OWN and not p.name.endswith(_PASSING) for p in directory.iterdir())
+
+
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
 def _work(directory: Path) -> bool:
     """Whether a directory holds a file that is not of the record."""
-    ours = {directory / name for name in (CONFIG, RECORD, LOG)}
-    return any(path not in ours and not path.is_dir() for path in directory.rglob("*"))
+    ours = {directory / name for name in _OWN}
+    found = (path for path in directory.rglob("*") if not path.name.endswith(_PASSING))
+    return any(path not in ours and not path.is_dir() for path in found)
 
 
 def _remove_empty(made: Sequence[Path]) -> None:
@@ -170,13 +205,24 @@ class _Screen(logging.Handler):
         messages.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+class _File(logging.FileHandler):
+    """The log. Where it cannot be written, on a full disk say, the run tells what is wrong."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Says nothing."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
     """Sends what our packages log, and everybody's warnings, to the file and to stderr.
 
     Inside another run's block only the file is added: its lines reach stderr already.
     """
-    file = logging.FileHandler(path, encoding="utf-8")
+    file = _File(path, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     screen = _Screen()
     root = logging.getLogger()

@@ -1,29 +1,59 @@
-"""Opens the file of episodes that a trained model is shown."""
+"""Opens the file of episodes that a model is shown, and says in results which one it was."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from omegaconf import DictConfig
+
+from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.evaluation.results import Data
 from armillary.world_models.checkpoints.checkpoint import frameskip_of, read_info
 from armillary.world_models.data import EpisodeFile
+from armillary.world_models.data.identity import CONTENT_ID
 from armillary.world_models.model import WorldModel
 
 
-def episodes_for(model: WorldModel, checkpoint: str, path: str | Path) -> EpisodeFile:
-    """The episodes in ``path``, read without their actions for an action-free model.
+def open_episodes(data: DictConfig, *, actions: bool) -> EpisodeFile:
+    """The file that a section ``data`` of a verb's configuration names, read as it says.
+
+    Args:
+        data: with ``path``, ``layout`` and ``scale``.
+        actions: whether to read the actions.
+
+    Raises:
+        ArmillaryError: a setting is wrong.
+        DataError: the file cannot be used.
+    """
+    given = to_dict(data)
+    path = Path(str(given["path"])).expanduser()
+    return EpisodeFile(path, actions=actions, layout=given["layout"], scale=given["scale"])
+
+
+def data_of(file: EpisodeFile, former: Sequence[Mapping[str, Any]] = ()) -> Data:
+    """What results say of a file of episodes; ``former`` are other data it took the place of."""
+    identity = dict(file.identity)
+    more = {"former": [dict(one) for one in former]} if former else {}
+    return Data.model_validate({"digest": identity.pop(CONTENT_ID), **identity, **more})
+
+
+def episodes_for(model: WorldModel, checkpoint: str, data: DictConfig) -> EpisodeFile:
+    """The episodes that ``data`` names, read without their actions for an action-free model.
 
     Args:
         model: that will see them.
         checkpoint: its name, for messages.
-        path: of the file (.h5).
+        data: see ``open_episodes``.
 
     Raises:
         DataError: the file cannot be used.
         UsageError: its images or actions are of another size than the model's, or it was recorded
             with another frameskip.
     """
-    file = EpisodeFile(Path(path).expanduser(), actions=model.action_size > 0)
+    file = open_episodes(data, actions=model.action_size > 0)
     for what, wanted, found in (
         ("image size", model.image_size, file.image_size),
         ("action size", model.action_size, file.action_size),

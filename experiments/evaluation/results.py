@@ -69,7 +69,7 @@ class Described(Part):
 
     label: str
     unit: str = ""
-    digits: Count = 3
+    digits: Annotated[int, Field(ge=0, le=15)] = 3
     higher_is_better: bool | None = None
 
 
@@ -78,11 +78,17 @@ class Data(Part):
 
     Attributes:
         path: of the file.
-        digest: of its content; None in files of before it was kept.
+        digest: the id of its content; None in files of before it was kept.
+        layout: that it was read in; None likewise.
+        scale: the values of black and white, by split; None likewise.
+        former: other data that the work was begun with, which the user changed on purpose.
     """
 
     path: str
     digest: str | None = None
+    layout: str | None = None
+    scale: dict[str, list[float]] | None = None
+    former: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class EvaluatedData(Data):
@@ -159,6 +165,7 @@ class Row(Part):
         plan_seconds: of a plan, for each of the problems that were planned for together.
         plan_seconds_alone: of a plan for one problem alone.
         evaluations: candidates that a model was asked about for each plan.
+        identity: a digest of all that the numbers depend on; empty where it was not kept.
     """
 
     task: str
@@ -174,6 +181,7 @@ class Row(Part):
     evaluations: Number = None
     seed: Count
     success_by: str = "task"
+    identity: str = ""
 
     @model_validator(mode="after")
     def _possible(self) -> Row:
@@ -218,10 +226,11 @@ class RenderedPlan(Part):
 
 
 class Rendering(Stored):
-    """Of ``render``: what is filmed, and numbers by frame."""
+    """Of ``render``: what is filmed, and numbers by frame; ``digest`` is of the data."""
 
     checkpoint: str
     data: str
+    digest: str | None = None
     split: str
     episode: Count
     files: list[str] = Field(default_factory=list)
@@ -241,8 +250,9 @@ class Training(Stored):
 
 
 class Generation(Stored):
-    """Of ``generate``: the file, and the shape and kind of each array in it."""
+    """Of ``generate``: the file, the shape and kind of each array in it, and what it is made of."""
 
+    data: Data | None = None
     file: str
     videos: Count
     arrays: dict[str, str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.evaluation.videos import Scores
 from armillary.files import replacing, write_json
+from armillary.reading import read_json, reading
+from armillary.world_models.data.identity import CONTENT_ID, changed
+
+log = logging.getLogger(__name__)
 
 PARTIAL, IDENTITY = "partial", "identity.json"
-DIGEST = "digest of data"
-_LATER = (DIGEST, "metrics")
+_DIGEST, _BYTES = "digest of data", "bytes of data"
+"""What older evaluations say of their data, beside the name of the file."""
+_OF_DATA = ("data", "former", _DIGEST, _BYTES)
+_LATER = ("metrics", "model")
 """Parts of an identity that evaluations of before they were kept do not have."""
 
 
@@ -33,22 +40,28 @@ class Store:
         self._output = output
         self._folder = output / PARTIAL
 
-    def begin(self, identity: Mapping[str, Any]) -> None:
-        """Makes the store one of the evaluation ``identity``, JSON-able.
-
-        Raises:
-            UsageError: it holds another evaluation.
-        """
+    def begun(self) -> dict[str, Any]:
+        """The identity of the evaluation that it holds; empty where it holds none."""
         file = self._folder / IDENTITY
-        if file.is_file():
-            check_identity(self._output, json.loads(file.read_text(encoding="utf-8")), identity)
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, identity)
+        return read_json(file, UsageError) if file.is_file() else {}
+
+    def begin(self, identity: Mapping[str, Any]) -> None:
+        """Makes the store one of the evaluation ``identity``, JSON-able, unless it is one."""
+        if not self.begun():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_json(self._folder / IDENTITY, identity)
 
     def has(self, video: int) -> bool:
-        """Whether a video is finished."""
-        return zipfile.is_zipfile(self._path(video))
+        """Whether a video is finished; one whose file is damaged is not."""
+        path = self._path(video)
+        if not path.is_file():
+            return False
+        try:
+            with reading(path, "is damaged, so its video is measured again"):
+                return bool(self.get(video))
+        except ArmillaryError as error:
+            log.warning("%s", error)
+            return False
 
     def put(self, video: int, scores: Scores) -> None:
         """Keeps what was measured of a video."""
@@ -89,7 +102,7 @@ class Store:
 
     def remove(self) -> None:
         """Forgets everything."""
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _arrays(self, videos: Sequence[int], name: str) -> Iterator[NDArray]:
         for video in videos:
@@ -100,11 +113,53 @@ class Store:
         return self._folder / f"{video:06d}.npz"
 
 
-def check_identity(output: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    """Raises UsageError if the evaluation in a directory is not the one that is wanted."""
-    for key in sorted({*there, *here}):
+def check_identity(
+    output: Path, there: Mapping[str, Any], here: Mapping[str, Any], data_changed: bool = False
+) -> str | None:
+    """Whether the evaluation in a directory is the one that is wanted.
+
+    Args:
+        output: the directory, for messages.
+        there: identity of the evaluation in it; empty where there is none.
+        here: identity of the one that is wanted.
+        data_changed: whether other data are meant.
+
+    Returns:
+        How its data differ, where that is meant; else None.
+
+    Raises:
+        UsageError: it is another evaluation.
+    """
+    names = {*there, *here} if there else set()
+    for key in sorted(names - {*_OF_DATA}):
         if there.get(key) != here.get(key) and (key in there or key not in _LATER):
             raise UsageError(
                 f"output={output} holds another evaluation: {key} is {there.get(key)!r} there and "
                 f"{here.get(key)!r} here; choose another directory"
             )
+    told = _other_data(there, here) if there else None
+    if told and not data_changed:
+        raise UsageError(
+            f"output={output} holds an evaluation of other data: {told}. Choose another "
+            "directory, or data.changed=true to evaluate anew in this one"
+        )
+    return told
+
+
+def data_in(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What an identity says of its data, also an older one: at least ``path``."""
+    data = identity["data"]
+    return {"path": data, CONTENT_ID: identity.get(_DIGEST)} if isinstance(data, str) else data
+
+
+def _other_data(there: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:
+    before, now = data_in(there), data_in(here)
+    if before.get(CONTENT_ID):
+        return changed(before, now)
+    told = [(before["path"], there.get(_BYTES)), (Path(now["path"]).name, here.get(_BYTES))]
+    if told[0] == told[1] or None in (told[0][1], told[1][1]):
+        return None
+    return " and ".join(
+        f"{path} ({size} bytes) {where}"
+        for (path, size), where in zip(told, ("there", "here"), strict=True)
+    )

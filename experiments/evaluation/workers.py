@@ -14,7 +14,7 @@ from armillary.experiments.evaluation.store import Store
 from armillary.experiments.evaluation.videos import Evaluator, Settings
 from armillary.pool import Pool
 from armillary.world_models.checkpoints.checkpoint import load_model
-from armillary.world_models.data import EpisodeFile
+from armillary.world_models.data import Split
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,7 @@ class Job:
 
     Attributes:
         checkpoint: of the model.
-        data: the file of episodes.
-        split: of it.
+        split: the videos; it carries no data.
         settings: how videos are evaluated.
         mean_image: (3, H, W).
         lpips: the TorchScript file, or None.
@@ -35,8 +34,7 @@ class Job:
     """
 
     checkpoint: str
-    data: Path
-    split: str
+    split: Split
     settings: Settings
     mean_image: Tensor
     lpips: str | None
@@ -46,14 +44,13 @@ class Job:
     num_slots: int | None = None
 
     def evaluator(self) -> Evaluator:
-        """Loads the model and opens the data."""
+        """Loads the model."""
         model = load_model(self.checkpoint, self.device, self.num_slots)
         device = model.action_mean.device
         lpips = None
         if self.lpips is not None:
             lpips = PerceptualDistance(self.lpips, model.image_size, device)
-        split = EpisodeFile(self.data, actions=model.action_size > 0).split(self.split)
-        return Evaluator(model, split, self.settings, self.mean_image, lpips)
+        return Evaluator(model, self.split, self.settings, self.mean_image, lpips)
 
 
 def evaluate(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import file_digest
+from itertools import islice
 from pathlib import Path
 
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
+from armillary.pictures import FILM, frames_of, opened
+from armillary.reading import reading
 
 _WIDE = 640
 """Pixels from which on a picture may be scrolled sideways on a phone."""
@@ -20,16 +23,7 @@ _OVERHEAD = 1024
 _SIZES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.25)
 _EVERY = (1, 2, 4)
 _COLORS = 128
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    IndexError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow raises for files that end too soon or hold nonsense."""
+_STILL = ("PNG",)
 _SPARSE = 2
 """The palette is chosen from one in so many rows and columns."""
 
@@ -76,7 +70,7 @@ class Film:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        with Image.open(self.gif) as image:
+        with opened(self.gif, FILM) as image:
             return image.size
 
     @property
@@ -100,10 +94,20 @@ class NoFilm:
 
 @dataclass(frozen=True)
 class _Reel:
-    """The pictures of a GIF and how many milliseconds each is shown."""
+    """A GIF that was decoded once: how many milliseconds each picture is shown, and the last one.
 
-    pictures: Sequence[Image.Image]
+    The pictures are decoded again whenever they are needed, so that one at a time is in memory.
+    """
+
+    gif: Path
     durations: Sequence[int]
+    last: Image.Image
+
+    def every(self, step: int, size: float) -> Iterator[Image.Image]:
+        """One in ``step`` pictures, always the last, resized."""
+        first = (len(self.durations) - 1) % step
+        for picture in islice(frames_of(self.gif), first, None, step):
+            yield _resized(picture, size)
 
 
 def prepared(requests: Sequence[FilmRequest], scratch: Path, budget: int) -> list[Film | NoFilm]:
@@ -122,22 +126,23 @@ def prepared(requests: Sequence[FilmRequest], scratch: Path, budget: int) -> lis
     films: dict[int, Film] = {}
     shown: dict[str, FilmRequest] = {}
     for index, request in enumerate(requests):
+        missing = [file for file in (request.gif, request.still) if file and not file.is_file()]
+        if missing:
+            name = missing[0].name
+            note = f"{request.title}: no picture, because {name} is missing beside the results."
+            blocks[index] = NoFilm(note)
+            continue
         try:
-            digest = hashlib.sha256(request.gif.read_bytes()).hexdigest()
+            digest = _digest(request.gif)
             if digest in shown:
                 former = shown[digest].title
-                blocks[index] = NoFilm(
-                    f"{request.title}: the same film as {former}, shown above.", False
-                )
+                note = f"{request.title}: the same film as {former}, shown above."
+                blocks[index] = NoFilm(note, False)
                 continue
             films[index] = _film(request, scratch / f"{index}.png")
             shown[digest] = request
-        except FileNotFoundError as error:
-            name = Path(str(error.filename)).name
-            note = f"{request.title}: no picture, because {name} is missing beside the results."
-            blocks[index] = NoFilm(note)
-        except (OSError, SyntaxError, ValueError) as error:
-            note = f"{request.title}: no picture, because the file is damaged ({error})."
+        except ArmillaryError as error:
+            note = f"{request.title}: no picture, because {error.args[-1]}."
             blocks[index] = NoFilm(note)
     shares = _shares({index: _cost(film) for index, film in films.items()}, budget)
     for index, film in films.items():
@@ -150,28 +155,24 @@ def _film(request: FilmRequest, still: Path) -> Film:
     """The film as it is; every picture of it has been decoded once."""
     reel = _read(request.gif)
     if request.still is None:
-        reel.pictures[-1].save(still)
+        reel.last.save(still)
     else:
         still = request.still
-        with Image.open(still) as image:
+        with opened(still, _STILL) as image:
             image.load()
     return Film(request.title, request.caption, request.gif, still, request.alt)
 
 
+def _digest(path: Path) -> str:
+    with reading(path, "the file cannot be read"), open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def _read(path: Path) -> _Reel:
-    pictures, durations = [], []
-    try:
-        with Image.open(path) as image:
-            for picture in ImageSequence.Iterator(image):
-                pictures.append(picture.convert("RGB"))
-                durations.append(int(picture.info.get("duration", 100)))
-    except FileNotFoundError:
-        raise
-    except UnidentifiedImageError as error:
-        raise ValueError("it is no image") from error
-    except _UNREADABLE as error:
-        raise ValueError(f"it cannot be decoded: {error}") from error
-    return _Reel(pictures, durations)
+    durations, last = [], Image.new("RGB", (1, 1))
+    for last in frames_of(path):
+        durations.append(int(last.info.get("duration", 100)))
+    return _Reel(path, durations, last)
 
 
 def _cost(film: Film) -> int:
@@ -194,8 +195,8 @@ def _smaller(film: Film, path: Path, share: int) -> Film:
     reel = _read(film.gif)
     small = Film(film.title, film.caption, path, path.with_suffix(".small.png"), film.alt)
     ratio = share / _cost(film)
-    with Image.open(film.still) as opened:
-        still = opened.convert("RGB")
+    with opened(film.still, _STILL) as image:
+        still = image.convert("RGB")
     for every in _EVERY:
         for size in _SIZES:
             if size * size / every > 1.4 * ratio and (every, size) != (_EVERY[-1], _SIZES[-1]):
@@ -213,21 +214,29 @@ def _smaller(film: Film, path: Path, share: int) -> Film:
 
 def _write(reel: _Reel, path: Path, size: float, every: int) -> None:
     """Writes one in ``every`` pictures, always the last, all in one palette."""
-    kept = list(range(len(reel.pictures) - 1, -1, -every))[::-1]
-    pictures = [_resized(reel.pictures[index], size) for index in kept]
+    kept = range((len(reel.durations) - 1) % every, len(reel.durations), every)
     durations = [sum(reel.durations[index : index + every]) for index in kept[:-1]]
     durations.append(reel.durations[-1])
-    width, height = pictures[0].size
-    width, height = width // _SPARSE + 1, height // _SPARSE + 1
-    sample = Image.new("RGB", (width, 3 * height))
-    for row, index in enumerate((0, len(pictures) // 2, len(pictures) - 1)):
-        part = pictures[index].resize((width, height), Image.Resampling.NEAREST)
-        sample.paste(part, (0, row * height))
-    palette = sample.quantize(_COLORS, method=Image.Quantize.MEDIANCUT)
-    plain = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    plain[0].save(
-        path, save_all=True, append_images=plain[1:], duration=durations, loop=0, optimize=False
+    palette = _palette(reel, size, every, (0, len(kept) // 2, len(kept) - 1))
+    plain = (
+        picture.quantize(palette=palette, dither=Image.Dither.NONE)
+        for picture in reel.every(every, size)
     )
+    next(plain).save(
+        path, save_all=True, append_images=plain, duration=durations, loop=0, optimize=False
+    )
+
+
+def _palette(reel: _Reel, size: float, every: int, rows: Sequence[int]) -> Image.Image:
+    """A palette of the colours in some of the pictures that ``_Reel.every`` gives."""
+    width, height = _resized(reel.last, size).size
+    width, height = width // _SPARSE + 1, height // _SPARSE + 1
+    sample = Image.new("RGB", (width, len(rows) * height))
+    for index, picture in enumerate(reel.every(every, size)):
+        for row in [row for row, chosen in enumerate(rows) if chosen == index]:
+            part = picture.resize((width, height), Image.Resampling.NEAREST)
+            sample.paste(part, (0, row * height))
+    return sample.quantize(_COLORS, method=Image.Quantize.MEDIANCUT)
 
 
 def _resized(picture: Image.Image, size: float) -> Image.Image:

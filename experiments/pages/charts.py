@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 WIDTH, HEIGHT = 420, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 14, 36
@@ -16,6 +17,9 @@ _CROWD = 7
 """Lines of a chart above which points are marked only while pointed at, and its legend is long."""
 _MOST_POINTS = 60
 """Points of a line that are marked; those of longer ones would hide it."""
+
+_LARGEST, _SMALLEST = 1e30, 1e-8
+"""No value beyond is drawn, and no smaller span."""
 
 Point = tuple[float, float]
 Look = tuple[int, int]
@@ -150,8 +154,8 @@ class Chart:
         if any(line.band and len(line.band) != len(line.points) for line in self.lines):
             raise ValueError(f"chart {self.title!r} has a band that does not fit its line")
         pairs = [pair for line in self.lines for pair in (*line.points, *line.band)]
-        if not all(math.isfinite(value) for pair in pairs for value in pair):
-            raise ValueError(f"chart {self.title!r} has a value that is not finite")
+        if not all(drawable(value) for pair in pairs for value in pair):
+            raise ValueError(f"chart {self.title!r} has a value that cannot be drawn")
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,11 @@ class Charts:
         return legend([chart for chart in self.charts if chart.legend])
 
 
+def drawable(value: float | None) -> TypeGuard[float]:
+    """Whether a value can be a point of a chart: known, finite, and not beyond all sense."""
+    return value is not None and abs(value) <= _LARGEST
+
+
 def legend(charts: Sequence[Chart]) -> list[tuple[str, Look]]:
     """The names of all lines of some charts, each once and with its look."""
     looks = {line.name: (line.color, line.dash) for chart in charts for line in chart.lines}
@@ -184,7 +193,8 @@ def look_of(index: int) -> Look:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers that enclose a range, which may be empty."""
-    span = high - low or max(abs(high), 1.0)
+    largest = max(abs(low), abs(high), 1.0)
+    span = high - low if high - low > _SMALLEST * largest else largest
     magnitude = 10.0 ** math.floor(math.log10(span / _TICKS))
     step = next(f * magnitude for f in (1, 2, 2.5, 5, 10) if f * magnitude * _TICKS >= span)
     first, last = math.floor(low / step), math.ceil(high / step)

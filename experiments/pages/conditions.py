@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from armillary.errors import ArmillaryError
+from armillary.experiments.command.config import flatten
 from armillary.experiments.command.console import counted, joined
 from armillary.experiments.evaluation.results import Data, Evaluation, Row, Training
 from armillary.experiments.pages.html import Section
 from armillary.experiments.pages.runs import Run
-from armillary.world_models.data.identity import content_digest
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.data.identity import CONTENT_ID
 
 _SHORT = 8
-_OF_GOALS = ("items", "keep_clear", "tolerance")
 """Characters of a digest that are shown where data of one name differ."""
+_BUDGET = ("samples", "iterations")
+_WITHOUT_MEANING = ("simulator.device", "simulator.compile", "simulator.budget")
+"""Settings of what plans that change no number, or its last digits alone."""
+_OF_VALIDATION = ("validation_clips", "validation_horizon")
 
 Member = TypeVar("Member")
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What two runs must share.
+    """What two runs must share: equal where the facts are, whatever files of data are called.
 
     Attributes:
-        facts: names and values, as people read them.
+        facts: names and values.
         text: the same as a sentence without its end.
+        data: the name of the file of data, if any, for its fact.
     """
 
     facts: tuple[tuple[str, str], ...]
-    text: str
+    text: str = field(compare=False)
+    data: str = field(default="", compare=False)
+
+    def told(self, name: str) -> str:
+        """A fact as people read it."""
+        value = dict(self.facts).get(name, "")
+        return f"{self.data} {value}" if name == "data" and value.startswith("[") else value
 
 
 @dataclass(frozen=True)
@@ -75,17 +88,18 @@ def grouped(members: Iterable[tuple[Conditions, Member]]) -> list[Group[Member]]
         Group(
             conditions,
             found,
-            ", ".join(f"{n} {tables[conditions].get(n) or 'unknown'}" for n in differing),
+            ", ".join(f"{name} {conditions.told(name) or 'unknown'}" for name in differing),
         )
         for conditions, found in held.items()
     ]
 
 
 def of_evaluation(found: Evaluation) -> Conditions:
-    """The videos that were imagined, and how far and how often."""
+    """The videos that were imagined, how far and how often, and what measures them."""
     data, file = found.data, Path(found.data.path).name
     facts = {
-        "data": _named(file, data, found.identity.get("bytes of data")),
+        "data": _marked(data, found.identity.get("bytes of data")),
+        **_reading(flatten(found.config)),
         "split": data.split or "all",
         "episodes": str(data.episodes or ""),
         "image size": str(data.image_size or ""),
@@ -93,81 +107,109 @@ def of_evaluation(found: Evaluation) -> Conditions:
         "rollouts": str(found.rollouts),
         "context": str(found.context),
         "horizon": str(found.horizon),
+        "stride": str(found.identity.get("stride", 1)),
+        "LPIPS by": str(found.identity.get("lpips") or "")[:_SHORT],
     }
     text = (
         f"{counted(found.videos, 'video')} of {file} ({facts['split']}), "
         f"{counted(found.rollouts, 'rollout')} each, {counted(found.context, 'context frame')} "
         f"and then {counted(found.horizon, 'imagined one')}"
     )
-    return Conditions(tuple(facts.items()), text)
+    return Conditions(tuple(facts.items()), text, file)
 
 
 def of_planning(run: Run, row: Row) -> Conditions:
-    """The problems that were posed, and how far and how long a plan is searched."""
-    facts = {"task": row.task}
-    settings = run.settings
+    """The problems that were posed, and everything about how plans are found but the model."""
+    settings = run.settings or flatten(run.results.config if run.results else {})
     environment = _below(settings, "task.environment.")
-    facts |= {name.replace("_", " "): value for name, value in environment.items() if name != "id"}
+    posed = {_words(name): value for name, value in environment.items() if name != "id"}
+    facts = {"task": row.task, **posed}
     if "task.max_steps" in settings:
         facts["steps"] = str(settings["task.max_steps"])
     facts |= {"problems": str(row.episodes), "seed": str(row.seed)}
-    posed = ", ".join(f"{name} {value}" for name, value in facts.items() if name in _shown(facts))
+    told = ", ".join(f"{name} {value}" for name, value in posed.items())
     steps = f" of at most {counted(int(facts['steps']), 'step')}" if "steps" in facts else ""
     seeds = f"with seeds from {row.seed}" if row.episodes > 1 else f"with seed {row.seed}"
-    text = f"Task {row.task}{f' ({posed})' if posed else ''}, "
+    text = f"Task {row.task}{f' ({told})' if told else ''}, "
     text += f"{counted(row.episodes, 'problem')}{steps} {seeds}"
-    search = {
-        name.replace("_", " "): str(settings[name])
-        for name in ("horizon", "replan_interval")
-        if name in settings
-    }
-    if "horizon" in search:
-        text += f"; plans look {counted(int(search['horizon']), 'step')} ahead"
-    search |= {f"search {name}": value for name, value in _budget(settings).items()}
-    budget = joined([f"{value} {name}" for name, value in _budget(settings).items()])
+    for name in ("horizon", "replan_interval"):
+        if name in settings:
+            facts[_words(name)] = str(settings[name])
+    if "horizon" in settings:
+        text += f"; plans look {counted(int(settings['horizon']), 'step')} ahead"
+    search = _below(settings, "planner.")
+    facts |= {f"search {name}".removesuffix(" _target_"): v for name, v in search.items()}
+    spent = {name: search[name] for name in _BUDGET if name in search}
+    spent = spent or {name: value for name, value in search.items() if name != "_target_"}
+    budget = joined([f"{value} {name}" for name, value in spent.items()])
     text += f", searched with {budget}" if budget else ""
-    wanted = {}
+    for name in ("objective", "simulator", "goal"):
+        facts[name] = _summary(_below(settings, f"{name}."))
+    facts["success by"] = row.success_by
     if row.success_by != "task":
-        goal = _below(settings, "goal.")
-        wanted = {name.replace("_", " "): goal[name] for name in _OF_GOALS if name in goal}
-        wanted["success by"] = row.success_by
         text += f"; success is named objects at their places, by {row.success_by}"
-    return Conditions(tuple({**facts, **search, **wanted}.items()), text)
+    return Conditions(tuple(facts.items()), text)
 
 
 def of_training(run: Run) -> Conditions:
-    """The data that were learned from; of a run that goes on, as they are now."""
-    path = str(run.settings.get("data.path", ""))
+    """The data that were learned from (of a run that goes on, as they are now) and validation."""
+    settings = run.settings
+    path = str(settings.get("data.path", ""))
     data = run.results.data if isinstance(run.results, Training) else None
     if data is None:
-        digest = None
-        if run.results is None and path and Path(path).expanduser().is_file():
-            digest = content_digest(Path(path).expanduser())
-        data = Data(path=path, digest=digest)
+        data = Data(path=path, digest=None if run.results or not path else _content(path, settings))
     file = Path(data.path).name
-    sizes = {"image size": run.settings.get("model.image_size")}
-    facts = {"data": _named(file, data), **{k: str(v) for k, v in sizes.items() if v is not None}}
-    return Conditions(tuple(facts.items()), f"Trained on {file}" if file else "")
+    facts = {"data": _marked(data), **_reading(settings)}
+    if data.former:
+        facts["data before"] = ", ".join(str(one.get(CONTENT_ID))[:_SHORT] for one in data.former)
+    if "model.image_size" in settings and settings["model.image_size"] is not None:
+        facts["image size"] = str(settings["model.image_size"])
+    validation = _below(settings, "trainer.")
+    facts |= {_words(name): validation[name] for name in _OF_VALIDATION if name in validation}
+    return Conditions(tuple(facts.items()), f"Trained on {file}" if file else "", file)
 
 
-def _shown(facts: dict[str, str]) -> list[str]:
-    """The names of an environment's own settings."""
-    return [name for name in facts if name not in ("task", "steps", "problems", "seed")]
+def _content(path: str, settings: Mapping[str, Any]) -> str | None:
+    """The id of a file of episodes; None where it cannot be read any more."""
+    layout, scale = settings.get("data.layout"), settings.get("data.scale")
+    try:
+        file = EpisodeFile(Path(path).expanduser(), actions=False, layout=layout, scale=scale)
+        return file.identity[CONTENT_ID]
+    except (ArmillaryError, OSError):
+        return None
 
 
-def _named(file: str, data: Data, size: Any = None) -> str:
-    """A file's name with what tells its content from that of others."""
-    mark = data.digest[:_SHORT] if data.digest else f"{size} bytes" if size else ""
-    return f"{file} [{mark}]" if mark else file
+def _marked(data: Data, size: Any = None) -> str:
+    """What tells a file's content from that of others: its id; of an old result, name and size."""
+    if data.digest:
+        return f"[{data.digest[:_SHORT]}]"
+    file = Path(data.path).name
+    return f"{file} [{size} bytes]" if size else file
 
 
-def _budget(settings: Any) -> dict[str, str]:
-    """What a search may spend: candidates and iterations, or of one without them, its settings."""
-    planner = _below(settings, "planner.")
-    spent = {name: planner[name] for name in ("samples", "iterations") if name in planner}
-    return spent or {name: value for name, value in planner.items() if name != "_target_"}
+def _reading(settings: Mapping[str, Any]) -> dict[str, str]:
+    """How the user said that data are to be read, where anything was said."""
+    said = {name: settings.get(f"data.{name}") for name in ("layout", "scale")}
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
-def _below(settings: Any, prefix: str) -> dict[str, str]:
-    found = {name: value for name, value in settings.items() if name.startswith(prefix)}
-    return {name.removeprefix(prefix): str(value) for name, value in found.items()}
+def _summary(settings: Mapping[str, str]) -> str:
+    """Nested settings in a line."""
+    return ", ".join(
+        f"{name.removeprefix('terms.').removesuffix('_target_').rstrip('.')} {value}".strip()
+        for name, value in settings.items()
+        if value not in ("None", "[]")
+    )
+
+
+def _below(settings: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """Settings under a prefix by the rest of their name."""
+    return {
+        name.removeprefix(prefix): str(value).removeprefix("armillary.")
+        for name, value in settings.items()
+        if name.startswith(prefix) and name not in _WITHOUT_MEANING
+    }
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

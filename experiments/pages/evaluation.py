@@ -11,7 +11,7 @@ from armillary.experiments.command.errors import UsageError
 from armillary.experiments.evaluation.metrics import Metric, metric_of
 from armillary.experiments.evaluation.results import RESULTS, Evaluation, Example, Statistics
 from armillary.experiments.films.embedded import FilmRequest
-from armillary.experiments.pages.charts import Chart, Charts, Line, Look
+from armillary.experiments.pages.charts import Chart, Charts, Line, Look, drawable
 from armillary.experiments.pages.conditions import of_evaluation
 from armillary.experiments.pages.html import Content
 from armillary.experiments.pages.measures import (
@@ -187,13 +187,13 @@ def line_of(
 ) -> Line | None:
     """Values by frame, 1 being the first imagined one; None where none is known."""
     first = 1 + horizon - len(stats.per_frame)
-    points = [(float(first + i), v) for i, v in enumerate(stats.per_frame) if v is not None]
+    points = [(float(first + i), v) for i, v in enumerate(stats.per_frame) if drawable(v)]
     pairs = zip(stats.per_frame_ci95, stats.per_frame, strict=False)
-    limits = [limit for limit, value in pairs if value is not None]
+    limits = [limit for limit, value in pairs if drawable(value)]
     band = [
         (limit[0], limit[1])
         for limit in limits
-        if limit is not None and limit[0] is not None and limit[1] is not None
+        if limit is not None and drawable(limit[0]) and drawable(limit[1])
     ]
     color, dash = look
     whole = band if banded and len(band) == len(points) else []

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, Field
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten
 from armillary.experiments.command.console import duration
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.run_directory import CONFIG, RECORD
 from armillary.experiments.command.stored import Part, Stored, read
+from armillary.experiments.command.yaml_text import keys_and_values
 from armillary.experiments.evaluation.results import RESULTS, read_results
+from armillary.locks import is_locked
+from armillary.reading import read_json
 
 _FINISHED = "finished"
 _STATES = {
-    "running": "it is still running, or was killed",
+    "running": "it is still running",
+    "killed": "it was killed",
     "failed": "it failed, and its run.log says why",
     "interrupted": "it was interrupted",
     "refused": "it was refused because of a mistake in its command",
@@ -34,9 +36,11 @@ _ALWAYS_RESULTS = ("benchmark", "evaluate", "plan", "render", "train")
 
 def _a_time(text: str) -> str:
     try:
-        datetime.fromisoformat(text)
+        zone = datetime.fromisoformat(text).tzinfo
     except ValueError:
-        raise ValueError("must be a time") from None
+        zone = None
+    if zone is None:
+        raise ValueError("must be a time with its zone")
     return text
 
 
@@ -82,9 +86,16 @@ class Run:
         return self.record.verb
 
     @property
+    def status(self) -> str:
+        """How it ended; ``killed`` if nobody had the time to write that down."""
+        status = self.record.status
+        dead = status == "running" and not is_locked(self.directory)
+        return "killed" if dead else status
+
+    @property
     def trouble(self) -> str:
         """What kept the run from finishing, as a sentence; empty if it finished."""
-        status = self.record.status
+        status = self.status
         if status == _FINISHED:
             return ""
         what = _STATES.get(status, f"its state is {status!r}")
@@ -107,7 +118,7 @@ class Run:
         return [
             ("verb", record.verb),
             ("directory", str(self.directory)),
-            ("status", record.status),
+            ("status", self.status),
             ("started", self.started),
             ("took", took),
             ("seed", "none" if record.seed is None else str(record.seed)),
@@ -118,7 +129,7 @@ class Run:
     def raw(self) -> dict[str, Any]:
         """What ``results.json`` holds, as it is; empty where it is missing."""
         file = self.directory / RESULTS
-        return {} if self.results is None else json.loads(file.read_text(encoding="utf-8"))
+        return {} if self.results is None else read_json(file, UsageError)
 
 
 def read_runs(directories: Sequence[Path]) -> list[Run]:
@@ -172,7 +183,7 @@ def _read(directory: Path, name: str) -> Run:
 def _settings(config: str) -> dict[str, Any]:
     """A configuration by dotted key; empty where it cannot be read."""
     try:
-        content = OmegaConf.to_container(OmegaConf.create(config))
-    except (yaml.YAMLError, OmegaConfBaseException):
+        content = OmegaConf.to_container(keys_and_values(config, CONFIG))
+    except ArmillaryError:
         return {}
-    return flatten(content) if isinstance(content, dict) else {}
+    return flatten(content)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
 from armillary.experiments.command.console import counted, duration
+from armillary.experiments.command.errors import UsageError
 from armillary.experiments.evaluation.metrics import METRICS, metric_of
 from armillary.experiments.evaluation.results import Training
-from armillary.experiments.pages.charts import Chart, Charts, Line, Look, Point
+from armillary.experiments.pages.charts import Chart, Charts, Line, Look, Point, drawable
 from armillary.experiments.pages.conditions import alone, grouped, of_training
+from armillary.experiments.pages.event_log import read_log
 from armillary.experiments.pages.html import Content, Section
 from armillary.experiments.pages.measures import Estimate, Measured, Measures
 from armillary.experiments.pages.runs import Run
@@ -41,30 +41,37 @@ def training_charts(directory: Path) -> list[Chart]:
 
     Args:
         directory: of the TensorBoard log.
+
+    Raises:
+        UsageError: the log is damaged.
     """
-    log = EventAccumulator(str(directory), size_guidance={"scalars": 0})
-    log.Reload()
+    log = read_log(directory)
     known = set(log.Tags()["scalars"])
 
     def points(tag: str) -> list[Point]:
         return [(event.step, event.value) for event in log.Scalars(tag)] if tag in known else []
 
+    marks = _starts(points(_STAGE))
+    dotted = "dotted: the next stage of training begins" if marks else ""
     charts = []
     for title, series in _CHARTS:
         found = [(name, points(f"validation/{tag}"), color) for name, tag, color in series]
-        lines = [Line(name, values, color) for name, values, color in found if values]
+        kept = [(n, [p for p in values if drawable(p[1])], color) for n, values, color in found]
+        lines = [Line(name, values, color) for name, values, color in kept if values]
+        lost = sum(len(values) for _, values, _ in found) - sum(len(v) for _, v, _ in kept)
+        told = f"{counted(lost, 'value')} left out: NaN, infinite or beyond all sense"
         if lines:
-            marks = _starts(points(_STAGE))
-            note = "dotted: the next stage of training begins" if marks else ""
+            note = "; ".join(text for text in (dotted, told if lost else "") if text)
             charts.append(Chart(title, "optimiser steps", lines, marks, note))
     return charts
 
 
 def content(run: Run) -> Content:
     """The curves of a run, also of one that goes on, and its last validation."""
-    charts, found = Charts(_curves(run)), run.results
+    (curves, told), found = _curves(run), run.results
+    charts = Charts(curves)
     if not isinstance(found, Training):
-        return Content("training.html.j2", {"charts": charts, "rows": [], "remarks": []})
+        return Content("training.html.j2", {"charts": charts, "rows": [], "remarks": told})
     metrics = _metrics(found)
     rows = [("optimiser steps", str(found.steps)), ("time", duration(found.seconds))]
     rows += [(metric_of(n).heading, metric_of(n).text(value)) for n, value in metrics.items()]
@@ -72,7 +79,7 @@ def content(run: Run) -> Content:
     highlights = [] if psnr is None else [(f"{psnr:.1f} dB", "PSNR of imagined frames, held out")]
     return Content(
         "training.html.j2",
-        {"charts": charts, "rows": rows, "remarks": found.remarks},
+        {"charts": charts, "rows": rows, "remarks": [*told, *found.remarks]},
         f"{counted(found.steps, 'optimiser step')}.",
         [*highlights, (str(found.steps), "optimiser steps")],
     )
@@ -99,7 +106,7 @@ def _compared(data: str, runs: Sequence[Run], looks: Mapping[str, Look]) -> dict
     lines: dict[str, list[Line]] = {}
     first: dict[str, Chart] = {}
     for run in runs:
-        for chart in _curves(run):
+        for chart in _curves(run)[0]:
             first.setdefault(chart.title, chart)
             color, dash = looks[run.name]
             lines.setdefault(chart.title, []).extend(
@@ -127,10 +134,18 @@ def _compared(data: str, runs: Sequence[Run], looks: Mapping[str, Look]) -> dict
     }
 
 
-def _curves(run: Run) -> list[Chart]:
-    """The charts of the run's TensorBoard log; none where there is no log."""
+def _curves(run: Run) -> tuple[list[Chart], list[str]]:
+    """The charts of the run's TensorBoard log, none where there is no log, and what is to be told.
+
+    A log that is damaged keeps no page from being made.
+    """
     log = run.directory / "tb"
-    return training_charts(log) if log.is_dir() else []
+    if not log.is_dir():
+        return [], []
+    try:
+        return training_charts(log), []
+    except UsageError as error:
+        return [], [f"There are no curves. {error}"]
 
 
 def _metrics(found: Training) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,7 @@ class Entry:
         planning_times: grows by every planning call.
         resources: closed when it is left.
         stride: steps of the task for each of its actions.
+        weights: digests of the files of a checkpoint, by name.
     """
 
     name: str
@@ -56,9 +57,10 @@ class Entry:
     make_env: Callable[[], gym.Env]
     simulator: Simulator | None = None
     success_by: str = BY_TASK
-    planning_times: Sequence[PlanningTime] = ()
+    planning_times: list[PlanningTime] = field(default_factory=list)
     resources: AbstractContextManager[object] = field(default_factory=nullcontext)
     stride: int = 1
+    weights: Mapping[str, str] = field(default_factory=dict)
 
 
 def entry_of(name: str, config: DictConfig) -> Entry:
@@ -122,7 +124,11 @@ def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Ent
     agent = planning_agent(simulator, config, shapes, reader)
     make, judge = posed(acting, reader, simulator)
     planner, times = str(config.choices.planner), agent.planning_times
-    return Entry(checkpoint, planner, agent, make, simulator, judge, times, stride=info.stride)
+    return Entry(
+        *(checkpoint, planner, agent, make, simulator, judge, times),
+        stride=info.stride,
+        weights=info.digests,
+    )
 
 
 def planning_agent(

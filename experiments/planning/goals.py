@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import imageio.v3 as iio
+import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from armillary.agent.placed_objects import PlacedObjects, tells_places
 from armillary.experiments.command.config import build, to_dict
 from armillary.experiments.command.errors import UsageError
+from armillary.pictures import STILLS, opened
 from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.simulator import Simulator
 
@@ -54,8 +55,9 @@ def _with_mask(item: Any) -> Any:
     return {**item, "mask": _image(item["mask"])}
 
 
-def _image(path: str) -> NDArray[Any]:
-    try:
-        return iio.imread(Path(path).expanduser())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"mask={path} is no image that can be read ({error})") from error
+def _image(given: str) -> NDArray[Any]:
+    path = Path(given).expanduser()
+    if not path.is_file():
+        raise UsageError(f"mask={given} is no image: there is no such file")
+    with opened(path, STILLS, UsageError) as image:
+        return np.asarray(image.convert("RGB") if image.mode == "P" else image)

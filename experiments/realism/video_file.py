@@ -5,12 +5,13 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.realism.video_writer import FORMAT, VIDEOS, Attribute, plain
+from armillary.experiments.realism.video_writer import FORMAT, VIDEOS, Attribute
+from armillary.hdf5 import File
+from armillary.hdf5_array import Array
 from armillary.suggestions import listed
 
 _CHECKED_AT_A_TIME = 64
@@ -28,22 +29,18 @@ class VideoFile:
         shape: (N, T, H, W, 3).
 
     Raises:
-        UsageError: the file is missing, damaged, or holds no such videos.
+        UsageError: the file holds no such videos.
+        DataError: it is missing or damaged.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.is_file():
-            raise UsageError(f"{path}: there is no such file")
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise UsageError(f"{path}: this is no HDF5 file, or it is damaged ({error})") from error
-        found = self._file.get(VIDEOS)
-        if not isinstance(found, h5py.Dataset):
+        file = File(path)
+        found = file.get(VIDEOS)
+        if not isinstance(found, Array):
             raise UsageError(
                 f"{path}: there is no array {VIDEOS!r} [N, T, H, W, 3], the file holds "
-                f"{listed(self._file, 'nothing')}; "
+                f"{listed(file, 'nothing')}; "
                 "armillary generate writes such files"
             )
         if found.ndim != 5 or found.shape[-1] != 3:
@@ -56,25 +53,22 @@ class VideoFile:
             raise self._error("must have at least 2 frames each", f"{found.shape[1]}")
         self._videos = found
         self.shape: tuple[int, ...] = found.shape
-        attributes = plain(self._file.attrs)
-        ours = attributes.get("format") == FORMAT
-        self.attributes: dict[str, Attribute] = attributes if ours else {}
+        ours = file.attrs.get("format") == FORMAT
+        self.attributes: dict[str, Attribute] = file.attrs if ours else {}
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(len(rows), T, H, W, 3) in 0..255; ``rows`` is ascending."""
-        try:
-            return self._videos[rows].astype(np.float32)
-        except OSError as error:
-            raise UsageError(f"{self.path}: {VIDEOS} is damaged ({error})") from error
+        """(len(rows), T, H, W, 3) in 0..255; ``rows`` is ascending. Raises DataError if damaged."""
+        return self._videos[rows].astype(np.float32)
 
     def digests(self) -> list[bytes]:
         """Looks at every video once: the SHA-256 of each.
 
         Raises:
             UsageError: a value is NaN or outside 0..255, or no value is above 1.
+            DataError: a video is damaged.
         """
         digests: list[bytes] = []
         highest = 0.0

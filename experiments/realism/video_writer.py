@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +13,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.errors import DataError
 from armillary.experiments.command.errors import UsageError
 from armillary.files import check_replaceable, settle
+from armillary.hdf5 import BusyError, look
+from armillary.hdf5_writing import CHECKSUM, create, finish, reserve
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +28,20 @@ Attribute = str | int | float | bool
 Arrays = Mapping[str, tuple[tuple[int, ...], str]]
 """Shape of one video's entry and type of every array, by name."""
 
+PLACE = "data"
+"""The attribute that says where the data lay; a file is gone on with wherever they lie now."""
 _DONE = ".done"
+_INDEX = 128
+"""Bytes that the place of a chunk takes in the index of an array, at most."""
 
 
 class VideoWriter:
     """A file whose arrays all start with [N], filled in any order, in place only when it is whole.
 
-    It grows under a temporary name beside ``path``. All arrays have their final size from the
-    beginning, so that a killed process leaves a file that can be opened; a writer with the same
-    attributes and arrays goes on with it.
+    It is filled under a temporary name beside ``path``. All arrays have their final size and their
+    room on the disk from the beginning, so that a disk that is too small shows before any work, and
+    a killed process leaves a file that can be opened; a writer with the same attributes and arrays
+    goes on with it. What belongs to a video is a chunk with a checksum (fletcher32).
 
     Args:
         path: of the file.
@@ -42,8 +51,12 @@ class VideoWriter:
         overwrite: whether a file in the place may be replaced.
         resume: whether to go on with an interrupted file.
 
+    Attributes:
+        finished: whether the file is there already, and would not be overwritten.
+
     Raises:
         UsageError: the place is taken.
+        RunError: on entering, the disk is full.
     """
 
     def __init__(
@@ -57,14 +70,15 @@ class VideoWriter:
         resume: bool,
     ) -> None:
         check_replaceable(path)
-        if path.exists() and not overwrite:
-            raise UsageError(f"output={path} exists; choose another file or add overwrite=true")
         self.path = path
-        self._partial = path.with_name(f".{path.name}.partial")
+        self._partial = _partial(path)
         self._count = count
         self._arrays = {**arrays, _DONE: ((), "uint8")}
         self._attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}
         self._resume = resume
+        self.finished = path.exists() and resume and not overwrite and self._is_whole()
+        if path.exists() and not overwrite and not self.finished:
+            raise UsageError(f"output={path} exists; choose another file or add overwrite=true")
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +98,7 @@ class VideoWriter:
         missing = len(self.missing())
         if not missing:
             del self._file[_DONE]
-        self._file.close()
+        finish(self._file)
         if not missing:
             settle(self._partial, self.path)
         elif missing == self._count:
@@ -118,40 +132,71 @@ class VideoWriter:
     def _continued(self) -> h5py.File | None:
         """The interrupted file, or None where it belongs to something else."""
         try:
-            file = h5py.File(self._partial, "r+")
-        except BlockingIOError as error:
+            attributes = look(self._partial)
+        except BusyError as error:
             raise UsageError(f"output={self.path} is being written by another process") from error
-        except OSError as error:
-            log.warning("%s is damaged, starting anew (%s)", self._partial, error)
+        except DataError as error:
+            log.warning("%s, starting anew", error)
             return None
-        known = {
-            name: (tuple(dataset.shape), dataset.dtype.str)
-            for name, dataset in file.items()
-            if isinstance(dataset, h5py.Dataset)
-        }
-        same = plain(file.attrs) == self._attributes and known == self._shapes()
-        if self._resume and same:
+        file = h5py.File(self._partial, "r+", rdcc_nbytes=0)
+        if self._resume and self._is_of(attributes, file, self._shapes()):
             return file
         if self._resume:
             log.info("%s was begun with other settings; starting anew", self._partial)
         file.close()
         return None
 
+    def _is_whole(self) -> bool:
+        """Whether the file in the place is what this writer would write."""
+        try:
+            attributes = look(self.path)
+        except DataError:
+            return False
+        with h5py.File(self.path, "r", rdcc_nbytes=0) as file:
+            wanted = {n: s for n, s in self._shapes().items() if n != _DONE}
+            return self._is_of(attributes, file, wanted)
+
+    def _is_of(self, attributes: Mapping[str, Attribute], file: h5py.File, shapes: Arrays) -> bool:
+        """Whether a file has our attributes, except for the place of the data, and these arrays."""
+        known = {
+            name: (tuple(dataset.shape), dataset.dtype.str)
+            for name, dataset in file.items()
+            if isinstance(dataset, h5py.Dataset)
+        }
+        here = {**self._attributes, PLACE: attributes.get(PLACE)}
+        return {PLACE: None, **attributes} == here and known == shapes
+
     def _created(self) -> h5py.File:
-        file = h5py.File(self._partial, "w")
+        try:
+            file = create(self._partial, self._attributes, "earliest")
+            try:
+                for name, (shape, kind) in self._shapes().items():
+                    self._allocate(file, name, shape, np.dtype(kind))
+                file.flush()
+            except BaseException:
+                finish(file)
+                raise
+        except BaseException:
+            self._partial.unlink(missing_ok=True)
+            raise
+        return file
+
+    def _allocate(self, file: h5py.File, name: str, shape: tuple[int, ...], kind: np.dtype) -> None:
+        """Makes an array whose place in the file does not change any more."""
+        reserve(file, self._count * (math.prod(shape[1:]) * kind.itemsize + CHECKSUM + _INDEX))
         early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        for name, (shape, kind) in self._shapes().items():
-            h5py.h5d.create(
-                file.id,
-                name.encode(),
-                h5py.h5t.py_create(np.dtype(kind), logical=True),
-                h5py.h5s.create_simple(shape),
-                early,
-            )
-        file.attrs.update(self._attributes)
-        file.flush()
-        return file
+        early.set_obj_track_times(False)  # the same videos are the same bytes
+        if name != _DONE and math.prod(shape):  # a byte cannot be half written, or there is none
+            early.set_chunk((1, *shape[1:]))
+            early.set_fletcher32()
+        h5py.h5d.create(
+            file.id,
+            name.encode(),
+            h5py.h5t.py_create(kind, logical=True),
+            h5py.h5s.create_simple(shape),
+            early,
+        )
 
     def _shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
         return {
@@ -160,9 +205,13 @@ class VideoWriter:
         }
 
 
-def plain(attributes: h5py.AttributeManager) -> dict[str, Attribute]:
-    """Attributes as Python values."""
-    return {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in attributes.items()
-    }
+def begun(path: Path) -> dict[str, Attribute]:
+    """The attributes of an interrupted file for the place ``path``; empty where there is none."""
+    try:
+        return look(_partial(path))
+    except (DataError, OSError):
+        return {}
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")

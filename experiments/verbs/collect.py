@@ -6,6 +6,7 @@ import json
 import logging
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,36 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.planning.environments import environment_of
 from armillary.experiments.planning.episode_table import show
 from armillary.experiments.planning.recording import Recipe, close, record
 from armillary.pool import Pool, worker_count
 from armillary.suggestions import suggest
 from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance
+from armillary.world_models.data.pieces import (
+    MADE_OF,
+    digest,
+    is_made_of,
+    join,
+    piece_path,
+    waiting,
+    write_piece,
+)
+from armillary.world_models.data.sources.source import Episode
 
 RANDOM, UNTOLD = "random", "not told"
+PIECE = 32
+"""Episodes that an interruption loses at most."""
 
 log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> Path:
     """Collects and returns the file's path.
+
+    Collected episodes wait in the folder ``.NAME.parts`` beside the file NAME until all are there,
+    and are taken from it by the next run of the command.
 
     Raises:
         UsageError: there are too few episodes, or the policy or a number is not valid.
@@ -37,20 +54,48 @@ def run(config: DictConfig) -> Path:
     recipe = recipe_of(config)
     path = Path(config.out).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = EpisodeWriter(path, _provenance(config), overwrite=config.overwrite)
-    progress, task = counting("collecting", config.episodes)
-    workers = worker_count(config.workers, config.episodes)
-    with ExitStack() as at_the_end:
-        at_the_end.callback(close)
-        record(recipe, 0)  # a wrong setting shows here, before any process is started
-        with writer, Pool(workers) as pool, progress:
-            recordings = pool.map(partial(record, recipe), range(config.episodes))
-            for split, episode in zip(splits, recordings, strict=True):
-                writer.add(split, episode.frames, episode.actions, episode.masks, episode.extras)
-                progress.advance(task)
-    log.info("wrote %s", path)
+    origin = _provenance(config, recipe)
+    writer = EpisodeWriter(path, origin, overwrite=config.overwrite)
+    finished = not config.overwrite and is_made_of(path, str(origin.extra[MADE_OF]))
+    if not finished:
+        writer.check()
+    with waiting(path) as folder:
+        if not finished:
+            pieces = _collect(recipe, origin, folder, config)
+            with writer:
+                for _ in join(writer, [(piece, str(path)) for piece in pieces], splits):
+                    pass
+    log.info("%s %s", "finished already:" if finished else "wrote", path)
     show(EpisodeFile(path))
     return path
+
+
+def _collect(recipe: Recipe, origin: Provenance, folder: Path, config: DictConfig) -> list[Path]:
+    """Records the pieces that are missing and returns the paths of all, in order."""
+    count = config.episodes
+    ranges = [range(first, min(first + PIECE, count)) for first in range(0, count, PIECE)]
+    pieces = {piece_path(folder, recipe, commit(), versions(), one): one for one in ranges}
+    missing = {path: one for path, one in pieces.items() if not path.exists()}
+    left = list(chain.from_iterable(missing.values()))
+    if len(left) < count:
+        log.info("%d of %d episodes were collected before", count - len(left), count)
+    progress, task = counting("collecting", count)
+    progress.advance(task, count - len(left))
+
+    def next_one(index: int) -> tuple[Episode, str]:
+        one = next(recordings)
+        progress.advance(task)
+        return Episode(one.frames, one.actions, one.masks, one.extras), f"episode {index}"
+
+    with ExitStack() as at_the_end:
+        at_the_end.callback(close)
+        if left:  # a wrong setting shows here, before any process is started
+            record(recipe, left[0])
+        with Pool(worker_count(config.workers, len(left))) as pool, progress:
+            recordings = pool.map(partial(record, recipe), left)
+            for path, indices in missing.items():
+                write_piece(path, origin, map(next_one, indices))
+    return list(pieces)
 
 
 def split_names(episodes: int, val: float, test: float) -> list[str]:
@@ -94,23 +139,25 @@ def _environment(config: DictConfig) -> dict[str, Any]:
     return {**environment_of(config), **size}
 
 
-def _provenance(config: DictConfig) -> Provenance:
+def _provenance(config: DictConfig, recipe: Recipe) -> Provenance:
     """Where the file comes from. Says nothing that differs between two runs with one result."""
     environment = _environment(config)
     settings = ("episodes", "seed", "policy", "noise", "length", "image_size", "val", "test")
     given = [name for name in ("environment", *settings) if config[name] is not None]
     words = " ".join(f"{name}={config[name]}" for name in given)
+    command = f"armillary collect task={config.task.name} {words}"
     return Provenance(
         environment=environment.pop("id"),
         policy=config.policy,
         seed=config.seed,
         action_meaning=config.task.get("action_meaning", UNTOLD),
-        command=f"armillary collect task={config.task.name} {words}",
+        command=command,
         extra={
             "task": config.task.name,
             "pose_meaning": config.task.get("pose_meaning", UNTOLD),
             "noise": config.noise,
             **{f"environment_{name}": _attribute(value) for name, value in environment.items()},
+            MADE_OF: digest(command, recipe),
         },
     )
 

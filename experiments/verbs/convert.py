@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,13 @@ from armillary.experiments.command.verbs import quoted
 from armillary.experiments.planning.episode_table import show
 from armillary.pool import Pool, worker_count
 from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance
-from armillary.world_models.data.conversion import assign_splits, convert_part, merge, part_path
+from armillary.world_models.data.conversion import (
+    assign_splits,
+    content_of,
+    convert_part,
+    part_path,
+)
+from armillary.world_models.data.pieces import MADE_OF, digest, is_made_of, join, waiting
 from armillary.world_models.data.sources.source import Part, Source
 
 log = logging.getLogger(__name__)
@@ -41,17 +46,21 @@ def run(config: DictConfig) -> Path:
     parts = source.parts()
     path = Path(config.out).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = path.with_name(f".{path.name}.parts")
-    with EpisodeWriter(path, _provenance(config), overwrite=config.overwrite) as writer:
-        folder.mkdir(exist_ok=True)
-        counts = _convert(source, parts, folder, config.workers)
-        splits = assign_splits(parts, counts, shares)
-        progress, task = counting("merging", len(splits))
-        with progress:
-            for _ in merge(writer, source, parts, splits, folder):
-                progress.advance(task)
-    shutil.rmtree(folder)
-    log.info("wrote %s", path)
+    origin = _provenance(config, content_of(parts))
+    writer = EpisodeWriter(path, origin, overwrite=config.overwrite)
+    finished = not config.overwrite and is_made_of(path, str(origin.extra[MADE_OF]))
+    if not finished:
+        writer.check()
+    with waiting(path) as folder:
+        if not finished:
+            counts = _convert(source, parts, folder, config.workers)
+            splits = assign_splits(parts, counts, shares)
+            pieces = [(part_path(source, part, folder), str(part.path)) for part in parts]
+            progress, task = counting("merging", len(splits))
+            with writer, progress:
+                for _ in join(writer, pieces, splits):
+                    progress.advance(task)
+    log.info("%s %s", "finished already:" if finished else "wrote", path)
     show(EpisodeFile(path))
     return path
 
@@ -74,23 +83,29 @@ def _convert(source: Source, parts: Sequence[Part], folder: Path, workers: int) 
     return counts
 
 
-def _provenance(config: DictConfig) -> Provenance:
+def _provenance(config: DictConfig, content: str) -> Provenance:
     """Where the file comes from; names no folder, so that every machine writes the same file."""
     settings = to_dict(config.source)
-    own = {key: value for key, value in settings.items() if key not in _DESCRIBED}
+    own = {k: v for k, v in settings.items() if k not in _DESCRIBED and v is not None}
     options = [f"source.{key}={value}" for key, value in flatten(own).items()]
     name = Path(config.input).expanduser().resolve().name
     words = [f"source={config.choices.source}", f"input={quoted(name)}", *options]
     shares = [f"val={config.val}", f"test={config.test}"]
+    command = f"armillary convert {' '.join([*words, *shares])}"
     return Provenance(
         environment=config.source.name,
         policy=config.source.policy,
         seed=config.seed,
         action_meaning=config.source.action_meaning,
-        command=f"armillary convert {' '.join([*words, *shares])}",
-        extra=own,
+        command=command,
+        extra={
+            **{key: value for key, value in own.items() if key not in _OF_READING},
+            MADE_OF: digest(command, settings, content),
+        },
     )
 
 
 _DESCRIBED = ("_target_", "name", "policy", "action_meaning")
 """Settings of a source that the attributes of every file say already."""
+_OF_READING = ("layout", "scale")
+"""Settings that say how the data set is stored, and nothing of the file that is written."""

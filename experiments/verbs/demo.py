@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from armillary.experiments.command.config import compose, flatten, require, to_dict
 from armillary.experiments.command.console import results
+from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.run_directory import RECORD, recorded
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.command.verbs import written
 from armillary.experiments.evaluation.results import RESULTS, Demonstration, Training
 from armillary.experiments.pages.demo import Phase, demo_page, render_page
 from armillary.files import write_text
+from armillary.reading import read_json
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def jobs_of(config: DictConfig) -> list[Job]:
 def _record(directory: Path) -> dict[str, Any]:
     """What a run wrote about itself; nothing before it was started."""
     path = directory / RECORD
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path, UsageError) if path.is_file() else {}
 
 
 def _seconds(record: dict[str, Any]) -> float:

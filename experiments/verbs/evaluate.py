@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.examples import write_examples
 from armillary.experiments.evaluation.metrics import table
-from armillary.experiments.evaluation.model_data import at, episodes_for
+from armillary.experiments.evaluation.model_data import at, data_of, episodes_for
 from armillary.experiments.evaluation.plots import write_plots
 from armillary.experiments.evaluation.results import (
     RESULTS,
@@ -28,7 +28,7 @@ from armillary.experiments.evaluation.results import (
     Evaluation,
     Example,
 )
-from armillary.experiments.evaluation.store import DIGEST, Store, check_identity
+from armillary.experiments.evaluation.store import Store, check_identity, data_in
 from armillary.experiments.evaluation.summary import condense, summarise
 from armillary.experiments.evaluation.table import show
 from armillary.experiments.evaluation.videos import Settings, mean_image
@@ -36,7 +36,6 @@ from armillary.experiments.evaluation.workers import Job, evaluate
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_model, read_info
 from armillary.world_models.data import EpisodeFile, Split
-from armillary.world_models.data.identity import content_digest
 from armillary.world_models.device import resolve_device
 from armillary.world_models.validation.crowding import look
 
@@ -62,27 +61,29 @@ def run(config: DictConfig) -> Evaluation:
     """
     _check_processes(config)
     output = Path(config.output).expanduser()
-    path = Path(config.data.path).expanduser()
     info = read_info(config.checkpoint)
     model = load_model(info.path, config.device, config.num_slots)
-    split = episodes_for(model, config.checkpoint, path).split(config.split)
+    file = episodes_for(model, config.checkpoint, config.data)
+    split = file.split(config.split)
     _check_videos(config, split)
     settings = _settings(config, split, model.context_length, info.stride)
     count = len(split) if config.videos is None else config.videos
     metrics = table()
     frames = {name: metric for name, metric in metrics.items() if metric.of == "frames"}
-    identity = _identity(config, info, split, settings, count, list(frames))
-    if (output / RESULTS).is_file():
-        return _finished(output, identity, config.resume)
-    store = Store(output)
-    if config.resume == "never" and any(store.has(video) for video in range(count)):
+    identity = _identity(config, info, file, settings, count, list(frames))
+    store, finished = Store(output), (output / RESULTS).is_file()
+    there = _results(output).identity if finished else store.begun()
+    if config.resume == "never" and (there or finished):
         raise UsageError(f"output={output} holds an evaluation; choose another, or resume=auto")
+    told = check_identity(output, there, identity, config.data.changed)
+    if finished and not told:
+        return _finished(output)
+    identity["former"] = [*there.get("former", ()), *([data_in(there)] if told else ())]
     job = Job(
         checkpoint=str(info.path.resolve()),
-        data=path.resolve(),
-        split=config.split,
+        split=split,
         settings=settings,
-        mean_image=mean_image(_background(path, split)),
+        mean_image=mean_image(_background(file, split)),
         lpips=None if config.lpips is None else str(Path(config.lpips).expanduser().resolve()),
         device=config.device,
         threads=_threads(config),
@@ -91,6 +92,10 @@ def run(config: DictConfig) -> Evaluation:
     )
     evaluator = job.evaluator()
     look(evaluator.core, evaluator.window(range(min(_LOOKED_AT, count))).frames[:, 0])
+    if told:
+        log.warning("evaluating anew with other data: %s", told)
+        (output / RESULTS).unlink(missing_ok=True)
+        store.remove()
     store.begin(identity)
     left = [video for video in range(count) if not store.has(video)]
     if len(left) < count:
@@ -115,8 +120,7 @@ def run(config: DictConfig) -> Evaluation:
         model=info.model["name"],
         checkpoint=str(config.checkpoint),
         data=EvaluatedData(
-            path=str(config.data.path),
-            digest=identity[DIGEST],
+            **data_of(file, identity["former"]).model_dump(exclude_unset=True),
             split=config.split,
             episodes=len(split),
             length=split.length,
@@ -197,7 +201,7 @@ def _settings(config: DictConfig, split: Split, model_context: int, stride: int)
 def _identity(
     config: DictConfig,
     info: CheckpointInfo,
-    split: Split,
+    file: EpisodeFile,
     settings: Settings,
     count: int,
     metrics: Sequence[str],
@@ -210,37 +214,39 @@ def _identity(
     if config.lpips is not None and Path(config.lpips).expanduser().is_file():
         lpips = sha256(Path(config.lpips).expanduser().read_bytes()).hexdigest()
     slots = {} if config.num_slots is None else {"num_slots": config.num_slots}
-    return {
+    identity = {
         **decisive,
         **slots,
+        "model": info.model,
         "weights": info.digests,
-        "data": split.path.name,
-        "bytes of data": split.path.stat().st_size,
-        DIGEST: content_digest(split.path),
+        "data": file.identity,
+        "bytes of data": file.path.stat().st_size,
         "metrics": list(metrics),
-        "split": split.name,
+        "split": config.split,
         "videos": count,
         "lpips": lpips,
     }
+    return json.loads(json.dumps(identity))  # as it is read again
 
 
-def _finished(output: Path, identity: Mapping[str, Any], resume: str) -> Evaluation:
-    """Shows the results that are there."""
-    if resume == "never":
-        raise UsageError(f"output={output} holds an evaluation; choose another, or resume=auto")
+def _results(output: Path) -> Evaluation:
+    """The results that are there."""
     try:
-        results = read(output / RESULTS, Evaluation)
+        return read(output / RESULTS, Evaluation)
     except UsageError as error:
         raise UsageError(f"{error}; remove the file to evaluate again") from error
-    check_identity(output, results.identity, json.loads(json.dumps(identity)))
+
+
+def _finished(output: Path) -> Evaluation:
+    """Shows the results that are there."""
+    results = _results(output)
     show(results)
     log.info("finished already: %s", output / RESULTS)
     return results
 
 
-def _background(path: Path, split: Split) -> Split:
+def _background(file: EpisodeFile, split: Split) -> Split:
     """What the mean image is taken from: the training split where the file has one."""
-    file = EpisodeFile(path, actions=False)
     known = file.splits.get("train")
     return file.split("train") if known is not None and known.episodes else split
 

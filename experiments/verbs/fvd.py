@@ -26,6 +26,7 @@ from armillary.experiments.realism.slot_features import SlotFeatures
 from armillary.experiments.realism.video_file import VideoFile
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
+from armillary.world_models.data.identity import content_digest
 from armillary.world_models.device import resolve_device
 from armillary.world_models.metrics import FeatureStatistics, check_sample_count, frechet_distance
 
@@ -175,7 +176,12 @@ def _statistics(
 
 
 def _described(file: VideoFile) -> dict[str, Any]:
-    return {"path": str(file.path), "videos": len(file), "attributes": file.attributes}
+    return {
+        "path": str(file.path),
+        "sha256": content_digest(file.path),
+        "videos": len(file),
+        "attributes": file.attributes,
+    }
 
 
 def _show(measures: Sequence[Measure], found: Realism) -> None:

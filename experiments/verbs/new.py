@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
+import shutil
 import sys
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -34,9 +35,12 @@ def run(config: DictConfig) -> Path:
         raise UsageError(f"unknown template {config.what!r}; {suggest(str(config.what), valid)}")
     name = check_name(str(config.name))
     output = Path(config.output).expanduser()
-    if output.exists() or output.is_symlink():
-        raise UsageError(f"{output} is there already; choose another name, or output=FOLDER")
-    write(TEMPLATES / config.what, output, name)
+    files = renamed(TEMPLATES / config.what, name)
+    if not _is_written(files, output):
+        if output.exists() or output.is_symlink():
+            raise UsageError(f"{output} is there already; choose another name, or output=FOLDER")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write(files, output)
     results.print(f"{output}  pip install -e {output}, then pytest in it", soft_wrap=True)
     return output
 
@@ -58,18 +62,39 @@ def check_name(name: str) -> str:
     return name
 
 
-def write(template: Path, output: Path, name: str) -> None:
-    """Copies a template to a folder, with another name; all of it or nothing is there."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as scratch:
-        whole = Path(scratch, output.name)
-        for path in sorted(template.rglob("*")):
-            if path.is_file() and not _MADE & set(path.relative_to(template).parts):
-                target = whole / str(path.relative_to(template)).replace(EXAMPLE, name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                text = path.read_text(encoding="utf-8")
-                target.write_text(text.replace(EXAMPLE, name), encoding="utf-8")
-        whole.rename(output)
+def write(files: Mapping[str, str], output: Path) -> None:
+    """Writes texts by their paths in a folder; all of them or nothing is there."""
+    scratch = output.with_name(f".{output.name}.partial")
+    if scratch.exists():  # of a command that was killed
+        shutil.rmtree(scratch)
+    try:
+        for name, text in files.items():
+            path = scratch / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        scratch.rename(output)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def renamed(template: Path, name: str) -> dict[str, str]:
+    """The texts of a template by their paths in it, with another name in both."""
+    found = {
+        str(path.relative_to(template)): path.read_text(encoding="utf-8")
+        for path in sorted(template.rglob("*"))
+        if path.is_file() and not _MADE & set(path.relative_to(template).parts)
+    }
+    return {
+        path.replace(EXAMPLE, name): text.replace(EXAMPLE, name) for path, text in found.items()
+    }
+
+
+def _is_written(files: Mapping[str, str], output: Path) -> bool:
+    """Whether a folder holds the texts, as after a command that was killed at its very end."""
+    return output.is_dir() and all(
+        (output / name).is_file() and (output / name).read_bytes() == text.encode()
+        for name, text in files.items()
+    )
 
 
 _MADE = {"__pycache__", ".pytest_cache", f"{EXAMPLE}.egg-info", "build"}

@@ -14,6 +14,7 @@ from armillary.experiments.evaluation.results import RESULTS, Planning, Played
 from armillary.experiments.films.drawing import write_gif
 from armillary.experiments.films.figures import plan_figure
 from armillary.experiments.planning.entries import entry_of
+from armillary.experiments.planning.kept import outcomes
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.experiments.planning.timing import plan_alone
 from armillary.experiments.verbs.benchmark import show, summarise
@@ -44,7 +45,7 @@ def run(config: DictConfig) -> list[PlannedEpisode]:
             lambda count: progress.advance(task, count),
         )
         plan_alone(entry, seeds[0])
-    row = summarise(entry, [one.episode for one in planned], config)
+    row = summarise(entry, outcomes([one.episode for one in planned], entry.stride), config)
     played = []
     for one in planned:
         episode = one.episode

@@ -19,6 +19,7 @@ from armillary.experiments.planning.entries import learned_entry
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.data import EpisodeFile, WindowDataset
+from armillary.world_models.data.identity import CONTENT_ID
 from armillary.world_models.imagine import Imaginer
 from armillary.world_models.model import Window, WorldModel
 from armillary.world_models.validation.crowding import look
@@ -34,7 +35,7 @@ def run(config: DictConfig) -> Path:
             the data or the task.
     """
     model = load_model(config.checkpoint, num_slots=config.num_slots)
-    file = episodes_for(model, config.checkpoint, config.data.path)
+    file = episodes_for(model, config.checkpoint, config.data)
     window = read_clip(config, model, file, read_info(config.checkpoint).stride)
     episode = plan_episode(config, model) if is_planned(config, file) else None
     precision = config.simulator.get("precision", "float32")
@@ -52,10 +53,10 @@ def run(config: DictConfig) -> Path:
         files += [output / f"{name}.gif", output / f"{name}.png"]
         write_gif(output / f"{name}.gif", figure.film, config.fps)
         write_png(output / f"{name}.png", figure.contact_sheet)
-    write(output / RESULTS, _results(config, files, imagination.measures(), episode))
-    for file in files:
-        size = file.stat().st_size / 1e3
-        results.print(f"{file}  {size:.0f} kB", highlight=False, soft_wrap=True)
+    write(output / RESULTS, _results(config, file, files, imagination.measures(), episode))
+    for written in files:
+        size = written.stat().st_size / 1e3
+        results.print(f"{written}  {size:.0f} kB", highlight=False, soft_wrap=True)
     return output
 
 
@@ -97,6 +98,7 @@ def read_clip(config: DictConfig, model: WorldModel, file: EpisodeFile, stride: 
 
 def _results(
     config: DictConfig,
+    data: EpisodeFile,
     files: list[Path],
     measures: dict[str, Any],
     episode: PlannedEpisode | None,
@@ -110,6 +112,7 @@ def _results(
     return Rendering(
         checkpoint=str(config.checkpoint),
         data=str(config.data.path),
+        digest=data.identity[CONTENT_ID],
         split=config.split,
         episode=config.episode,
         files=[file.name for file in files],

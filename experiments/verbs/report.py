@@ -17,15 +17,17 @@ _ENDINGS = (".html", ".htm")
 
 
 def run(config: DictConfig) -> Path:
-    """Writes the page and returns its path; a page that is there is replaced.
+    """Writes the page and returns its path.
 
     Raises:
         UsageError: a directory is no run's or is damaged, the page cannot be made so small, or its
-            place is taken by something else.
+            place is taken.
     """
     path = Path(config.output).expanduser()
     if path.suffix not in _ENDINGS or path.is_dir():
         raise UsageError(f"output must be a page such as page.html, got {config.output}")
+    if path.exists() and not config.overwrite:
+        raise UsageError(f"output={path} exists; choose another page or add overwrite=true")
     if config.megabytes <= 0:
         raise UsageError(f"megabytes must be above 0, got {config.megabytes}")
     runs = read_runs([Path(str(name)).expanduser() for name in config.runs])

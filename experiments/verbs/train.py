@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ from rich.table import Table
 from armillary.experiments.command.config import to_dict, typed
 from armillary.experiments.command.console import messages, results
 from armillary.experiments.command.errors import RunError, UsageError
+from armillary.experiments.command.signals import Ended
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Data, Training
 from armillary.processors import set_by_user
+from armillary.experiments.evaluation.model_data import data_of, open_episodes
+from armillary.experiments.evaluation.results import RESULTS, Training
+from armillary.world_models.checkpoints.checkpoint import read_info
 from armillary.world_models.data import EpisodeFile
-from armillary.world_models.data.identity import content_digest
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model
 from armillary.world_models.training.callbacks import Callback, StepReport, ValidationReport
@@ -51,15 +55,16 @@ def run(config: DictConfig) -> Outcome:
     """
     output = Path(config.output).expanduser()
     settings = trainer_settings(config)
-    episodes = EpisodeFile(Path(config.data.path).expanduser(), actions=config.data.actions)
+    episodes = open_episodes(config.data, actions=config.data.actions)
     train, validation = episodes.split("train"), episodes.split("val")
     log.info("%s: %d episodes to train on, %d held out", episodes.path, len(train), len(validation))
-    digest = content_digest(episodes.path)
     model = new_model(config, episodes)
     callbacks = [ConsoleProgress(settings.best_metric), TensorBoard(output / "tb")]
     trainer = Trainer(settings, output, callbacks, description=describe(episodes))
     try:
-        outcome = trainer.fit(model, train, validation, resume=config.resume)
+        outcome = trainer.fit(
+            model, train, validation, resume=config.resume, data_changed=config.data.changed
+        )
     except TrainingError as error:
         if not trainer.leads:
             sys.exit(0)
@@ -72,7 +77,7 @@ def run(config: DictConfig) -> Outcome:
         seconds=outcome.seconds,
         interrupted=outcome.interrupted,
         metrics={n: v if math.isfinite(v) else None for n, v in outcome.metrics.items()},
-        data=Data(path=str(config.data.path), digest=digest),
+        data=data_of(episodes, former=read_info(outcome.checkpoint).data.get("former", [])),
         remarks=told,
     )
     write(output / RESULTS, found)
@@ -83,7 +88,7 @@ def run(config: DictConfig) -> Outcome:
     log.info("checkpoints in %s", outcome.checkpoint.parent)
     if outcome.interrupted:
         log.info("the same command continues after step %d", outcome.step)
-        raise KeyboardInterrupt
+        raise Ended(outcome.signal or signal.SIGINT)
     return outcome
 
 
@@ -124,6 +129,7 @@ def describe(episodes: EpisodeFile) -> dict[str, Any]:
     """What a checkpoint says of its data; JSON-able."""
     return {
         "file": episodes.path.name,
+        **episodes.identity,
         "attributes": {name: np.asarray(v).tolist() for name, v in episodes.attributes.items()},
         "splits": {name: info.episodes for name, info in episodes.splits.items()},
     }

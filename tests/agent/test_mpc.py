@@ -16,6 +16,7 @@ from armillary.planners.categorical_cem import CategoricalCEM
 from armillary.planners.cem import CEM
 from armillary.planners.costs import ObjectPosition
 from armillary.planners.objective import Objective, Term
+from armillary.planners.optimizer import Plan
 from armillary.planners.random_shooting import RandomShooting
 from armillary.spaces import native
 from armillary.world_models.simulator import Goal, Rollout, View
@@ -202,6 +203,49 @@ def test_a_warm_start_continues_the_last_plan():
             place = place + 0.1 * action[0]
         cold.append(np.linalg.norm(place - goal[0]))
     assert np.median(errors) < np.median(cold)
+
+
+class Recording:
+    """Finds plans that count on, and remembers what it was given to start from."""
+
+    def __init__(self):
+        self.given = []
+
+    def optimize(self, score, init, bounds, generators, proposals=None):
+        self.given.append((init, proposals))
+        count = len(self.given) * init[0].numel() * torch.arange(1, len(init) + 1)
+        actions = 1e-3 * (count[:, None] + torch.arange(init[0].numel())).view_as(init)
+        elites = actions.unsqueeze(1) * torch.tensor([1.0, -1.0]).view(2, 1, 1)
+        zeros = torch.zeros(len(init))
+        return Plan(actions, zeros, zeros[None], actions, actions, elites, zeros)
+
+
+@pytest.mark.parametrize("interval", [1, 2, 3])
+def test_a_search_starts_from_what_is_left_of_the_last_ones_plan_and_elites(interval):
+    space = spaces.Box(np.float32([-1, 0]), np.float32([1, 0.5]))
+    search, horizon = Recording(), 4
+    objective = Objective({"position": Term(ObjectPosition())})
+    agent = MPCAgent(PointSimulator(), objective, search, space, horizon, interval)
+    agent.reset([0, 1])
+    seen = [{"place": np.zeros(2), "goal": np.ones(2)}] * 2
+    middle, before = torch.tensor([0.0, 0.25]), agent.last_plan
+    for step in range(2 * interval + 1):
+        actions = agent.act(seen, np.ones(2, bool))
+        assert agent.last_plan is not None
+        assert np.array_equal(actions, agent.last_plan.actions[:, step % interval])
+        init, proposals = search.given[-1]
+        if step == 0:
+            assert torch.equal(init, middle.expand(2, horizon, 2))
+            assert proposals.shape == (2, 0, horizon, 2)
+        elif step % interval == 0:
+            assert torch.equal(init[:, : horizon - interval], before.actions[:, interval:])
+            assert torch.equal(
+                proposals[:, :, : horizon - interval], before.elites[:, :, interval:]
+            )
+            for late in (init[:, horizon - interval :], proposals[:, :, horizon - interval :]):
+                assert torch.equal(late, middle.expand_as(late))
+        before = agent.last_plan
+    assert len(search.given) == 3
 
 
 @pytest.mark.parametrize(

@@ -112,11 +112,11 @@ def read(file: Path) -> dict[str, object]:
 
 def test_its_task_and_its_source_make_data(installed: Place) -> None:
     with h5py.File(installed.folder / "data" / "episodes.h5") as file:
-        assert file.attrs["environment"] == f"{NAME}/{NAME}-v0"
+        assert file.attrs["environment"].decode() == f"{NAME}/{NAME}-v0"
         assert file["train/imgs"].shape == (6, 8, 16, 16, 3)
         assert "masks" in file["train"]
     with h5py.File(installed.folder / "converted.h5") as file:
-        assert file.attrs["environment"] == NAME
+        assert file.attrs["environment"].decode() == NAME
         assert sum(len(group["imgs"]) for group in file.values()) == 4
 
 

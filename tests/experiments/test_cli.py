@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -200,24 +201,110 @@ def test_interruption_exits_130(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(collect, "run", interrupt)
-    assert armillary("collect", "output=run").code == cli.INTERRUPTED == 130
+    assert armillary("collect", "output=run").code == 130
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGTERM")
-def test_sigterm_ends_a_run_as_an_interruption(
-    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize(
+    ("name", "code", "word"), [("SIGTERM", 143, "terminated"), ("SIGHUP", 129, "hung up")]
+)
+def test_signals_end_a_run_as_an_interruption(
+    armillary: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    code: int,
+    word: str,
 ) -> None:
-    def terminate(config: object) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+    def end(config: object) -> None:
+        os.kill(os.getpid(), signal.Signals[name])
         time.sleep(10)
 
-    monkeypatch.setattr(collect, "run", terminate)
+    monkeypatch.setattr(collect, "run", end)
     done = armillary("collect", "output=run")
-    assert done.code == cli.TERMINATED == 143
-    assert done.err.strip().splitlines()[-1] == "armillary collect: terminated"
+    assert done.code == code
+    assert done.err.strip().splitlines()[-1] == f"armillary collect: {word}"
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.Signals[name]) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize("after", [0.0, 0.7])
+def test_signals_while_libraries_are_loaded_leave_one_line(
+    tmp_path: Path, name: str, code: int, after: float
+) -> None:
+    words = ["collect", "episodes=3000", "workers=0", "output=out"]
+    started = (
+        "import sys; sys.argv[0] = 'armillary'\n"
+        "import armillary.experiments.command.signals as signals\n"
+        "signals.end_at_once('armillary'); print('ready', flush=True)\n"
+        f"from armillary.experiments.cli import main; sys.exit(main({words}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
+    with subprocess.Popen(
+        [sys.executable, "-c", started],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(after)
+        process.send_signal(signal.Signals[name])
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in told
+    assert not any(path.suffix == ".partial" for path in tmp_path.rglob("*"))
+
+
+def test_a_path_that_cannot_be_used_is_told_in_one_line(armillary: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for words in (
+        ["output=file/run"],
+        ["output=" + "n" * 300],
+        ["output=run", "out=file/d.h5"],
+        ["output=run", "out=" + "n" * 300 + ".h5"],
+        ["output=run", "out=/dev/null", "overwrite=true"],
+    ):
+        told = armillary("collect", "episodes=3", "length=3", "workers=0", *words)
+        assert told.code == 2, words
+        assert "error: " in told.err
+        assert "Traceback" not in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert armillary("collect", "episodes=3", "length=3", "workers=0", "output=run").code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 1), (errno.EACCES, 2)])
+def test_what_the_system_refuses_is_told_in_one_line(
+    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    def refuse(config: object) -> None:
+        raise OSError(number, os.strerror(number), "somewhere.h5")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collect, "run", refuse)
+        told = armillary("collect", "episodes=3", "length=3", "workers=0", "output=run")
+    assert told.code == code
+    assert f"error: {os.strerror(number)}: somewhere.h5; " in told.err
+    assert "Traceback" not in told.err
+    assert armillary("collect", "episodes=3", "length=3", "workers=0", "output=run").code == 0
+
+
+def test_an_input_is_never_replaced(armillary: Command, tmp_path: Path) -> None:
+    words = ["generate", "checkpoint=ground_truth", "context=1", "horizon=1", "overwrite=true"]
+    assert armillary("collect", "episodes=3", "length=3", "workers=0", "out=d.h5").code == 0
+    before = (tmp_path / "d.h5").read_bytes()
+    (tmp_path / "link.h5").symlink_to("d.h5")
+    os.link(tmp_path / "d.h5", tmp_path / "same.h5")
+    for output in ("d.h5", "./d.h5", "link.h5", "same.h5"):
+        told = armillary(*words, "data.path=d.h5", f"output={output}")
+        assert told.code == 2
+        assert f"output={Path(output)} is the file that data.path=d.h5 reads" in told.err
+    assert (tmp_path / "d.h5").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["my episodes (1).h5", "a=b,c.h5", "it's.h5", "[x].h5", "ä:b.h5"])

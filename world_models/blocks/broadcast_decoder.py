@@ -92,7 +92,8 @@ class SpatialBroadcastDecoder(nn.Module):
         grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"))
         position = F.conv2d(grid, weight[:, -2:], convolution.bias, padding=1).permute(1, 2, 0)
         inside = weight.new_ones(len(_BORDERS), _KERNEL)
-        inside[0, 0] = inside[-1, -1] = 0
+        inside[0, :1].zero_()
+        inside[-1, -1:].zero_()
         summed = torch.einsum("ra,cb,ozab->zrco", inside, inside, weight[:, :-2])
         latent = z.to(weight.dtype) @ summed.flatten(1)
         return latent.unflatten(1, summed.shape[1:]), position.contiguous()

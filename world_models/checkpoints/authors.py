@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from armillary.errors import shortened
+from armillary.reading import reading
 from armillary.suggestions import listed, suggest
 from armillary.world_models.checkpoints.locate import CheckpointError
+from armillary.world_models.checkpoints.weights import check_finite, outline
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model, model_config
 
@@ -70,6 +73,11 @@ _VRNN = (
 )
 MODELS = ("sdvae", "sdvae_davos", "op3", "ssm", "vrnn", "vrnn_star")
 """The published models by our names."""
+_HOLDERS = ("model", "state_dict", "model_state_dict")
+"""Where training code keeps a state dict in its checkpoints."""
+_WRAPPERS = re.compile(r"^(?:(?:module|_orig_mod)\.)+")
+"""What wrappers for several processes and for compiling put before a name, once or more often."""
+_WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def our_name(name: str) -> str:
@@ -101,36 +109,67 @@ def import_model(
     Sizes are read off the weights; the number of slots is in none of them.
 
     Args:
-        checkpoint: ``{"step": ..., "model": state dict, "model_opt": ...}`` or the state dict
-            alone; names may be prefixed ``module.``.
+        checkpoint: ``{"step": ..., "model": state dict, "model_opt": ...}``, the same with
+            ``state_dict`` or ``model_state_dict``, or the state dict alone; what wrappers put
+            before names (``module.``, ``_orig_mod.``) is left out.
         name: one of ``MODELS``; ``auto`` takes sdvae, op3, ssm or vrnn by the weights.
         num_slots: K.
 
     Raises:
-        CheckpointError: this is no such checkpoint, or it is of another model than ``name``; the
-            first names that differ are told.
+        CheckpointError: this is no such checkpoint, it is of another model than ``name`` (the
+            first names that differ are told), or weights are NaN.
     """
-    weights = checkpoint.get("model", checkpoint)
-    if not isinstance(weights, Mapping) or not all(
-        isinstance(tensor, Tensor) for tensor in weights.values()
-    ):
-        raise CheckpointError(
-            "a checkpoint of the authors' code holds 'model', a dictionary of tensors; got the "
-            f"keys {listed(checkpoint, 'none')}"
-        )
-    state = {re.sub(r"^module\.", "", key): tensor for key, tensor in weights.items()}
+    state = _state_of(checkpoint)
+    steps = _steps(checkpoint.get("step", 0))
     family = _family(state)
     if name == "auto":
         name = family
     elif name not in MODELS:
         raise CheckpointError(f"unknown published model {name!r}; {suggest(name, MODELS)}")
     ours = our_state(state)
-    model = build_model(name, **_hyperparameters(ours, family, num_slots))
-    _load(model, ours, f"{name!r} (the weights look like {family!r})")
-    steps = checkpoint.get("step", 0)
-    ours_steps = model.get_buffer("geco.steps")
-    ours_steps.fill_(int(steps) if isinstance(steps, int | float | Tensor) else 0)
+    check_finite(ours, "the authors' weights (our names)")
+    hyperparameters = _hyperparameters(ours, family, num_slots)
+    with reading(name, "no such model can have the sizes of these weights", CheckpointError):
+        sketch = outline(name, hyperparameters, len(ours))
+    _check_fit(sketch, ours, f"{name!r} (the weights look like {family!r})")
+    model = build_model(name, **hyperparameters)
+    own = model.state_dict()
+    with torch.no_grad():
+        for key, tensor in ours.items():
+            own[key].copy_(tensor)
+    model.get_buffer("geco.steps").fill_(steps)
     return model.eval()
+
+
+def _state_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights in a checkpoint under the authors' names."""
+    held = [checkpoint[key] for key in _HOLDERS if isinstance(checkpoint.get(key), Mapping)]
+    weights = held[0] if held else checkpoint
+    plain = all(
+        isinstance(key, str) and isinstance(tensor, Tensor) and _is_plain(tensor)
+        for key, tensor in weights.items()
+    )
+    if not weights or not plain:
+        raise CheckpointError(
+            f"a checkpoint of the authors' code holds 'model' (or {listed(_HOLDERS[1:])}), a "
+            f"dictionary of dense tensors by name; got the keys {listed(checkpoint, 'none')}"
+        )
+    return {_WRAPPERS.sub("", key): tensor for key, tensor in weights.items()}
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor holds numbers of its own that a model can take."""
+    numbers = tensor.dtype.is_floating_point or tensor.dtype in _WHOLE
+    return tensor.layout is torch.strided and tensor.device.type == "cpu" and numbers
+
+
+def _steps(given: Any) -> int:
+    """How many optimiser steps a checkpoint was trained for."""
+    with reading("step", "must be how many steps it was trained for", CheckpointError):
+        steps = int(given) if isinstance(given, int | float | Tensor) else 0
+        if not 0 <= steps < 2**63:
+            raise ValueError(f"got {shortened(str(steps), 60)}")
+    return steps
 
 
 def _family(state: Mapping[str, Tensor]) -> str:
@@ -149,40 +188,49 @@ def _family(state: Mapping[str, Tensor]) -> str:
 
 def _hyperparameters(state: Mapping[str, Tensor], family: str, num_slots: int) -> dict[str, Any]:
     """Sizes, from the shapes of weights under our names."""
-    try:
-        common = {
-            "action_size": 0,
-            "conv_channels": state["decoder.decode.0.weight"].shape[0],
-        }
-        if family == "vrnn":
-            hidden = state["lstm.weight_hh"].shape[1]
-            inputs = state["posterior.layers.0.weight"].shape[1]
-            positions = state["frame_encoder.project.1.weight"].shape[1] // 64
-            return {
-                **common,
-                "image_size": 4 * round(positions**0.5),
-                "action_size": inputs - 2 * hidden,
-                "latent_size": state["prior.loc.weight"].shape[0],
-                "hidden": hidden,
-            }
-        if "dynamics.action_embed.weight" in state:
-            common["action_size"] = state["dynamics.action_embed.weight"].shape[1]
-        channels = state["refinement.conv.4.weight"].shape[0]
-        positions = state["refinement.conv.8.weight"].shape[1] // channels
+    common = {
+        "action_size": 0,
+        "conv_channels": _size(state, "decoder.decode.0.weight", 0),
+    }
+    if family == "vrnn":
+        hidden = _size(state, "lstm.weight_hh", 1)
+        positions = _size(state, "frame_encoder.project.1.weight", 1) // 64
         return {
             **common,
             "image_size": 4 * round(positions**0.5),
-            "num_slots": num_slots,
-            "latent_size": state["initial"].numel() // 2,
-            "lstm_hidden": state["refinement.lstm.weight_hh"].shape[1],
-            "slot_ordered": True,
+            "action_size": _size(state, "posterior.layers.0.weight", 1) - 2 * hidden,
+            "latent_size": _size(state, "prior.loc.weight", 0),
+            "hidden": hidden,
         }
-    except KeyError as error:
-        raise CheckpointError(f"the weights lack {error.args[0]!r} (our name)") from error
+    if "dynamics.action_embed.weight" in state:
+        common["action_size"] = _size(state, "dynamics.action_embed.weight", 1)
+    channels = _size(state, "refinement.conv.4.weight", 0)
+    positions = _size(state, "refinement.conv.8.weight", 1) // channels
+    return {
+        **common,
+        "image_size": 4 * round(positions**0.5),
+        "num_slots": num_slots,
+        "latent_size": _size(state, "initial", 0) // 2,
+        "lstm_hidden": _size(state, "refinement.lstm.weight_hh", 1),
+        "slot_ordered": True,
+    }
 
 
-def _load(model: WorldModel, state: Mapping[str, Tensor], what: str) -> None:
-    """Puts weights into a model, or tells the first names that differ."""
+def _size(state: Mapping[str, Tensor], name: str, axis: int) -> int:
+    """The length of an axis of a weight under our name, at least 1."""
+    if name not in state:
+        raise CheckpointError(f"the weights lack {name!r} (our name)")
+    shape = tuple(state[name].shape)
+    if len(shape) <= axis or shape[axis] < 1:
+        raise CheckpointError(
+            f"the weight {name!r} (our name) must have {axis + 1} axes or more, each at least 1 "
+            f"long, got the shape {shape}"
+        )
+    return shape[axis]
+
+
+def _check_fit(model: WorldModel, state: Mapping[str, Tensor], what: str) -> None:
+    """Raises CheckpointError that tells the first names that differ."""
     own = model.state_dict()
     optional = {"action_mean", "action_std", "geco.target", "geco.steps"}
     missing = [key for key in own if key not in state and key not in optional]
@@ -202,6 +250,3 @@ def _load(model: WorldModel, state: Mapping[str, Tensor], what: str) -> None:
             f"the checkpoint does not fit {what} with {model_config(model)['hyperparameters']}: "
             + "; ".join(problems)
         )
-    with torch.no_grad():
-        for key, tensor in state.items():
-            own[key].copy_(tensor)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 import math
-import pickle
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,66 +21,46 @@ from torch import Tensor
 
 from armillary.errors import ArmillaryError
 from armillary.files import sync_folder, write_bytes
-from armillary.suggestions import listed
+from armillary.reading import reading
+from armillary.world_models.checkpoints import pickled
+from armillary.world_models.checkpoints.description import (
+    DESCRIBED,
+    FORMAT,
+    FORMAT_VERSION,
+    CheckpointInfo,
+    digest_of,
+    frameskip_of,
+    read_info,
+)
 from armillary.world_models.checkpoints.locate import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     CheckpointError,
-    find_checkpoint,
     previous_of,
     settled,
 )
 from armillary.world_models.checkpoints.origin import check_origin, origin_of
+from armillary.world_models.checkpoints.weights import (
+    built,
+    check_finite,
+    differences,
+    outline,
+)
 from armillary.world_models.device import resolve_device
 from armillary.world_models.model import WorldModel
-from armillary.world_models.registry import build_model, model_config
+from armillary.world_models.registry import model_config
 
-FORMAT = "armillary-checkpoint"
-FORMAT_VERSION = 1
+__all__ = [
+    "CheckpointInfo",
+    "frameskip_of",
+    "load_model",
+    "load_state",
+    "load_weights",
+    "read_info",
+    "save_checkpoint",
+]
+
 STATE_FILE = "training.pt"
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What a checkpoint says about itself.
-
-    Attributes:
-        path: its directory.
-        model: ``{"name": ..., "hyperparameters": {...}}``, what ``build_model`` takes.
-        step: optimiser steps done.
-        metrics: of the last validation before it, those that were finite.
-        training: the resolved training configuration.
-        data: description of the training data.
-        versions: of Python and the libraries that wrote it.
-        digests: SHA-256 of each other file, by file name.
-        plugin: what the model's class comes from, as ``plugins.origin`` says it; None if from here.
-    """
-
-    path: Path
-    model: dict[str, Any]
-    step: int
-    metrics: dict[str, float]
-    training: dict[str, Any]
-    data: dict[str, Any]
-    versions: dict[str, str]
-    digests: dict[str, str]
-    plugin: dict[str, str | None] | None = None
-
-    @property
-    def stride(self) -> int:
-        """Recorded frames from one of the model's to the next, as the last stage learned them."""
-        stages = self.training.get("stages") or [{}]
-        return int(stages[-1].get("stride", 1))
-
-    @property
-    def frameskip(self) -> int:
-        """How often the environment took each recorded action; 1 where the data do not say."""
-        return frameskip_of(self.data.get("attributes", {}))
-
-
-def frameskip_of(attributes: Mapping[str, Any]) -> int:
-    """How often the environment of a file of episodes took each action, by its attributes."""
-    return int(attributes.get("environment_frameskip", 1))
 
 
 def save_checkpoint(
@@ -106,13 +85,8 @@ def save_checkpoint(
         state: what resuming needs: nested dictionaries and lists of tensors, numbers and strings.
     """
     weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
-    files = {WEIGHTS_FILE: safetensors.torch.save(weights)}
-    if state is not None:
-        buffer = io.BytesIO()
-        torch.save(dict(state), buffer)
-        files[STATE_FILE] = buffer.getvalue()
     described = model_config(model)
-    config = {
+    config: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "model": described,
@@ -122,8 +96,13 @@ def save_checkpoint(
         "training": dict(training or {}),
         "data": dict(data or {}),
         "versions": _versions(),
-        "digests": {name: sha256(payload).hexdigest() for name, payload in files.items()},
     }
+    files = {WEIGHTS_FILE: safetensors.torch.save(weights, {DESCRIBED: digest_of(config)})}
+    if state is not None:
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        files[STATE_FILE] = buffer.getvalue()
+    config["digests"] = {name: sha256(payload).hexdigest() for name, payload in files.items()}
     files[CONFIG_FILE] = (json.dumps(config, indent=2, allow_nan=False) + "\n").encode()
     return _replace_directory(Path(directory), files)
 
@@ -148,10 +127,11 @@ def load_model(
     target = resolve_device(device)
     info = read_info(source)
     check_origin(info.plugin, info.model["name"], info.path)
-    model = _built(info, info.model["hyperparameters"])
-    if num_slots not in (None, model.num_slots):
-        model = _with_slots(info, model, num_slots)
-    load_weights(model, info)
+    weights = _weights(info)
+    hyperparameters = _fitting(info, weights, num_slots)
+    with _rebuilding(info):
+        model = built(info.model["name"], hyperparameters)
+    _put(weights, model, info)
     return model.to(target).eval()
 
 
@@ -159,22 +139,9 @@ def load_weights(model: WorldModel, info: CheckpointInfo) -> None:
     """Copies a checkpoint's weights and buffers into a model.
 
     Raises:
-        CheckpointError: the file is damaged, or names or shapes differ from the model's.
+        CheckpointError: the file is damaged, holds NaN, or names or shapes differ from the model's.
     """
-    try:
-        weights = safetensors.torch.load(_verified(info, WEIGHTS_FILE))
-    except SafetensorError as error:
-        raise CheckpointError(f"{info.path / WEIGHTS_FILE} is damaged: {error}") from error
-    for name in model.formerly_saved:
-        weights.pop(name, None)
-    differences = _differences(weights, model.state_dict())
-    if differences:
-        more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
-        raise CheckpointError(
-            f"the weights of {info.path} do not fit {type(model).__name__} built with "
-            f"{info.model['hyperparameters']}: {'; '.join(differences[:3])}{more}"
-        )
-    model.load_state_dict(weights)
+    _put(_weights(info), model, info)
 
 
 def load_state(info: CheckpointInfo) -> dict[str, Any]:
@@ -187,65 +154,72 @@ def load_state(info: CheckpointInfo) -> dict[str, Any]:
         raise CheckpointError(
             f"{info.path} holds weights only and cannot be resumed; resume from a run's 'last'"
         )
-    payload = io.BytesIO(_verified(info, STATE_FILE))
-    try:
-        return torch.load(payload, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{info.path / STATE_FILE} is damaged: {error}") from error
+    _verified(info, STATE_FILE)
+    return dict(pickled.load(info.path / STATE_FILE, CheckpointError))
 
 
-def read_info(source: str | Path) -> CheckpointInfo:
-    """Reads what a checkpoint says about itself, without its weights.
+def _rebuilding(info: CheckpointInfo) -> AbstractContextManager[None]:
+    """Turns what a model's class raises for values of a checkpoint into a CheckpointError."""
+    return reading(info.path, "cannot rebuild the model", CheckpointError)
+
+
+def _weights(info: CheckpointInfo) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, which take no more memory than the file."""
+    payload = _verified(info, WEIGHTS_FILE)
+    with reading(info.path / WEIGHTS_FILE, "is damaged", CheckpointError, SafetensorError):
+        return safetensors.torch.load(payload)
+
+
+def _put(weights: dict[str, Tensor], model: WorldModel, info: CheckpointInfo) -> None:
+    """Copies weights into a model that they fit."""
+    _check_fit(weights, model, info)
+    with reading(info.path / WEIGHTS_FILE, "cannot be used", CheckpointError):
+        check_finite(weights, info.path / WEIGHTS_FILE, dict(model.named_buffers()))
+        model.load_state_dict(weights)
+
+
+def _check_fit(weights: dict[str, Tensor], model: WorldModel, info: CheckpointInfo) -> None:
+    """Raises CheckpointError unless names and shapes are the model's."""
+    for name in model.formerly_saved:
+        weights.pop(name, None)
+    found = differences(weights, model.state_dict())
+    if found:
+        more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+        raise CheckpointError(
+            f"the weights of {info.path} do not fit {type(model).__name__} built with "
+            f"{info.model['hyperparameters']}: {'; '.join(found[:3])}{more}"
+        )
+
+
+def _fitting(
+    info: CheckpointInfo, weights: dict[str, Tensor], num_slots: int | None
+) -> dict[str, Any]:
+    """The hyperparameters of a model that the weights fit, with that many slots.
 
     Raises:
-        CheckpointError: there is none, it is damaged, or of another format version.
+        ArmillaryError: the model cannot have that many slots.
+        CheckpointError: the weights do not fit.
     """
-    path = find_checkpoint(source)
-    config_path = path / CONFIG_FILE
-    try:
-        config = json.loads(config_path.read_bytes())
-        found, found_version = config["format"], config["format_version"]
-    except FileNotFoundError as error:
-        raise CheckpointError(f"the checkpoint {path} lacks {CONFIG_FILE}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{config_path} is damaged: {error!r}") from error
-    if (found, found_version) != (FORMAT, FORMAT_VERSION):
-        raise CheckpointError(
-            f"{config_path} is of format {found!r} version {found_version!r}; this version of "
-            f"Armillary reads {FORMAT!r} version {FORMAT_VERSION}"
-        )
-    names = ("model", "step", "metrics", "training", "data", "versions", "digests")
-    missing = [name for name in names if name not in config]
-    if missing:
-        raise CheckpointError(f"{config_path} is damaged: it lacks {listed(missing)}")
-    plugin = config.get("plugin")
-    if plugin is not None and not (isinstance(plugin, dict) and "module" in plugin):
-        raise CheckpointError(f"{config_path} is damaged: its plugin is {plugin!r}")
-    return CheckpointInfo(path=path, **{name: config[name] for name in names}, plugin=plugin)
-
-
-def _built(info: CheckpointInfo, hyperparameters: Mapping[str, Any]) -> WorldModel:
-    """The model of a checkpoint before its weights are loaded."""
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return build_model(info.model["name"], **hyperparameters)
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"cannot rebuild the model of {info.path}: {error}") from error
-
-
-def _with_slots(info: CheckpointInfo, model: WorldModel, num_slots: int) -> WorldModel:
-    """The same with another number of slots; raises ArmillaryError if it cannot have it."""
     name, hyperparameters = info.model["name"], info.model["hyperparameters"]
+    with _rebuilding(info):
+        try:
+            model = outline(name, hyperparameters, len(weights))
+        except RuntimeError:
+            if info.plugin is None:
+                raise
+            model = built(name, hyperparameters)  # a class may read its own weights, not on meta
+    _check_fit(weights, model, info)
+    if num_slots in (None, model.num_slots):
+        return hyperparameters
     if "num_slots" not in hyperparameters:
         raise ArmillaryError(
             f"num_slots={num_slots}: the model {name!r} of {info.path} always has "
             f"{model.num_slots}; leave num_slots out"
         )
-    try:
-        changed = _built(info, {**hyperparameters, "num_slots": num_slots})
-    except CheckpointError as error:
-        raise ArmillaryError(f"num_slots={num_slots} for {info.path}: {error.__cause__}") from error
-    if _differences(model.state_dict(), changed.state_dict()):
+    changed = {**hyperparameters, "num_slots": num_slots}
+    with reading(info.path, f"num_slots={num_slots} cannot be"):
+        other = outline(name, changed, len(weights))
+    if differences(weights, other.state_dict()):
         raise ArmillaryError(
             f"num_slots={num_slots}: the weights of the model {name!r} of {info.path} are made for "
             f"{model.num_slots} slots; leave num_slots out"
@@ -265,21 +239,6 @@ def _verified(info: CheckpointInfo, name: str) -> bytes:
             f"{CONFIG_FILE} names by SHA-256"
         )
     return payload
-
-
-def _differences(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
-    """One line for each name whose tensor is missing, unexpected or of another shape."""
-
-    def shape(tensors: Mapping[str, Tensor], name: str) -> str:
-        return str(tuple(tensors[name].shape)) if name in tensors else "nothing"
-
-    names = sorted({*found, *wanted})
-    pairs = [(name, shape(wanted, name), shape(found, name)) for name in names]
-    return [
-        f"{name!r}: the model wants {want}, the file holds {hold}"
-        for name, want, hold in pairs
-        if want != hold
-    ]
 
 
 def _replace_directory(directory: Path, files: Mapping[str, bytes]) -> Path:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from armillary.errors import ArmillaryError
-from armillary.world_models.data.reader import EpisodeFile
-from armillary.world_models.data.schema import SPLITS, DataError, Provenance
-from armillary.world_models.data.sources.source import Episode, Part, Source, read_episode
-from armillary.world_models.data.writer import EpisodeWriter
+from armillary.world_models.data.pieces import count, digest, piece_path, write_piece
+from armillary.world_models.data.schema import SPLITS, Provenance
+from armillary.world_models.data.sources.source import Part, Source
 
-_SPLIT = "train"
-"""Where the episodes of a part lie in its own file, whatever split they belong to."""
+_ENDS = 64 << 10
+"""Bytes at each end of a file that tell it from another one of the same name and size."""
 
 
 def part_path(source: Source, part: Part, folder: Path) -> Path:
     """Where the converted part lies: another file for other settings or another content."""
-    digest = hashlib.sha256(repr((source, part)).encode()).hexdigest()
-    return folder / f"{digest[:24]}.h5"
+    return piece_path(folder, source, part)
 
 
 def convert_part(source: Source, part: Part, folder: Path) -> int:
@@ -34,38 +33,36 @@ def convert_part(source: Source, part: Part, folder: Path) -> int:
     path = part_path(source, part, folder)
     if not path.exists():
         origin = Provenance(source.name, source.policy, 0, source.action_meaning, command="")
-        with EpisodeWriter(path, origin) as writer:
-            for number, episode in enumerate(source.episodes(part)):
-                _add(writer, _SPLIT, episode, f"{part.path}: episode {part.start + number}")
-    return EpisodeFile(path).splits[_SPLIT].episodes
+        write_piece(
+            path,
+            origin,
+            (
+                (episode, f"{part.path}: episode {part.start + number}")
+                for number, episode in enumerate(source.episodes(part))
+            ),
+        )
+    return count(path)
 
 
-def merge(
-    writer: EpisodeWriter,
-    source: Source,
-    parts: Sequence[Part],
-    splits: Sequence[str],
-    folder: Path,
-) -> Iterator[str]:
-    """Appends all converted parts to a file, in order.
+def content_of(parts: Sequence[Part]) -> str:
+    """A digest of what the parts hold, the same wherever their files lie.
 
-    Args:
-        writer: of the file, open.
-        source: of the parts.
-        parts: all of them, converted.
-        splits: for every episode, as ``assign_splits`` gives them.
-        folder: of the converted parts.
+    Of each file it takes the name, the size and both ends.
 
-    Yields:
-        The split of every episode once it is written.
+    Raises:
+        OSError: a file cannot be read.
     """
-    names = iter(splits)
-    for part in parts:
-        split = EpisodeFile(part_path(source, part, folder)).split(_SPLIT)
-        for index in range(len(split)):
-            name = next(names)
-            _add(writer, name, read_episode(split, index), str(part.path))
-            yield name
+    ends = cache(_ends)
+    return digest(*((p.split, p.path.name, ends(p.path), p.start, p.stop) for p in parts))
+
+
+def _ends(path: Path) -> tuple[int, str]:
+    """The size of a file in bytes, and a digest of its beginning and end."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        content = file.read(_ENDS)
+        file.seek(max(0, size - _ENDS))
+        return size, sha256(content + file.read(_ENDS)).hexdigest()
 
 
 def assign_splits(
@@ -103,10 +100,3 @@ def assign_splits(
         for part, count in zip(parts, counts, strict=True)
         for _ in range(count)
     ]
-
-
-def _add(writer: EpisodeWriter, split: str, episode: Episode, where: str) -> None:
-    try:
-        writer.add(split, episode.frames, episode.actions, episode.masks, episode.extras)
-    except DataError as error:
-        raise DataError(where, str(error.args[1])) from error

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import h5py
-
-from armillary.world_models.data.schema import DataError, dataset
+from armillary.errors import DataError
+from armillary.hdf5 import File, Group
+from armillary.hdf5_array import Array
+from armillary.world_models.data.schema import dataset
 
 
 class Handle:
@@ -18,44 +19,41 @@ class Handle:
         path: of the file.
 
     Raises:
-        DataError: there is no file, or it is damaged or no HDF5 file.
+        DataError: there is no file, it is damaged or no HDF5 file, or another one than it was.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._process = -1
-        self._file: h5py.File | None = None
-        self._arrays: dict[tuple[str, str], h5py.Dataset] = {}
+        self._stamp: tuple[int, int] | None = None
+        self._file: File | None = None
+        self._arrays: dict[tuple[str, str], Array] = {}
 
-    def file(self) -> h5py.File:
+    def file(self) -> File:
         """The open file of this process."""
         if self._file is None or self._process != os.getpid():
             if self._file is not None:
                 self._file.close()
-            self._file = self._open()
+            self._file = File(self.path)
+            self._check_same(self._file)
             self._arrays = {}
             self._process = os.getpid()
         return self._file
 
-    def array(self, split: str, name: str) -> h5py.Dataset:
+    def array(self, split: str, name: str) -> Array:
         """An array of a split, looked up once per process."""
         file = self.file()
         if (split, name) not in self._arrays:
-            group = file[split]
-            assert isinstance(group, h5py.Group)
+            group = file.get(split)
+            assert isinstance(group, Group)
             self._arrays[split, name] = dataset(self.path, group, name)
         return self._arrays[split, name]
 
-    def _open(self) -> h5py.File:
-        if not self.path.is_file():
-            raise DataError(self.path, "there is no such file")
-        if not h5py.is_hdf5(self.path):
-            raise DataError(self.path, "this is no HDF5 file, or its beginning is damaged")
-        try:
-            # Windows start anywhere, so HDF5's cache of whole chunks would mostly copy in vain.
-            return h5py.File(self.path, "r", rdcc_nbytes=0)
-        except OSError as error:
-            raise DataError(self.path, f"the file is truncated or damaged ({error})") from error
+    def _check_same(self, file: File) -> None:
+        self._stamp = self._stamp or file.stamp
+        if file.stamp != self._stamp:
+            raise DataError(self.path, "the file was changed or replaced while it was in use")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_process": -1, "_file": None, "_arrays": {}}
+        fresh = {"_process": -1, "_file": None, "_arrays": {}}
+        return {"path": self.path, "_stamp": self._stamp, **fresh}

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from armillary.suggestions import holds
+from armillary.errors import ArmillaryError
+from armillary.hdf5 import Group
+from armillary.suggestions import holds, suggest
 from armillary.world_models.data.handle import Handle
+from armillary.world_models.data.identity import CONTENT_ID, content_id
+from armillary.world_models.data.layout import find_layout
+from armillary.world_models.data.scale import (
+    BYTES,
+    Scale,
+    checked_scale,
+    declared_scale,
+    find_scale,
+)
 from armillary.world_models.data.schema import (
     FRAME_MAXIMUM,
     FRAMES,
+    MASKS,
     SPLITS,
     DataError,
+    Layout,
     inspect_split,
     read_layout,
 )
@@ -25,8 +39,8 @@ log = logging.getLogger(__name__)
 
 SAMPLED_EPISODES = 16
 """How many episodes of a split are looked at to tell 0..1 from 0..255."""
-WHITE_LIMIT = 1.5
-"""A sampled maximum below it means 0..1; rounding may lift white a little above 1."""
+MANY_OBJECTS = 63
+"""Labels above it are told: they are rarely meant."""
 
 
 class EpisodeFile:
@@ -36,6 +50,8 @@ class EpisodeFile:
         path: of the HDF5 file.
         actions: whether to read the actions. Without them the file serves as action-free data:
             its action size is 0, and the array need not be there.
+        layout: of a file that declares none: ``episodes`` or ``reference``; None finds it out.
+        scale: the stored values of black and of white; None finds them out for every split.
 
     Attributes:
         path: of the file.
@@ -46,20 +62,35 @@ class EpisodeFile:
         action_size: A, 0 without actions.
 
     Raises:
-        DataError: the file is missing, damaged, of another format or version, or its arrays are
-            missing or disagree.
+        ArmillaryError: ``layout`` or ``scale`` is none.
+        DataError: the file is missing, damaged, of another format or version, its arrays are
+            missing or disagree, or what they mean cannot be told.
     """
 
-    def __init__(self, path: Path | str, *, actions: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        actions: bool = True,
+        layout: str | None = None,
+        scale: Sequence[float] | None = None,
+    ) -> None:
+        if layout is not None and layout not in list(Layout):
+            raise ArmillaryError(f"unknown layout {layout!r}; {suggest(str(layout), Layout)}")
         self.path = Path(path)
         self._handle = Handle(self.path)
         file = self._handle.file()
-        self.layout = read_layout(self.path, file)
+        groups = {n: group for n in SPLITS if isinstance(group := file.get(n), Group)}
+        declared = read_layout(self.path, file)
+        if None not in (declared, layout) and declared != layout:
+            raise DataError(self.path, f"the file declares layout {declared}, not {layout}")
+        self.layout = declared or (
+            find_layout(self.path, groups) if layout is None else Layout(layout)
+        )
         self.attributes: dict[str, Any] = dict(file.attrs)
         self.splits = {
-            name: inspect_split(self.path, group, self.layout, actions)
-            for name in SPLITS
-            if isinstance(group := file.get(name), h5py.Group)
+            name: inspect_split(self.path, group, self.layout, actions, declared is not None)
+            for name, group in groups.items()
         }
         if not self.splits:
             raise DataError(
@@ -74,7 +105,24 @@ class EpisodeFile:
             raise DataError(self.path, f"all splits must have the same sizes, got {sizes}")
         self.image_size = infos[0].image_size
         self.action_size = infos[0].action_size
-        self._scale = self._find_scale(file)
+        self._scales = self._find_scales(scale)
+        for name, info in self.splits.items():
+            if info.has_masks:
+                self._check_labels(name)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What data these are: ``path``, ``content_id``, and the ``layout`` and ``scale`` read.
+
+        JSON-able. ``changed`` compares two.
+        """
+        scales = {name: [*scale] for name, scale in self._scales.items()}
+        return {
+            "path": str(self.path),
+            CONTENT_ID: content_id(self.path, self.attributes.get(CONTENT_ID)),
+            "layout": str(self.layout),
+            "scale": scales,
+        }
 
     def split(self, name: str) -> Split:
         """The episodes of a split.
@@ -86,39 +134,74 @@ class EpisodeFile:
             raise DataError(self.path, f"there is no split {name!r}; {holds(name, self.splits)}")
         if not self.splits[name].episodes:
             raise DataError(self.path, f"split {name!r} is empty")
-        return Split(self._handle, name, self.layout, self.splits[name], self._scale)
+        return Split(self._handle, name, self.layout, self.splits[name], self._scales[name])
 
-    def _find_scale(self, file: h5py.File) -> float:
-        """What stored values are multiplied with to reach 0..255; one answer for the whole file."""
-        floating = [
-            name
-            for name, info in self.splits.items()
-            if info.frame_type.kind == "f" and info.episodes
-        ]
-        if not floating:
-            return 1.0
-        if FRAME_MAXIMUM in file.attrs:
-            declared = self.attributes[FRAME_MAXIMUM]
-            if declared not in (1, 255):
-                raise DataError(
-                    self.path, f"attribute {FRAME_MAXIMUM!r} must be 1 or 255, got {declared}"
-                )
-            return 255.0 / float(declared)
-        maximum = max((self._sampled_maximum(name) for name in floating), default=0.0)
-        scale = 255.0 if maximum < WHITE_LIMIT else 1.0
-        log.info(
-            "%s: floating-point frames with a sampled maximum of %g are taken to be in 0..%d",
-            self.path,
-            maximum,
-            255 / scale,
-        )
+    def _find_scales(self, said: Sequence[float] | None) -> dict[str, Scale]:
+        """The stored values of black and white in every split."""
+        if said is not None:
+            return dict.fromkeys(self.splits, checked_scale(said))
+        if FRAME_MAXIMUM in self.attributes:
+            declared = declared_scale(self.path, self.attributes[FRAME_MAXIMUM])
+            kinds = {name: info.frame_type.kind for name, info in self.splits.items()}
+            return {name: declared if kind == "f" else BYTES for name, kind in kinds.items()}
+        scales = {name: self._find_scale(name) for name in self.splits}
+        if len(set(scales.values())) > 1:
+            told = ", ".join(f"{n} {low:g}..{high:g}" for n, (low, high) in scales.items())
+            log.warning("%s: frames are taken to be in different scales: %s", self.path, told)
+        return scales
+
+    def _find_scale(self, name: str) -> Scale:
+        info = self.splits[name]
+        if not info.episodes:
+            return BYTES
+        low, high = self._extremes(name, FRAMES, whole=info.frame_type.kind == "f")
+        if high <= 1 and info.frame_type.kind != "f":
+            low, high = self._extremes(name, FRAMES, whole=True)
+        scale = find_scale(self.path, name, info.frame_type, low, high)
+        if low == high:
+            log.warning(
+                "%s: all sampled frames of %r show nothing: every value is %g",
+                self.path,
+                name,
+                low,
+            )
+        if info.frame_type.kind == "f":
+            log.info(
+                "%s: floating-point frames of %r with a sampled maximum of %g are taken to be "
+                "in %g..%g",
+                self.path,
+                name,
+                high,
+                *scale,
+            )
         return scale
 
-    def _sampled_maximum(self, name: str) -> float:
-        count, frames = self.splits[name].episodes, self._handle.array(name, FRAMES)
-        episodes = np.unique(np.linspace(0, count - 1, SAMPLED_EPISODES).astype(int))
-        windows = [self.layout.order(int(episode), slice(None)) for episode in episodes]
-        return max((float(np.max(frames[window])) for window in windows), default=0.0)
+    def _check_labels(self, name: str) -> None:
+        """Warns of masks that name more objects than any scene has, as pictures of 0 and 255 do."""
+        labels = self._handle.array(name, MASKS)
+        if not self.splits[name].episodes or (labels.ndim == 5 and labels.shape[-1] > 1):
+            return
+        _, highest = self._extremes(name, MASKS, whole=False)
+        if highest > MANY_OBJECTS:
+            log.warning(
+                "%s: labels of %r reach %g, so many objects; 0 is the background, and objects are "
+                "1, 2, 3 and so on",
+                self.path,
+                name,
+                highest,
+            )
+
+    def _extremes(self, name: str, array: str, whole: bool) -> tuple[float, float]:
+        """The least and greatest value in some episodes, or at their middle moments."""
+        info, stored = self.splits[name], self._handle.array(name, array)
+        episodes = np.unique(np.linspace(0, info.episodes - 1, SAMPLED_EPISODES).astype(int))
+        moment = slice(None) if whole else info.length // 2
+        windows = [self.layout.order(int(episode), moment) for episode in episodes]
+        found = [stored[window] for window in windows]
+        # NaN is told by whoever reads the episode.
+        low = min(float(np.fmin.reduce(part, axis=None)) for part in found)
+        high = max(float(np.fmax.reduce(part, axis=None)) for part in found)
+        return low, high
 
     def __repr__(self) -> str:
         lines = [

@@ -8,10 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-import h5py
 import numpy as np
 
-from armillary.errors import ArmillaryError
+from armillary.errors import DataError
+from armillary.hdf5 import File, Group
+from armillary.hdf5_array import NUMBERS, Array
+from armillary.hdf5_writing import Attribute
 from armillary.suggestions import holds
 
 FORMAT = "armillary-episodes"
@@ -21,16 +23,7 @@ FRAMES, ACTIONS, MASKS = "imgs", "actions", "masks"
 FRAME_MAXIMUM = "frame_maximum"
 """Root attribute that says which value is white in a file of floating-point frames: 1 or 255."""
 
-Attribute = str | int | float
 Axis = TypeVar("Axis")
-
-
-class DataError(ArmillaryError):
-    """A data file that cannot be used; the message starts with its path."""
-
-    def __init__(self, path: Path | str, message: str) -> None:
-        super().__init__(str(path), message)
-        self.path = Path(path)
 
 
 class Layout(StrEnum):
@@ -39,6 +32,7 @@ class Layout(StrEnum):
     ``EPISODES`` is our own, every array starting with [N, T]:
         imgs [N, T, H, W, 3] uint8, actions [N, T - 1, A] float32, optional masks [N, T, H, W]
         uint8 label maps (0 is the background, i is object i), further per-frame arrays [N, T, ...].
+        A foreign file may hold floating-point frames and T actions here too.
     ``REFERENCE`` is that of the published towel-pick data, every array starting with [T, N]:
         imgs [T, N, H, W, 3] uint8 in 0..255 or floating point in 0..1 or 0..255, actions
         [T or T - 1, N, A] (a T-th action leads nowhere and is dropped), optional masks
@@ -99,19 +93,19 @@ class SplitInfo:
     extras: Mapping[str, tuple[tuple[int, ...], np.dtype]]
 
 
-def read_layout(path: Path, file: h5py.File) -> Layout:
-    """The layout a file declares; one without a declaration is taken for the reference layout.
+def read_layout(path: Path, file: File) -> Layout | None:
+    """The layout a file declares, None where it declares nothing.
 
     Raises:
         DataError: the file declares a format, version or layout that is not known here.
     """
     if "format" not in file.attrs:
-        return Layout.REFERENCE
+        return None
     name = file.attrs["format"]
     if name != FORMAT:
         raise DataError(path, f"the attribute 'format' must be {FORMAT!r}, got {name!r}")
     version = file.attrs.get("format_version", "none")
-    if not isinstance(version, int | np.integer) or version != FORMAT_VERSION:
+    if version != FORMAT_VERSION:  # 1.0 too, as C and MATLAB write it
         raise DataError(
             path,
             f"format version {version} cannot be read, only version {FORMAT_VERSION}: collect or "
@@ -125,7 +119,9 @@ def read_layout(path: Path, file: h5py.File) -> Layout:
     return Layout(layout)
 
 
-def inspect_split(path: Path, group: h5py.Group, layout: Layout, actions: bool) -> SplitInfo:
+def inspect_split(
+    path: Path, group: Group, layout: Layout, actions: bool, declared: bool
+) -> SplitInfo:
     """Reads the shapes and types of a split.
 
     Args:
@@ -133,6 +129,7 @@ def inspect_split(path: Path, group: h5py.Group, layout: Layout, actions: bool) 
         group: the split.
         layout: of its arrays.
         actions: whether there must be actions; without, none are looked for.
+        declared: whether the file is ours by its own word, so that nothing else may be in it.
 
     Raises:
         DataError: an array is missing, or shapes and types break the layout.
@@ -160,26 +157,26 @@ def inspect_split(path: Path, group: h5py.Group, layout: Layout, actions: bool) 
         episodes=episodes,
         length=length,
         image_size=imgs.shape[2],
-        action_size=_action_size(path, group, layout, imgs) if actions else 0,
+        action_size=_action_size(path, group, layout, imgs, declared) if actions else 0,
         frame_type=imgs.dtype,
         has_masks=MASKS in group,
-        extras=_extras(path, group, layout, imgs.shape[:2]),
+        extras=_extras(path, group, layout, imgs.shape[:2], declared),
     )
 
 
-def dataset(path: Path, group: h5py.Group, name: str) -> h5py.Dataset:
+def dataset(path: Path, group: Group, name: str) -> Array:
     """The array ``name`` of a group.
 
     Raises:
         DataError: there is none; the message names what there is.
     """
     found = group.get(name)
-    if not isinstance(found, h5py.Dataset):
+    if not isinstance(found, Array):
         raise DataError(path, f"group {group.name} has no array {name!r}; {holds(name, group)}")
     return found
 
 
-def _action_size(path: Path, group: h5py.Group, layout: Layout, imgs: h5py.Dataset) -> int:
+def _action_size(path: Path, group: Group, layout: Layout, imgs: Array, declared: bool) -> int:
     """A, after a check of the actions."""
     if ACTIONS not in group:
         raise DataError(
@@ -189,7 +186,8 @@ def _action_size(path: Path, group: h5py.Group, layout: Layout, imgs: h5py.Datas
         )
     actions = dataset(path, group, ACTIONS)
     episodes, length = layout.order(*imgs.shape[:2])
-    lengths = [length - 1] if layout is Layout.EPISODES else [length - 1, length]
+    ours = declared and layout is Layout.EPISODES
+    lengths = [length - 1] if ours else [length - 1, length]
     if actions.ndim != 3 or tuple(actions.shape[:2]) not in [
         layout.order(episodes, steps) for steps in lengths
     ]:
@@ -203,19 +201,20 @@ def _action_size(path: Path, group: h5py.Group, layout: Layout, imgs: h5py.Datas
 
 
 def _extras(
-    path: Path, group: h5py.Group, layout: Layout, leading: tuple[int, ...]
+    path: Path, group: Group, layout: Layout, leading: tuple[int, ...], declared: bool
 ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     """The further per-frame arrays. A foreign file may hold other things too: they are left out."""
     extras = {}
     for name, found in group.items():
-        if name in (FRAMES, ACTIONS, MASKS) or not isinstance(found, h5py.Dataset):
+        known = name in (FRAMES, ACTIONS, MASKS)
+        if known or not isinstance(found, Array) or found.dtype.kind not in NUMBERS:
             continue
         if found.shape[:2] == leading:
             extras[name] = (found.shape[2:], found.dtype)
-        elif layout is Layout.EPISODES:
+        elif declared and layout is Layout.EPISODES:
             raise _shape_error(path, found, f"[N, T, ...] = {leading} in front")
     return extras
 
 
-def _shape_error(path: Path, found: h5py.Dataset, wanted: str) -> DataError:
+def _shape_error(path: Path, found: Array, wanted: str) -> DataError:
     return DataError(path, f"{found.name} must be shaped {wanted}, got {found.shape}")

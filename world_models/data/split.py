@@ -11,15 +11,18 @@ import numpy as np
 
 from armillary.suggestions import holds
 from armillary.world_models.data.handle import Handle
+from armillary.world_models.data.scale import BYTES, WAY_IN, Scale
 from armillary.world_models.data.schema import (
     ACTIONS,
-    FRAME_MAXIMUM,
     FRAMES,
     MASKS,
     DataError,
     Layout,
     SplitInfo,
 )
+
+LARGEST_ACTION = 1e18
+"""Below it the square of an action is a float32."""
 
 
 class Episodes(Protocol):
@@ -77,7 +80,7 @@ class Split:
     """
 
     def __init__(
-        self, handle: Handle, name: str, layout: Layout, info: SplitInfo, scale: float
+        self, handle: Handle, name: str, layout: Layout, info: SplitInfo, scale: Scale = BYTES
     ) -> None:
         self.name = name
         self.info = info
@@ -107,16 +110,18 @@ class Split:
     def frames(self, episode: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """(stop - start, H, W, 3) uint8, whatever type and scale is stored."""
         stored = self._read(FRAMES, episode, start, stop)
-        if stored.dtype == np.uint8:
+        if stored.dtype == np.uint8 and self._scale == BYTES:
             return stored
-        values = stored.astype(np.float32) * self._scale
+        black, white = self._scale
+        values = (stored.astype(np.float32) - black) * (255.0 / (white - black))
         # Negated so that NaN is caught too.
         if not (values.min() >= -0.5 and values.max() <= 255.5):
+            low, high = stored.min(), stored.max()
+            held = "hold NaN" if np.isnan(low) else f"reach from {low:g} to {high:g}"
             raise DataError(
                 self.path,
-                f"frames of episode {episode} of {self.name!r} leave the range 0..255 "
-                f"({values.min():g} to {values.max():g} after scaling by {self._scale:g}); set the "
-                f"file's attribute {FRAME_MAXIMUM!r} to the value that means white",
+                f"frames of episode {episode} of {self.name!r} leave the range of the split, "
+                f"{black:g}..{white:g}: they {held}. {WAY_IN}",
             )
         return np.rint(values).clip(0, 255).astype(np.uint8)
 
@@ -164,7 +169,7 @@ class Split:
         """(N, T - 1, A) float32, the actions of every episode, read once.
 
         Raises:
-            DataError: an action is NaN or infinite.
+            DataError: an action is NaN, infinite or not below ``LARGEST_ACTION``.
         """
         if self.info.action_size == 0:
             return np.zeros((len(self), self.length - 1, 0), np.float32)
@@ -173,11 +178,13 @@ class Split:
         actions = stored[order].astype(np.float32)
         if self._layout is Layout.REFERENCE:
             actions = actions.swapaxes(0, 1)
-        if not np.isfinite(actions).all():
-            episode, step, _ = np.argwhere(~np.isfinite(actions))[0].tolist()
+        wrong = ~(abs(actions) < LARGEST_ACTION)  # negated so that NaN is caught too
+        if wrong.any():
+            episode, step, number = np.argwhere(wrong)[0].tolist()
             raise DataError(
                 self.path,
-                f"action {step} of episode {episode} of {self.name!r} is NaN or infinite",
+                f"action {step} of episode {episode} of {self.name!r} is NaN or infinite, or "
+                f"beyond any unit: {actions[episode, step, number]:g}",
             )
         return np.ascontiguousarray(actions)
 
@@ -206,12 +213,7 @@ class Split:
 
     def _read(self, name: str, episode: int, start: int, stop: int | None) -> np.ndarray:
         window = self._layout.order(episode, slice(*self._span(episode, start, stop)))
-        try:
-            return self._handle.array(self.name, name)[window]
-        except OSError as error:
-            raise DataError(
-                self.path, f"{name} of episode {episode} of {self.name!r} is damaged ({error})"
-            ) from error
+        return self._handle.array(self.name, name)[window]
 
     def _span(self, episode: int, start: int, stop: int | None) -> tuple[int, int]:
         stop = self.length if stop is None else stop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Self
 import h5py
 import numpy as np
 
+from armillary.errors import DataError
 from armillary.files import replacing
+from armillary.hdf5_writing import CHECKSUM, Attribute, create, finish, reserve, set_attribute
+from armillary.world_models.data.identity import CONTENT_ID, ContentHash
 from armillary.world_models.data.schema import (
     ACTIONS,
     FORMAT,
@@ -20,8 +24,6 @@ from armillary.world_models.data.schema import (
     FRAMES,
     MASKS,
     SPLITS,
-    Attribute,
-    DataError,
     Layout,
     Provenance,
 )
@@ -38,8 +40,8 @@ class EpisodeWriter:
     A context manager: the file is written beside its target and renamed when the block ends
     without an exception, so that an interrupted run leaves nothing that reads as a whole file.
     Frames and masks lie uncompressed with one episode per chunk, from which random windows read
-    fastest; what all episodes share (T, image size, A, masks or none, further arrays) is fixed by
-    the first one.
+    fastest; every chunk has a checksum (fletcher32). What all episodes share (T, image size, A,
+    masks or none, further arrays) is fixed by the first one.
 
     Args:
         path: the target.
@@ -50,6 +52,7 @@ class EpisodeWriter:
     Raises:
         DataError: on entering, the target exists, its folder does not or an attribute cannot be
             stored; on leaving, no episode was added.
+        RunError: on entering or adding, the disk is full.
     """
 
     def __init__(
@@ -68,12 +71,18 @@ class EpisodeWriter:
         self._layout = layout
         self._overwrite = overwrite
         self._entries: dict[str, tuple[tuple[int, ...], np.dtype]] = {}
+        self._content = ContentHash()
         self._file: h5py.File | None = None
 
-    def __enter__(self) -> Self:
+    def check(self) -> None:
+        """Raises DataError unless the file can be begun."""
         self._check_target()
         if not self.path.parent.is_dir():
             raise DataError(self.path, f"the folder {self.path.parent} does not exist")
+        self._attributes()
+
+    def __enter__(self) -> Self:
+        self.check()
         self._writing = self._whole(self._attributes())
         self._file = self._writing.__enter__()
         return self
@@ -107,6 +116,7 @@ class EpisodeWriter:
         Raises:
             DataError: the writer is not open, or the episode breaks these shapes and types, holds
                 NaN or infinity, or differs from the first episode of the file.
+            RunError: the disk is full.
         """
         if self._file is None:
             raise DataError(self.path, "episodes can only be added inside the writer's with block")
@@ -114,17 +124,24 @@ class EpisodeWriter:
             raise DataError(self.path, f"split must be one of {', '.join(SPLITS)}; got {split!r}")
         arrays = self._checked(frames, actions, masks, extras or {})
         entries = {name: (array.shape, array.dtype) for name, array in arrays.items()}
-        if not self._entries:
-            self._entries = entries
-        if entries != self._entries:
+        if self._entries and entries != self._entries:
             raise DataError(
                 self.path,
                 "all episodes of a file must have the same shapes: the first had "
                 f"{_describe(self._entries)}; this one has {_describe(entries)}",
             )
+        chunks = {name: self._chunk(name, array) for name, array in arrays.items()}
+        sizes = (arrays[name].itemsize * math.prod(chunk) for name, chunk in chunks.items())
+        reserve(self._file, sum(size + CHECKSUM for size in sizes))
+        if not self._entries:
+            self._entries = entries
+            for name, size in (("image_size", frames.shape[1]), ("action_size", actions.shape[1])):
+                set_attribute(self.path, self._file, name, size)
         group = self._file.require_group(split)
         for name, array in arrays.items():
-            self._append(group, name, array, self.counts[split])
+            self._append(group, name, array, chunks[name], self.counts[split])
+        same = arrays if masks is None else {**arrays, MASKS: masks}  # in either layout
+        self._content.add(split, same)
         self.counts[split] += 1
 
     def _checked(
@@ -145,7 +162,7 @@ class EpisodeWriter:
         if masks is not None:
             if masks.shape != frames.shape[:3] or masks.dtype != np.uint8:
                 raise self._error("masks", f"{frames.shape[:3]} uint8", masks)
-            arrays[MASKS] = masks
+            arrays[MASKS] = masks[..., None] if self._layout is Layout.REFERENCE else masks
         for name, extra in extras.items():
             if name in (FRAMES, ACTIONS, MASKS) or not name.isidentifier():
                 raise DataError(self.path, f"a further array cannot be named {name!r}")
@@ -165,21 +182,27 @@ class EpisodeWriter:
             raise DataError(self.path, f"{name} must be finite, got NaN or infinity at {bad}")
         return array
 
-    def _append(self, group: h5py.Group, name: str, array: np.ndarray, index: int) -> None:
+    def _chunk(self, name: str, array: np.ndarray) -> tuple[int, ...]:
+        """The shape of a chunk of an array, of which ``array`` is an episode."""
+        per_chunk = 1 if name in (FRAMES, MASKS) or array.nbytes > LARGE else SMALL_CHUNK
+        # A dimension of size 0 (action-free data) takes a chunk of 1.
+        shape = (*self._layout.order(per_chunk, len(array)), *array.shape[1:])
+        return tuple(max(size, 1) for size in shape)
+
+    def _append(
+        self, group: h5py.Group, name: str, array: np.ndarray, chunk: tuple[int, ...], index: int
+    ) -> None:
         order = self._layout.order
-        if self._layout is Layout.REFERENCE and name == MASKS:
-            array = array[..., None]
         if name not in group:
-            per_chunk = 1 if name in (FRAMES, MASKS) or array.nbytes > LARGE else SMALL_CHUNK
             rest = array.shape[1:]
-            # A dimension of size 0 (action-free data) takes a chunk of 1, so it must have no limit.
-            limits = (size or None for size in rest)
             group.create_dataset(
                 name,
                 shape=(*order(0, len(array)), *rest),
-                maxshape=(*order(None, len(array)), *limits),
-                chunks=tuple(max(size, 1) for size in (*order(per_chunk, len(array)), *rest)),
+                # A chunk of 1 is larger than a dimension of size 0, which must have no limit then.
+                maxshape=(*order(None, len(array)), *(size or None for size in rest)),
+                chunks=chunk,
                 dtype=array.dtype,
+                fletcher32=True,
             )
         stored = group[name]
         assert isinstance(stored, h5py.Dataset)
@@ -191,14 +214,14 @@ class EpisodeWriter:
     def _whole(self, attributes: Mapping[str, Attribute]) -> Iterator[h5py.File]:
         """The open file, which is moved to its place once it is whole."""
         with replacing(self.path) as partial:
-            with h5py.File(partial, "w") as file:
-                file.attrs.update(attributes)
+            file = create(partial, attributes, "v110")
+            try:
                 yield file
                 if not self._entries:
                     raise DataError(self.path, "no episode was added, so no file was written")
-                (_, image_size, *_), _ = self._entries[FRAMES]
-                (_, action_size), _ = self._entries[ACTIONS]
-                file.attrs.update({"image_size": image_size, "action_size": action_size})
+                set_attribute(self.path, file, CONTENT_ID, self._content.hexdigest())
+            finally:
+                finish(file)
             self._check_target()
 
     def _attributes(self) -> dict[str, Attribute]:
@@ -215,7 +238,7 @@ class EpisodeWriter:
             "command": origin.command,
         }
         for name, value in origin.extra.items():
-            if name in {*own, "image_size", "action_size", FRAME_MAXIMUM}:
+            if name in {*own, "image_size", "action_size", CONTENT_ID, FRAME_MAXIMUM}:
                 raise DataError(self.path, f"the attribute {name!r} has a meaning of its own")
             if not isinstance(value, Attribute):
                 raise DataError(

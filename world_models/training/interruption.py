@@ -1,4 +1,4 @@
-"""Turning SIGINT and SIGTERM into a request to stop after the step in hand."""
+"""Turning SIGINT, SIGTERM and SIGHUP into a request to stop after the step in hand."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ class Interruption:
     Outside the main thread, where Python cannot handle signals, it changes nothing.
     """
 
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    _SIGNALS = tuple(
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    )
 
     def __init__(self) -> None:
         self.requested = False
+        self.signal: int | None = None
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self._former = {number: signal.signal(number, self._note) for number in self._SIGNALS}
+            heeded = [n for n in self._SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+            self._former = {number: signal.signal(number, self._note) for number in heeded}
         return self
 
     def __exit__(
@@ -33,8 +37,8 @@ class Interruption:
     ) -> None:
         self._restore()
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.requested, self.signal = True, number
         self._restore()
 
     def _restore(self) -> None:

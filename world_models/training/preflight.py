@@ -15,6 +15,7 @@ from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, read_info
 from armillary.world_models.checkpoints.locate import CheckpointError, settled
 from armillary.world_models.data import Split, WindowDataset
+from armillary.world_models.data.identity import CONTENT_ID, changed
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import model_config, resolved_config
 from armillary.world_models.training.config import TrainerConfig
@@ -92,6 +93,25 @@ def earlier_run(
                 f"{here.get(name)!r} here; choose another output directory or the same settings"
             )
     return info
+
+
+def other_data(there: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:
+    """How the data that a checkpoint was trained on differ from others; None where they do not.
+
+    Checkpoints of before data had ids are judged by the attributes and splits of the file.
+
+    Args:
+        there: what the checkpoint says of its data.
+        here: the same of the others, in the words of a checkpoint.
+    """
+    told = changed(there, here)
+    if told or there.get(CONTENT_ID):
+        return told
+    for name in ("attributes", "splits"):
+        if name in there and name in here and there[name] != here[name]:
+            file = here.get("path", "a file")
+            return f"{there.get('file', 'a file')} there and {file} here have other {name}"
+    return None
 
 
 def _check_encoder_is_frozen(model: WorldModel, split: Split, stage: Stage) -> None:

@@ -27,6 +27,7 @@ class Outcome:
         metrics: of the last validation.
         best: greatest value of the best metric, -inf before the first validation.
         interrupted: whether a signal ended it before the schedule did.
+        signal: its number; None where another process of the run got it.
         checkpoint: the ``last`` checkpoint.
         stage_steps: optimiser steps of each stage by its index; empty where a run was begun by a
             version that did not count them.
@@ -39,6 +40,7 @@ class Outcome:
     interrupted: bool
     checkpoint: Path
     stage_steps: dict[int, int]
+    signal: int | None = None
 
 
 @dataclass
@@ -101,7 +103,7 @@ class Run:
         self.stage_steps.update(state.get("stage_steps", {}))
         self.threads = state.get("threads")
 
-    def outcome(self, interrupted: bool, checkpoint: Path) -> Outcome:
+    def outcome(self, interrupted: bool, checkpoint: Path, signal: int | None = None) -> Outcome:
         """How it ended."""
         return Outcome(
             step=self.step,
@@ -111,4 +113,5 @@ class Run:
             interrupted=interrupted,
             checkpoint=checkpoint,
             stage_steps=dict(self.stage_steps),
+            signal=signal,
         )

@@ -13,10 +13,12 @@ from armillary.world_models.checkpoints.checkpoint import (
     CheckpointInfo,
     load_state,
     load_weights,
+    read_info,
     save_checkpoint,
 )
-from armillary.world_models.checkpoints.locate import settled
+from armillary.world_models.checkpoints.locate import CheckpointError, settled
 from armillary.world_models.data import Split, action_statistics
+from armillary.world_models.data.identity import CONTENT_ID
 from armillary.world_models.model import WorldModel
 from armillary.world_models.training import randomness
 from armillary.world_models.training.batches import stage_batches
@@ -25,13 +27,22 @@ from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.encoding import Encoding
 from armillary.world_models.training.engine import make_engine
 from armillary.world_models.training.interruption import Interruption
-from armillary.world_models.training.preflight import Resume, check_fit, earlier_run
+from armillary.world_models.training.preflight import (
+    Resume,
+    check_fit,
+    earlier_run,
+    other_data,
+)
 from armillary.world_models.training.run import Outcome, Run
 from armillary.world_models.training.threads import Threads
 from armillary.world_models.training.update import Update
 from armillary.world_models.validation.validator import Validator
 
 log = logging.getLogger(__name__)
+
+
+JUDGES = ("best_metric", "validation_clips", "validation_horizon")
+"""The settings that say how good a model is; with others, what was best cannot be compared."""
 
 
 class TrainingError(RuntimeError):
@@ -84,9 +95,15 @@ class Trainer:
         return self._engine.leads
 
     def fit(
-        self, model: WorldModel, train: Split, validation: Split, *, resume: Resume = "auto"
+        self,
+        model: WorldModel,
+        train: Split,
+        validation: Split,
+        *,
+        resume: Resume = "auto",
+        data_changed: bool = False,
     ) -> Outcome:
-        """Trains until the schedule ends, or until SIGINT or SIGTERM after the step in hand.
+        """Trains until the schedule ends, or until a signal ends it (INT, TERM, HUP) after a step.
 
         A resumed run continues bit for bit as if it had not stopped, on the same machine, with as
         many processes and, for runs bounded by steps alone, whenever it stopped; and as long as
@@ -101,15 +118,19 @@ class Trainer:
             validation: held-out episodes.
             resume: ``auto`` continues from ``last`` if there is one, ``never`` refuses to touch a
                 directory that has one, ``required`` refuses to start anew.
+            data_changed: whether to go on with other data than ``description`` said before. The
+                action normalisation stays, ``best`` starts anew, and checkpoints list the former
+                data under ``former``.
 
         Raises:
             ValueError: settings, data and model do not fit together; nothing was trained.
-            CheckpointError: ``last`` is damaged, of another run, or against ``resume``.
+            CheckpointError: ``last`` is damaged, of another run or data, or against ``resume``.
             TrainingError: a loss or a gradient is NaN or infinite. The weights, the batch and the
                 random state that led there are kept in ``DIRECTORY/failure``.
         """
         config, engine = self.config, self._engine
         earlier = earlier_run(self.last, model, config, resume) if self.leads else None
+        told = earlier and self._follow(earlier, data_changed)
         check_fit(config, model, train, validation)
         encoding = Encoding(train, lambda: self._threads.look(run.step))
         run = Run(model, train, Validator(model, validation, config), encoding)
@@ -120,7 +141,7 @@ class Trainer:
             statistics = action_statistics(train, config.stages[-1].stride)
             model.set_action_statistics(statistics.mean, statistics.std)
         else:
-            self._restore(run, earlier)
+            self._restore(run, earlier, anew=bool(told))
         self._agree(run)
         self._threads.start(run.threads)
         run.began = self._clock() - run.seconds
@@ -142,7 +163,7 @@ class Trainer:
             model.requires_grad_(True).eval()
             self._threads.stop()
             self._tell(lambda callback: callback.on_end())
-        return run.outcome(interrupted, self.last)
+        return run.outcome(interrupted, self.last, interruption.signal)
 
     def _train(self, run: Run) -> None:
         """One optimiser step, at the start of a stage after its preparation."""
@@ -255,11 +276,36 @@ class Trainer:
         )
         self._tell(lambda callback: callback.on_checkpoint(path))
 
-    def _restore(self, run: Run, info: CheckpointInfo) -> None:
-        """Puts a run back where ``last`` was saved."""
+    def _follow(self, earlier: CheckpointInfo, data_changed: bool) -> str | None:
+        """How the data differ from those before, which the description then lists; else None."""
+        former = list(earlier.data.get("former", ()))
+        told = other_data(earlier.data, self._description)
+        if told and not data_changed:
+            raise CheckpointError(
+                f"{self.last} was trained on other data: {told}. Give the data it was begun with, "
+                "another output directory, or data.changed=true to go on with these"
+            )
+        if told:
+            log.warning("going on with other data: %s; action statistics stay as they were", told)
+            names = ("file", "path", CONTENT_ID)
+            known = {name: earlier.data[name] for name in names if name in earlier.data}
+            former.append({**known, "until_step": earlier.step})
+        if former:
+            self._description["former"] = former
+        return told
+
+    def _restore(self, run: Run, info: CheckpointInfo, anew: bool) -> None:
+        """Puts a run back where ``last`` was saved; ``anew`` forgets how good ``best`` was."""
         state = load_state(info)
         load_weights(run.model, info)
         run.restore(info, state)
+        config, before = asdict(self.config), info.training
+        judges = [name for name in JUDGES if before.get(name, config[name]) != config[name]]
+        if anew or judges:
+            log.info("what is best is judged anew: %s", ", ".join(judges) or "other data")
+            kept = not anew and judges == ["best_metric"] and settled(self.best).exists()
+            metrics = read_info(self.best).metrics if kept else {}
+            run.best = metrics.get(self.config.best_metric, float("-inf"))
         randomness.restore(state["random"], run.model.action_mean.device)
         log.info("resumed from %s after %d steps", info.path, info.step)
 

@@ -47,3 +47,42 @@ def test_a_generator_determines_the_actions(policy):
 def test_a_probability_is_wanted():
     with pytest.raises(ValueError, match="probability"):
         MixedPolicy(scripted=1.5)
+
+
+def test_random_motion_has_one_spread_and_remembers_by_its_persistence():
+    policy, still = RandomPolicy(persistence=0.7, scale=0.2), np.zeros(physics.SCENE_SIZE)
+    policy.reset(np.random.default_rng(0))
+    actions = np.stack([policy.act(still) for _ in range(10_000)]).astype(float)
+    assert actions.std(0) == pytest.approx([0.2, 0.2], rel=0.04)
+    remembered = (actions[1:] * actions[:-1]).mean(0) / actions.var(0)
+    assert remembered == pytest.approx([0.7, 0.7], abs=0.03)
+
+
+@pytest.mark.parametrize("start", [[0.5, 0.3], [0.15, 0.5]])
+def test_a_block_is_pushed_from_behind_the_way_that_was_chosen(start):
+    policy, block = PushPolicy(noise=0.0), [0.5, 0.5, 0.0, 1.0, 0.07, 0.0, 0.0, 0.0]
+    along, aside = [], []
+    for seed in range(10):
+        scene = physics.make_scene(np.array(start), np.array([block]))
+        policy.reset(np.random.default_rng(seed))
+        scene = physics.step(scene, policy.act(scene))
+        direction = policy._direction
+        while policy._steps_left:
+            scene = physics.step(scene, policy.act(scene))
+        moved = physics.blocks_of(scene)[0, :2] - block[:2]
+        along.append(moved @ direction)
+        aside.append(abs(moved @ [-direction[1], direction[0]]))
+    assert min(along) > 0.05
+    assert np.mean(along) > 3 * np.mean(aside)
+
+
+def test_blocks_are_pushed_towards_the_middle():
+    policy, gained = PushPolicy(), []
+    for seed in range(300):
+        policy.reset(np.random.default_rng(seed))
+        place = np.random.default_rng(seed).uniform(0.1, 0.9, 2)
+        block = np.array([[*place, 0.0, 1.0, 0.07, 0.0, 0.0, 0.0]])
+        policy.act(physics.make_scene(np.array([0.5, 0.3]), block))
+        towards = np.array([0.5, 0.5]) - place
+        gained.append(policy._direction @ towards / np.linalg.norm(towards))
+    assert np.mean(gained) == pytest.approx(np.exp(-0.5 * 1.2**2), abs=0.1)

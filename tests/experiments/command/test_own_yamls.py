@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import compose
 from armillary.experiments.command.errors import UsageError
 from tests.experiments.conftest import Command
@@ -161,3 +162,11 @@ def test_data_set_model_and_protocol_by_themselves(folder: Path) -> None:
         compose("train", ["dataset=bair_actions"])
     with pytest.raises(UsageError, match="did you mean 'accuracy'"):
         compose("evaluate", ["dataset=bair_actions", "protocol=acuracy"])
+
+
+@pytest.mark.parametrize("text", ["a: [1\n", "a: " + "[" * 3000, "a: !!timestamp 2020-13-01\n"])
+def test_a_broken_yaml_of_ones_own_folder_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "planner").mkdir()
+    (tmp_path / "planner" / "mine.yaml").write_text(text)
+    with pytest.raises(ArmillaryError, match=r"mine\.yaml: is no YAML"):
+        compose("plan", ["planner=mine"], tmp_path)

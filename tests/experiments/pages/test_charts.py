@@ -40,6 +40,16 @@ def test_labels_of_any_length_stay_inside(values: tuple[float, float]) -> None:
         assert float(x) + 6.5 * len(text) / 2 <= 420
 
 
+@pytest.mark.parametrize(
+    "values",
+    [(0.0, 5e-324), (1e-30, 3e-30), (-1e30, 1e30), (1e16, 1e16 + 2), (5.0, 5.0), (-1e30, -1e30)],
+)
+def test_values_of_any_size_are_drawn(values: tuple[float, float]) -> None:
+    chart = Chart("t", "x", [Line("a", list(zip((0, 1), values, strict=True)), 1)])
+    assert 2 <= len(chart.drawing.y_ticks) <= 8
+    assert line_chart(chart)
+
+
 def test_twenty_lines_differ_and_each_is_named_once() -> None:
     looks = [look_of(index) for index in range(20)]
     assert len(set(looks)) == 20

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
+from armillary.errors import DataError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.realism.video_file import VideoFile
 from tests.experiments.realism.video_files import random_videos, write
@@ -38,10 +39,10 @@ def test_attributes_are_those_of_our_own_files(tmp_path: Path) -> None:
 
 
 def test_missing_and_other_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no such file"):
+    with pytest.raises(DataError, match="there is no such file"):
         VideoFile(tmp_path / "no.h5")
     (tmp_path / "text.h5").write_text("no videos")
-    with pytest.raises(UsageError, match="this is no HDF5 file"):
+    with pytest.raises(DataError, match="this is no HDF5 file"):
         VideoFile(tmp_path / "text.h5")
     with pytest.raises(UsageError, match=r"no array 'videos'.*the file holds imgs"):
         VideoFile(write(tmp_path / "other.h5", VIDEOS, name="imgs"))

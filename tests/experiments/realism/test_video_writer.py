@@ -54,8 +54,8 @@ def test_a_whole_file_appears_with_everything(tmp_path: Path) -> None:
         assert file["videos"].shape == (COUNT, *SHAPE)
         assert file["videos"].dtype == np.uint8
         assert file["videos"][:, 0, 0, 0, 0].tolist() == list(range(COUNT))
-        assert (file.attrs["format"], file.attrs["format_version"]) == ("armillary-videos", 1)
-        assert (file.attrs["model"], file.attrs["seed"]) == ("m", 3)
+        assert (file.attrs["format"], file.attrs["format_version"]) == (b"armillary-videos", 1)
+        assert (file.attrs["model"], file.attrs["seed"]) == (b"m", 3)
     assert [p.name for p in path.parent.iterdir()] == ["videos.h5"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+from armillary.agent import episodes as playing
+from armillary.agent.episodes import Episode, run_episodes
 from armillary.experiments.command.config import compose
 from armillary.experiments.planning.entries import entry_of
-from armillary.experiments.verbs.benchmark import play
+from armillary.world_models.checkpoints.checkpoint import load_model, save_checkpoint
 from tests.experiments.conftest import Command
 
 SEARCH = ["planner=cem", "planner.samples=16", "planner.iterations=2", "planner.elites=4"]
@@ -21,6 +24,18 @@ SMALL = [*SEARCH, "horizon=4", "replan_interval=4", "workers=0"]
 
 def rows_of(run: Path) -> list[dict[str, Any]]:
     return json.loads((run / "results.json").read_text())["rows"]
+
+
+def timeless(run: Path) -> list[dict[str, Any]]:
+    """The rows without what differs from run to run, and without the identity of their settings."""
+    apart = ("plan_seconds", "plan_seconds_alone", "identity")
+    return [{k: v for k, v in row.items() if k not in apart} for row in rows_of(run)]
+
+
+def played(name: str, config: Any) -> list[Episode]:
+    entry = entry_of(name, config)
+    seeds = [config.seed + index for index in range(config.episodes)]
+    return run_episodes(entry.make_env, entry.agent, seeds, config.batch)
 
 
 def test_rows_say_what_the_contract_names(
@@ -38,7 +53,7 @@ def test_rows_say_what_the_contract_names(
         assert set(row) == {
             *("task", "simulator", "planner", "episodes", "successes", "success_rate", "ci95"),
             *("steps_to_success", "plan_seconds", "plan_seconds_alone", "evaluations", "seed"),
-            "success_by",
+            *("success_by", "identity"),
         }
         assert (row["task"], row["episodes"], row["seed"]) == ("push_blocks", 2, 5)
         assert row["ci95"][0] <= row["success_rate"] <= row["ci95"][1]
@@ -49,8 +64,8 @@ def test_rows_say_what_the_contract_names(
     for name in names[:3]:
         assert name in done.out
     assert results["config"]["planner"]["samples"] == 16
-    played = json.loads((tmp_path / "run" / "episodes.json").read_text())
-    assert [episode["seed"] for episode in played["oracle"]] == [5, 6]
+    told = json.loads((tmp_path / "run" / "episodes.json").read_text())
+    assert [episode["seed"] for episode in told["oracle"]] == [5, 6]
 
 
 def test_same_command_gives_the_same_rows_whatever_the_batch(
@@ -62,29 +77,25 @@ def test_same_command_gives_the_same_rows_whatever_the_batch(
         names = f"simulators=[random,oracle,{checkpoint}]"
         words = [names, *SMALL, "episodes=3", f"batch={batch}", f"output={output}"]
         assert armillary("benchmark", *words).code == 0
-        rows = [
-            {k: v for k, v in row.items() if not k.startswith("plan_seconds")}
-            for row in rows_of(output)
-        ]
-        found.append((rows, json.loads((output / "episodes.json").read_text())))
+        found.append((timeless(output), json.loads((output / "episodes.json").read_text())))
     assert found[0] == found[1] == found[2]
 
 
 def test_every_simulator_gets_the_same_problems_and_plays_each_once(checkpoint: Path) -> None:
     config = compose("benchmark", [*SMALL, "episodes=2", "seed=9"])
     names = ["random", "noop", "oracle", str(checkpoint)]
-    played = {name: play(entry_of(name, config), config) for name in names}
-    for episodes in played.values():
+    found = {name: played(name, config) for name in names}
+    for episodes in found.values():
         assert [episode.seed for episode in episodes] == [9, 10]
-        for ours, first in zip(episodes, played["random"], strict=True):
+        for ours, first in zip(episodes, found["random"], strict=True):
             assert np.array_equal(ours.frames[0], first.frames[0])
             assert np.array_equal(ours.goal_image, first.goal_image)
-    assert not np.array_equal(played["noop"][0].frames[0], played["noop"][1].frames[0])
+    assert not np.array_equal(found["noop"][0].frames[0], found["noop"][1].frames[0])
 
 
 def test_noop_moves_nothing_and_never_succeeds() -> None:
     config = compose("benchmark", ["episodes=5"])
-    for episode in play(entry_of("noop", config), config):
+    for episode in played("noop", config):
         assert not episode.success
         assert episode.steps == config.task.max_steps
         assert np.array_equal(episode.frames[0], episode.frames[-1])
@@ -97,20 +108,71 @@ def test_learned_simulators_see_no_physics_state(checkpoint: Path) -> None:
     assert "state" in oracle.make_env().reset(seed=0)[0]
 
 
-def test_interrupted_benchmark_keeps_finished_rows(
-    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("ended", [1, 3, 5])
+def test_an_interrupted_benchmark_goes_on(
+    armillary: Command,
+    tmp_path: Path,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ended: int,
 ) -> None:
-    from armillary.experiments.verbs import benchmark
+    """Stopped after so many batches; whole rows and batches are not played again."""
+    begun: list[list[int]] = []
+    limit = [ended]
+    original = playing._run_batch
 
-    def play_one(one: Any, config: Any) -> Any:
-        if one.name == "noop":
+    def run_batch(envs: Any, agent: Any, seeds: Any, on_end: Any) -> Any:
+        if len(begun) == limit[0]:
             raise KeyboardInterrupt
-        return play(one, config)
+        begun.append(list(seeds))
+        return original(envs, agent, seeds, on_end)
 
-    monkeypatch.setattr(benchmark, "play", play_one)
-    words = ["simulators=[random,noop]", "episodes=2", "output=run"]
-    assert armillary("benchmark", *words).code == 130
-    assert [row["simulator"] for row in rows_of(tmp_path / "run")] == ["random"]
+    monkeypatch.setattr(playing, "_run_batch", run_batch)
+    words = [
+        f"simulators=[random,{checkpoint}]",
+        *SMALL,
+        "episodes=5",
+        "batch=2",
+        "task.max_steps=2",
+    ]
+    assert armillary("benchmark", *words, "output=run").code == 130
+    limit[0] = 6
+    told = armillary("benchmark", *words, "output=run")
+    assert told.code == 0
+    assert begun == 2 * [[0, 1], [2, 3], [4]]
+    assert ("random: finished already" in told.err) == (ended >= 3)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        *("config.yaml", "run.json", "run.log", "results.json", "episodes.json")
+    }
+    again = armillary("benchmark", *words, "output=run")
+    assert again.out == told.out
+    assert len(begun) == 6
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert armillary("benchmark", *words, "output=whole").code == 0
+    assert timeless(tmp_path / "run") == timeless(tmp_path / "whole")
+    assert (tmp_path / "run" / "episodes.json").read_bytes() == (
+        tmp_path / "whole" / "episodes.json"
+    ).read_bytes()
+
+
+def test_a_row_of_other_weights_is_played_again(
+    armillary: Command, tmp_path: Path, checkpoint: Path
+) -> None:
+    here = tmp_path / "model"
+    shutil.copytree(checkpoint / "checkpoints" / "last", here)
+    words = [*SMALL, "episodes=1", "task.max_steps=4", "simulators=[random,model]", "output=run"]
+    assert armillary("benchmark", *words).code == 0
+    before = [row["identity"] for row in rows_of(tmp_path / "run")]
+    model = load_model(here)
+    next(model.parameters()).data.add_(1e-3)
+    save_checkpoint(here, model, step=7)
+    told = armillary("benchmark", *words)
+    assert told.code == 0
+    assert "random: finished already" in told.err
+    assert "model: finished already" not in told.err
+    after = [row["identity"] for row in rows_of(tmp_path / "run")]
+    assert (before[0] == after[0], before[1] == after[1]) == (True, False)
 
 
 def test_plan_films_every_episode(armillary: Command, tmp_path: Path, checkpoint: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import h5py
@@ -13,9 +14,10 @@ import pytest
 
 from armillary.experiments.command.config import compose
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.planning.recording import record
+from armillary.experiments.planning.recording import Recipe, Recording, record
+from armillary.experiments.verbs import collect
 from armillary.experiments.verbs.collect import recipe_of, split_names
-from armillary.world_models.data import EpisodeFile
+from armillary.world_models.data import EpisodeFile, EpisodeWriter
 from tests.experiments.conftest import EPISODES, LENGTH, Command
 
 
@@ -107,11 +109,85 @@ def test_existing_file_is_kept_unless_overwritten(armillary: Command, tmp_path: 
     assert (tmp_path / "data.h5").read_bytes() != before
 
 
+WORDS = ("collect", "episodes=8", "length=3", "workers=0", "out=data.h5")
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Pieces of three episodes, and the episodes that were recorded for them."""
+    recorded: list[int] = []
+
+    def watched(recipe: Recipe, index: int) -> Recording:
+        recorded.append(index)
+        return record(recipe, index)
+
+    monkeypatch.setattr(collect, "PIECE", 3)
+    monkeypatch.setattr(collect, "record", watched)
+    return recorded
+
+
+@pytest.mark.parametrize("ended", [1, 3, 5, 9])
+def test_a_collection_that_was_stopped_goes_on(
+    armillary: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    small_pieces: list[int],
+    ended: int,
+) -> None:
+    original, added = EpisodeWriter.add, []
+
+    def add(*arguments: Any) -> None:
+        if len(added) == ended:
+            raise KeyboardInterrupt
+        added.append(1)
+        original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EpisodeWriter, "add", add)
+        assert armillary(*WORDS, "output=run").code == 130
+    assert not (tmp_path / "data.h5").exists()
+    small_pieces.clear()
+    assert armillary(*WORDS, "output=run").code == 0
+    kept = min(ended // 3 * 3, 8)
+    assert small_pieces == ([kept, *range(kept, 8)] if kept < 8 else [])
+    assert armillary(*WORDS[:-1], "out=whole.h5", "output=whole").code == 0
+    assert (tmp_path / "data.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    names = {"data.h5", "run", "whole.h5", "whole"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_pieces_of_other_settings_are_not_taken(
+    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_pieces: list[int]
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collect, "join", interrupted)
+        assert armillary(*WORDS, "output=run").code == 130
+    small_pieces.clear()
+    assert armillary(*WORDS, "output=other", "seed=1").code == 0
+    assert small_pieces == [0, *range(8)]
+    assert {path.name for path in tmp_path.iterdir()} == {"data.h5", "run", "other"}
+
+
+def test_the_same_collection_is_finished_already(
+    armillary: Command, tmp_path: Path, small_pieces: list[int]
+) -> None:
+    assert armillary(*WORDS, "output=run").code == 0
+    before = (tmp_path / "data.h5").stat()
+    small_pieces.clear()
+    again = armillary(*WORDS, "output=again")
+    assert again.code == 0
+    assert "finished already: data.h5" in again.err
+    assert (small_pieces, (tmp_path / "data.h5").stat().st_ino) == ([], before.st_ino)
+
+
 def test_noisy_task_collects(armillary: Command, tmp_path: Path) -> None:
     words = ["task=push_blocks_noisy", "episodes=3", "length=3", "workers=0", "out=x/y.h5"]
     assert armillary("collect", *words, "output=run").code == 0
     with h5py.File(tmp_path / "x" / "y.h5") as file:
-        assert file.attrs["environment"] == "armillary/PushBlocksNoisy-v0"
+        assert file.attrs["environment"] == b"armillary/PushBlocksNoisy-v0"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_a_merge_that_is_interrupted_reads_nothing_again(
     whole: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    original = convert.merge
+    original = convert.join
 
     def interrupted(*arguments: Any) -> Iterator[str]:
         for number, name in enumerate(original(*arguments)):
@@ -118,12 +119,34 @@ def test_a_merge_that_is_interrupted_reads_nothing_again(
             yield name
 
     with monkeypatch.context() as patch:
-        patch.setattr(convert, "merge", interrupted)
+        patch.setattr(convert, "join", interrupted)
         assert armillary("convert", f"input={bair}", *OUT).code == 130
     assert not (tmp_path / "bair.h5").exists()
     told = armillary("convert", f"input={bair}", *OUT)
     assert "4 of 4 parts were converted before" in told.err
     assert (tmp_path / "bair.h5").read_bytes() == whole.read_bytes()
+
+
+def test_a_conversion_that_was_killed_at_its_very_end_is_finished_already(
+    armillary: Command, tmp_path: Path, bair: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("convert", f"input={bair}", *OUT)
+
+    def killed(folder: Path) -> None:
+        next(folder.iterdir()).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        assert armillary(*words).code == 130
+    told = armillary(*words)
+    assert told.code == 0
+    assert "finished already: bair.h5" in told.err
+    assert (tmp_path / "bair.h5").read_bytes() == whole.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"bair.h5", "run"}
+    other = armillary(*words, "source.camera=main", "output=other")
+    assert other.code == 2
+    assert "the file exists" in other.err
 
 
 def test_a_damaged_file_is_named_and_the_others_are_kept(

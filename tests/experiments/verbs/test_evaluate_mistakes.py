@@ -94,8 +94,8 @@ def test_bad_videos_are_refused(
     nan[0, 1, 2, 3] = np.nan
     wide[0] *= 999
     cases = [
-        ({"imgs": nan}, "leave the range 0..255"),
-        ({"imgs": wide}, "leave the range 0..255"),
+        ({"imgs": nan}, "leave the range of the split, 0..1: they hold NaN"),
+        ({"imgs": wide}, "above 255"),
         ({"imgs": frames(3, size=33), "masks": None}, "image size 33"),
         ({"imgs": frames(3, length=5)}, "must be shaped"),
         ({"imgs": frames(0), "actions": np.zeros((0, 5, 2)), "masks": None}, "is empty"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import math
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +13,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch._utils import _rebuild_tensor_v2
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.cli import main
+from armillary.world_models.checkpoints.authors import import_model
 from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.checkpoints.locate import CheckpointError
+from armillary.world_models.checkpoints.pickled import load
 from armillary.world_models.registry import model_config
 from tests.parity.test_parity import FIXTURES
 
@@ -104,3 +113,105 @@ def test_anything_else_is_refused_and_leaves_nothing(
     assert "file.pth" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "harmed").exists()
+
+
+@pytest.mark.parametrize("prefix", ["", "module.module.", "_orig_mod.module."])
+@pytest.mark.parametrize("holder", ["state_dict", "model_state_dict"])
+def test_what_wrappers_add_is_left_out(prefix: str, holder: str) -> None:
+    theirs = weights("op3_train_IIDD_before")
+    named = {prefix + name.removeprefix("module."): tensor for name, tensor in theirs.items()}
+    model = import_model({holder: named, "step": torch.tensor(3)}, num_slots=4)
+    assert int(model.get_buffer("geco.steps")) == 3
+
+
+@pytest.mark.parametrize("step", [math.inf, math.nan, -1, 10**30, torch.zeros(2)])
+def test_a_step_that_is_no_count_is_refused(step: Any) -> None:
+    with pytest.raises(CheckpointError, match="how many steps"):
+        import_model({"model": weights("op3_train_IIDD_before"), "step": step})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensor: tensor.flatten(),
+        lambda tensor: tensor[:0],
+        lambda tensor: tensor.to_sparse(),
+        lambda tensor: tensor.to(torch.complex64),
+        lambda tensor: tensor.to("meta"),
+        lambda tensor: tensor.new_full(tensor.shape, math.nan),
+        lambda tensor: torch.zeros(()),
+    ],
+)
+def test_strange_weights_are_refused(change: Callable[[Tensor], Tensor]) -> None:
+    for stem in ("op3_train_IIDD_before", "v32_vrnn_train_before"):
+        theirs = {name: change(t) if t.ndim else t for name, t in weights(stem).items()}
+        with pytest.raises(CheckpointError):
+            import_model({"model": theirs})
+
+
+def test_one_weight_that_is_nan_is_named() -> None:
+    theirs = weights("op3_train_IIDD_before")
+    theirs["module.image_decoder.decode.0.weight"][0, 0] = math.nan
+    with pytest.raises(CheckpointError, match=r"NaN .*1 of .*: decoder\.decode\.0\.weight"):
+        import_model({"model": theirs})
+
+
+@pytest.mark.parametrize("content", [{1: torch.zeros(2)}, {"model": {2: torch.zeros(1)}}, {}])
+def test_names_that_are_no_texts_are_refused(content: Any) -> None:
+    with pytest.raises(CheckpointError, match="by name"):
+        import_model(content)
+
+
+def test_other_objects_are_refused_with_a_way_out(tmp_path: Path, capsys) -> None:
+    source = saved({"model": {}, "args": argparse.Namespace(lr=1)}, tmp_path / "authors.pth")
+    assert main(["import-checkpoint", source, f"output={tmp_path / 'run'}"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "holds argparse.Namespace, and only tensors" in said
+    assert "save its weights alone" in said
+    assert "weights_only=False" in said
+    assert "\x1b" not in said
+    assert "PyTorch 2.6" not in said
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("kind", ["grown", "expanded", "made", "bytes"])
+def test_a_file_that_asks_for_more_than_it_holds_is_refused(
+    kind: str, legacy: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "bomb.pth"
+    made = {
+        "grown": Reduced(_rebuild_tensor_v2, _storage(), 0, (10**11,), (1,), False, {}),
+        "expanded": torch.zeros(1).expand(10**6, 10**6),
+        "made": Reduced(torch.Tensor, 10**6, 10**6),
+        "bytes": Reduced(bytearray, 10**12),
+    }
+    torch.save({"model": {"a": made[kind]}}, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(ArmillaryError, match=r"bomb\.pth: (is refused|holds builtins)"):
+        load(path)
+
+
+def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
+    torch.save({"model": {"a": torch.zeros(10**6)}}, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in plain.namelist():
+            bomb.writestr(name, plain.read(name))
+    with pytest.raises(ArmillaryError, match="promise"):
+        load(tmp_path / "bomb.pth")
+
+
+class Reduced:
+    """Is what a function makes when the file is read."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._made = (function, arguments)
+
+    def __reduce__(self) -> Any:
+        return self._made
+
+
+def _storage() -> torch.TypedStorage:
+    storage = torch.zeros(4).untyped_storage()
+    return torch.TypedStorage(wrap_storage=storage, dtype=torch.float32, _internal=True)

@@ -27,6 +27,10 @@ def test_the_skeleton_is_the_example_under_another_name(armillary: Command, tmp_
         assert new.EXAMPLE not in path.read_text(encoding="utf-8")
         assert new.EXAMPLE not in str(path.relative_to(tmp_path))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert armillary("new", "plugin", "my_pack").code == 0, "it is there already, as asked for"
+    (tmp_path / "my_pack" / "README.md").write_text("mine")
+    assert armillary("new", "plugin", "my_pack").code == 2
+    assert (tmp_path / "my_pack" / "README.md").read_text() == "mine"
 
 
 def test_the_tests_of_a_skeleton_pass_as_written(armillary: Command, tmp_path: Path) -> None:

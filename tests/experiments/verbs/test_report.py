@@ -388,7 +388,10 @@ def test_the_command_line_takes_runs_by_position(armillary: Command) -> None:
     assert done.code == 0, done.err
     assert "page.html  2 runs" in done.out
     assert "2 runs: evaluate" in Path("page.html").read_text()
-    assert armillary("report", "a", "output=page.html").code == 0, "an old page is replaced"
+    again = armillary("report", "a", "output=page.html")
+    assert again.code == 2
+    assert "output=page.html exists; choose another page or add overwrite=true" in again.err
+    assert armillary("report", "a", "output=page.html", "overwrite=true").code == 0
     wrong = armillary("report", "a", "missing", "output=other.html")
     assert wrong.code == 2
     assert "missing is not there; report needs the directory of a run" in wrong.err
@@ -401,14 +404,20 @@ def configured(directory: Path, **settings: object) -> Path:
     return directory
 
 
-def problems(blocks: int = 3, horizon: int = 12, samples: int = 300) -> dict[str, object]:
+SEARCH = {"_target_": "CEM", "samples": 300, "iterations": 5, "std": 0.7}
+
+
+def problems(
+    blocks: int = 3, horizon: int = 12, samples: int = 300, **more: object
+) -> dict[str, object]:
     return {
         "task": {
             "environment": {"id": "x", "image_size": 32, "num_blocks": blocks},
             "max_steps": 20,
         },
         "horizon": horizon,
-        "planner": {"_target_": "CEM", "samples": samples, "iterations": 5, "std": 0.7},
+        "planner": {**SEARCH, "samples": samples},
+        **more,
     }
 
 
@@ -469,6 +478,15 @@ def test_goals_of_ones_own_are_problems_of_their_own(tmp_path: Path, output: Pat
         (problems(blocks=4), "num blocks 4"),
         (problems(horizon=6), "horizon 6"),
         (problems(samples=30), "search samples 30"),
+        (problems(replan_interval=3), "replan interval 3"),
+        (problems(planner={**SEARCH, "std": 0.1}), "search std 0.1"),
+        (problems(planner={**SEARCH, "_target_": "own.CEM"}), "search own.CEM"),
+        (
+            problems(objective={"terms": {"pixel": {"cost": {"_target_": "x.Pixel"}}}}),
+            "objective pixel.cost x.Pixel",
+        ),
+        (problems(simulator={"particles": 4}), "simulator particles 4"),
+        (problems(goal={"_target_": "x.Goal"}), "goal x.Goal"),
     ],
 )
 def test_unlike_problems_are_never_in_one_table(
@@ -496,6 +514,57 @@ def test_files_of_one_name_and_other_content_are_other_data(tmp_path: Path, outp
     assert "Comparison of evaluations: data push.h5 [22222222]" in html
     assert "no other run has the same data and sizes: a." in html
     assert "a: data push.h5 [11111111]." in html
+
+
+def test_a_copy_of_the_data_is_the_same_data(tmp_path: Path, output: Path) -> None:
+    runs = [evaluation(tmp_path / name) for name in "ab"]
+    for run in runs:
+        edit(run, put("1" * 64, "data", "digest"))
+        edit(run, put(f"{run.name}.h5", "data", "path"))
+    assert "Comparison of evaluations" in page_of(runs, output)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda found: found.update(identity={"stride": 2}), "stride 2"),
+        (lambda found: found.update(identity={"lpips": "12345678abc"}), "LPIPS by 12345678"),
+        (lambda found: found.update(config={"data": {"scale": [-1, 1]}}), r"scale [-1, 1]"),
+        (lambda found: found.update(config={"data": {"layout": "reference"}}), "layout reference"),
+    ],
+)
+def test_unlike_evaluations_are_never_in_one_table(
+    tmp_path: Path, output: Path, change: Callable[[dict], None], told: str
+) -> None:
+    runs = [evaluation(tmp_path / name) for name in "ab"]
+    edit(runs[1], change)
+    html = page_of(runs, output)
+    assert "Comparison of evaluations" not in html
+    assert f"b: {told}." in html
+
+
+def test_a_run_that_lost_its_configuration_is_known_by_its_results(
+    tmp_path: Path, output: Path
+) -> None:
+    runs = []
+    for name, blocks in (("a", 1), ("b", 4)):
+        runs.append(benchmark(tmp_path / name, {"slots": 45}))
+        edit(runs[-1], put(problems(blocks), "config"))
+        (runs[-1] / "config.yaml").unlink()
+    html = page_of(runs, output)
+    assert "Comparison of success" not in html
+    assert "b: num blocks 4." in html
+
+
+def test_trainings_with_other_validations_are_not_compared(tmp_path: Path, output: Path) -> None:
+    runs = [record(tmp_path / name, "train") for name in "ab"]
+    for run, horizon in zip(runs, (5, 10), strict=True):
+        configured(run, trainer={"validation_horizon": horizon})
+        found = {"steps": 2, "seconds": 6.0, "metrics": {"open_loop_psnr": 22.0}}
+        (run / "results.json").write_text(json.dumps(found))
+    html = page_of(runs, output)
+    assert "Comparison of training" not in html
+    assert "b: validation horizon 10." in html
 
 
 def test_trainings_on_other_data_are_not_compared(tmp_path: Path, output: Path) -> None:

@@ -52,3 +52,21 @@ def test_gradients_reach_every_parameter_and_input() -> None:
     for tensor in [*inputs, *dynamics.parameters()]:
         assert tensor.grad is not None
         assert tensor.grad.isfinite().all()
+
+
+def test_places_and_motions_are_seen_in_units_of_the_reach() -> None:
+    torch.manual_seed(0)
+    near = RelationalDynamics(6, 2, WIDTH, layers=2, heads=HEADS, reach=0.2)
+    far = RelationalDynamics(6, 2, WIDTH, layers=2, heads=HEADS, reach=0.4)
+    far.load_state_dict(near.state_dict())
+    content, action = torch.randn(3, 4, 6), torch.randn(3, 2)
+    place, motion = torch.randn(3, 4, 2), torch.randn(3, 4, 2)
+    change, nodes = near(content, 0.5 + 0.2 * place, 0.2 * motion, action)
+    wide, wide_nodes = far(content, 0.5 + 0.4 * place, 0.4 * motion, action)
+    assert_close(nodes, wide_nodes)
+    assert not change.any(), "nothing moves before training"
+    assert torch.equal(change, wide)
+    assert not torch.allclose(nodes, near(content, 0.5 - 0.2 * place, 0.2 * motion, action)[1])
+    assert_close(near.std(nodes), near.scale(nodes) + 1e-3, rtol=0.0, atol=1e-7)
+    torch.nn.init.constant_(near.scale[0].bias, -1e4)
+    assert_close(near.std(nodes), torch.full((3, 4, 8), 1e-3))

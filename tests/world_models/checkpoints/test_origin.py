@@ -11,6 +11,7 @@ import pytest
 from armillary import CheckpointError, build_model, load_model, plugins, read_info, save_checkpoint
 from armillary.world_models.checkpoints.locate import CONFIG_FILE
 from tests.world_models import toy
+from tests.world_models.checkpoints.edits import edit_config
 
 Edit = dict[str, str | None]
 
@@ -21,10 +22,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def edited(checkpoint: Path, **plugin: str | None) -> Path:
-    file = checkpoint / CONFIG_FILE
-    config = json.loads(file.read_text())
-    config["plugin"] |= plugin
-    file.write_text(json.dumps(config))
+    edit_config(checkpoint, lambda config: config["plugin"].update(plugin))
     return checkpoint
 
 
@@ -39,9 +37,7 @@ def test_models_of_this_project_and_old_checkpoints_name_none(
 ) -> None:
     ours = save_checkpoint(tmp_path / "ours", build_model("vrnn", **VRNN), step=1)
     assert "plugin" not in json.loads((ours / CONFIG_FILE).read_text())
-    config = json.loads((checkpoint / CONFIG_FILE).read_text())
-    del config["plugin"]
-    (checkpoint / CONFIG_FILE).write_text(json.dumps(config))
+    edit_config(checkpoint, lambda config: config.pop("plugin"))
     assert read_info(checkpoint).plugin is None
     load_model(checkpoint)
 
@@ -80,7 +76,6 @@ def test_a_class_of_a_script_may_have_moved_into_a_module(
 
 
 def test_a_damaged_entry_is_refused(checkpoint: Path) -> None:
-    file = checkpoint / CONFIG_FILE
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"plugin": [1]}))
+    edit_config(checkpoint, lambda config: config.update(plugin=[1]))
     with pytest.raises(CheckpointError, match="is damaged: its plugin is"):
         load_model(checkpoint)

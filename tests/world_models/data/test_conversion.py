@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,13 @@ import numpy as np
 import pytest
 
 from armillary.world_models.data import DataError, EpisodeFile, EpisodeWriter
-from armillary.world_models.data.conversion import assign_splits, convert_part, merge, part_path
+from armillary.world_models.data.conversion import (
+    assign_splits,
+    content_of,
+    convert_part,
+    part_path,
+)
+from armillary.world_models.data.pieces import join
 from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
 from tests.world_models.data.conftest import PROVENANCE
 
@@ -48,7 +55,8 @@ def converted(source: Numbers, folder: Path, out: Path) -> EpisodeFile:
     counts = [convert_part(source, part, folder) for part in parts]
     splits = assign_splits(parts, counts, {"val": 0.2, "test": 0.2})
     with EpisodeWriter(out, PROVENANCE) as writer:
-        assert list(merge(writer, source, parts, splits, folder)) == splits
+        pieces = [(part_path(source, part, folder), str(part.path)) for part in parts]
+        assert list(join(writer, pieces, splits)) == splits
     return EpisodeFile(out)
 
 
@@ -76,6 +84,17 @@ def test_other_settings_or_content_are_converted_anew(source: Numbers, tmp_path:
     assert part_path(source, part, tmp_path) != part_path(doubled, part, tmp_path)
     (source.path / "train_0.txt").write_text("1 2 3 9")
     assert part_path(source, part, tmp_path) != part_path(source, source.parts()[1], tmp_path)
+
+
+def test_content_is_told_by_names_and_bytes_wherever_the_files_lie(
+    source: Numbers, tmp_path: Path
+) -> None:
+    before = content_of(source.parts())
+    shutil.copytree(source.path, tmp_path / "copy")
+    copy = dataclasses.replace(source, path=tmp_path / "copy")
+    assert content_of(copy.parts()) == before
+    (copy.path / "train_0.txt").write_text("1 2 4")
+    assert content_of(copy.parts()) != before
 
 
 def test_a_part_that_fails_leaves_nothing(source: Numbers, tmp_path: Path) -> None:

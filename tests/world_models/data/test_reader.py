@@ -374,3 +374,14 @@ def test_the_suite_can_tell_wrong_order(tmp_path: Path) -> None:
     write_clips(tmp_path / "f.h5", {"train": square})
     split = EpisodeFile(tmp_path / "f.h5").split("train")
     np.testing.assert_array_equal(split.frames(2), square.frames[2])
+
+
+@pytest.mark.parametrize(("object_label", "told"), [(255, True), (3, False)])
+def test_labels_above_any_sense_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, object_label: int, told: bool
+) -> None:
+    clips = make_clips(2)
+    clips.masks[:] = np.where(clips.masks > 1, object_label, 0)
+    write_clips(tmp_path / "f.h5", {"train": clips})
+    EpisodeFile(tmp_path / "f.h5")
+    assert ("labels of 'train' reach 255" in caplog.text) == told

@@ -37,6 +37,7 @@ def test_what_is_written_reads_back(
 
 def test_a_file_says_what_it_holds(episode_path: Path) -> None:
     attributes = EpisodeFile(episode_path).attributes
+    assert len(attributes.pop("content_id")) == 64
     assert attributes == {
         "format": "armillary-episodes",
         "format_version": 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from armillary.world_models.state import LatentState
 from armillary.world_models.training.schedule import Stage
 from armillary.world_models.training.trainer import Trainer, TrainingError
 from tests.world_models import toy
+from tests.world_models.checkpoints.edits import edit_config
 from tests.world_models.training.runs import JOINT, STAGED, config, fit, fresh
 
 
@@ -94,11 +94,12 @@ def test_settings_that_an_older_version_did_not_know_have_their_defaults(
     episodes: EpisodeFile, tmp_path: Path
 ) -> None:
     fit(episodes, config(JOINT, max_steps=2), tmp_path)
-    path = tmp_path / "checkpoints" / "last" / "config.json"
-    content = json.loads(path.read_text())
-    for name in ("steps", "decay", "target", "keep_optimizer"):
-        del content["training"]["stages"][0][name]
-    path.write_text(json.dumps(content))
+
+    def older(config: dict[str, Any]) -> None:
+        for name in ("steps", "decay", "target", "keep_optimizer"):
+            del config["training"]["stages"][0][name]
+
+    edit_config(tmp_path / "checkpoints" / "last", older)
     outcome, _ = fit(episodes, config(JOINT, max_steps=3), tmp_path)
     assert outcome.step == 3
 

@@ -1,0 +1,127 @@
+"""Checkpoints that were damaged or made up are refused in a line, before they take memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from armillary.world_models.checkpoints.checkpoint import load_model, read_info, save_checkpoint
+from armillary.world_models.checkpoints.locate import CheckpointError, find_checkpoint
+from armillary.world_models.registry import build_model, register_model
+from tests.world_models import toy
+from tests.world_models.checkpoints.edits import edit_config, replace_weights
+
+SIZES = {"image_size": 32, "action_size": 2, "num_slots": 3, "content_size": 4}
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return save_checkpoint(tmp_path / "one", build_model("slot_dynamics", **SIZES), step=1)
+
+
+@pytest.mark.parametrize("size", [10**7, 10**30])
+def test_a_model_larger_than_its_weights_is_never_built(checkpoint: Path, size: int) -> None:
+    edit_config(checkpoint, lambda config: _hyper(config, content_size=size))
+    with pytest.raises(CheckpointError, match=r"do not fit|cannot rebuild"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["dynamics_layers", "num_slots"])
+def test_a_model_of_endless_parts_is_given_up(checkpoint: Path, name: str) -> None:
+    edit_config(checkpoint, lambda config: _hyper(config, **{name: 10**9}))
+    with pytest.raises(CheckpointError, match=r"far more tensors|num_slots"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"patch": 1}, {"content_size": "x"}, {"patch": None}, {"encoder_channels": -1}]
+)
+def test_values_that_no_class_can_take_are_the_files_mistake(
+    checkpoint: Path, wrong: dict[str, Any]
+) -> None:
+    edit_config(checkpoint, lambda config: _hyper(config, **wrong))
+    with pytest.raises(CheckpointError, match="cannot rebuild the model"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_numbers_are_named(checkpoint: Path, value: float) -> None:
+    weights = dict(load_model(checkpoint).state_dict())
+    weights["decoder.net.0.bias"] = weights["decoder.net.0.bias"].clone()
+    weights["decoder.net.0.bias"][0] = value
+    replace_weights(checkpoint, weights)
+    with pytest.raises(CheckpointError, match=r"NaN or infinite .*decoder\.net\.0\.bias"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config: config.update(model=[]),
+        lambda config: config["model"].pop("name"),
+        lambda config: config["model"].update(name=["a"]),
+        lambda config: config["model"].update(hyperparameters=3),
+        lambda config: config.update(step="1"),
+        lambda config: config.update(digests=None),
+        lambda config: config.update(training={"stages": [3]}),
+        lambda config: config.update(training={"stages": [{"stride": 1e999}]}),
+        lambda config: config.update(training={"stages": [{"stride": 0}]}),
+        lambda config: config.update(data={"attributes": []}),
+        lambda config: config.update(data={"attributes": {"environment_frameskip": "x"}}),
+        lambda config: config.update(format=[{}]),
+    ],
+)
+def test_entries_of_another_kind_are_refused(
+    checkpoint: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    edit_config(checkpoint, change)
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        read_info(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[1]", b"\xff\xfe", b"[" * 100_000, b'{"a": NaN}', b"1" * 5000]
+)
+def test_what_is_no_description_is_refused(checkpoint: Path, content: bytes) -> None:
+    (checkpoint / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        read_info(checkpoint)
+
+
+def test_a_changed_description_is_noticed(checkpoint: Path) -> None:
+    file = checkpoint / "config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps(config))  # laid out otherwise
+    load_model(checkpoint)
+    config["model"]["hyperparameters"]["object_extent"] = 0.3
+    file.write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="damaged or was edited"):
+        load_model(checkpoint)
+
+
+def test_checkpoints_of_before_that_was_kept_load(checkpoint: Path) -> None:
+    edit_config(checkpoint, lambda config: None)
+    assert load_model(checkpoint).num_slots == 3
+    assert load_model(find_checkpoint("pretrained/push_blocks")).num_slots == 5
+
+
+@register_model("counting_toy")
+class CountingToy(toy.ToyModel):
+    """Reads its own weights while it is made, which tensors without memory do not allow."""
+
+    def __init__(self, *, slot_size: int = 3) -> None:
+        super().__init__(slot_size=slot_size)
+        self.total = float(self.encoder.weight.detach().sum())
+
+
+def test_a_model_of_a_plugin_may_read_its_own_weights(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "toy", build_model("counting_toy"), step=1)
+    assert load_model(path).slot_size == 3
+
+
+def _hyper(config: dict[str, Any], **values: Any) -> None:
+    config["model"]["hyperparameters"].update(values)

@@ -1,0 +1,165 @@
+"""Pure functions of tensors, recorded once per shape and replayed without waiting for launches."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+Tensors = tuple[Tensor, ...]
+Pure = Callable[..., Tensors]
+"""Tensors -> tensors, whose values and shapes depend on nothing else that changes."""
+Recorder = Callable[[Callable[[], Tensors]], Callable[[], Tensors]]
+"""Runs a function of static buffers once; what it returns does the same again, into the same
+results."""
+
+
+class Tree(Protocol):
+    """Holds tensors, in an order that stays."""
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Applies ``function`` to every tensor."""
+        ...
+
+
+T = TypeVar("T", bound=Tree)
+
+
+def leaves(tree: Tree) -> list[Tensor]:
+    """The tensors of a state, of a goal."""
+    found: list[Tensor] = []
+    tree.map(lambda tensor: found.append(tensor) or tensor)
+    return found
+
+
+def regrown(tree: T, tensors: Sequence[Tensor]) -> T:
+    """The tree with other tensors, as many as its ``leaves``."""
+    given = iter(tensors)
+    return tree.map(lambda _: next(given))
+
+
+@dataclass
+class _Recording:
+    """One shape of one function: what it reads, how it runs again.
+
+    Attributes:
+        function: what is called, and all that it refers to.
+        inputs: the buffers that are read; empty before the second call.
+        replay: runs again on the buffers; None before the second call, and where it cannot.
+        refused: whether recording has failed.
+    """
+
+    function: Pure
+    inputs: Tensors = ()
+    replay: Callable[[], Tensors] | None = None
+    refused: bool = False
+
+
+class Recordings:
+    """Calls functions of tensors, from the second call of a shape on by replaying a recording.
+
+    The first call of every shape runs as it is: what is used once is not worth recording, and what
+    a function computes once and keeps is computed then. A function that cannot be recorded, since
+    it waits for the device or creates tensors from the processor's, is told of once and runs as it
+    is. The longest unused of more than ``limit`` shapes are forgotten.
+
+    Args:
+        record: how; None calls every function as it is.
+        limit: shapes that are remembered, with the memory that each works in.
+    """
+
+    def __init__(self, record: Recorder | None, limit: int = 16) -> None:
+        self._record = record
+        self._limit = limit
+        self._known: OrderedDict[Hashable, _Recording] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def replayed(self) -> int:
+        """Shapes that are replayed now."""
+        return sum(recording.replay is not None for recording in self._known.values())
+
+    def call(
+        self, name: str, function: Pure, inputs: Sequence[Tensor], owner: object, *fixed: Hashable
+    ) -> Tensors:
+        """``function(*inputs)``.
+
+        Args:
+            name: of what is computed, for messages.
+            function: pure; what it does depends on ``name``, ``owner``, ``fixed`` and the inputs.
+            inputs: on one device.
+            owner: an object that ``function`` refers to, told by its identity.
+            fixed: whatever else.
+
+        Returns:
+            What the function returns, in memory of its own.
+        """
+        if self._record is None:
+            return function(*inputs)
+        shapes = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
+        key = (name, id(owner), fixed, shapes)
+        recording = self._known.get(key)
+        if recording is None:
+            self._known[key] = _Recording(function)
+            if len(self._known) > self._limit:
+                self._known.popitem(last=False)
+            return function(*inputs)
+        self._known.move_to_end(key)
+        if recording.refused:
+            return function(*inputs)
+        if recording.replay is None:
+            recording.inputs = tuple(tensor.detach().clone() for tensor in inputs)
+            try:
+                recording.replay = self._record(lambda: function(*recording.inputs))
+            except RuntimeError as error:
+                recording.refused, recording.inputs = True, ()
+                reason = str(error).partition("\n")[0]
+                logger.warning("%s cannot be recorded and runs step by step: %s", name, reason)
+                return function(*inputs)
+        for buffer, tensor in zip(recording.inputs, inputs, strict=True):
+            buffer.copy_(tensor)
+        return tuple(result.clone() for result in recording.replay())
+
+
+class CudaGraphs:
+    """Records as CUDA graphs, which share their memory.
+
+    Args:
+        device: a CUDA device.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, function: Callable[[], Tensors]) -> Callable[[], Tensors]:
+        """See ``Recorder``. Raises RuntimeError where the function cannot be captured."""
+        with torch.cuda.device(self._device):
+            aside = torch.cuda.Stream()
+            aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(aside):
+                function()  # libraries choose their kernels and reserve their memory
+            torch.cuda.current_stream().wait_stream(aside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool):
+                results = function()
+
+        def replay() -> Tensors:
+            graph.replay()
+            return results
+
+        return replay
+
+
+def recorder(device: torch.device) -> Recorder | None:
+    """What records on a device; None on those where launches cost little."""
+    return CudaGraphs(device) if device.type == "cuda" else None
