@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from armillary.errors import ArmillaryError
+
+_LONGEST_NAME = 255
+"""Bytes of a name in the usual file systems."""
+_PARTIAL = re.compile(
+    r"\.(?P<name>.+)(?P<end>\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.[0-9a-f]{8}\.partial)", re.DOTALL
+)
+_WRITTEN: set[Path] = set()
+"""What this process is writing at the moment."""
 
 
 @contextmanager
@@ -32,12 +41,27 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     check_replaceable(target)
-    partial = target.with_name(f".{target.name}.{_owner()}.{secrets.token_hex(4)}.partial")
+    partial = beside(target, f".{_host()}-{os.getpid()}.{secrets.token_hex(4)}.partial")
+    _WRITTEN.add(partial)
     try:
         yield partial
         settle(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+        _WRITTEN.discard(partial)
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A hidden name beside a path, cut where it would be longer than a name may be."""
+    name = os.fsencode(path.name)[: _LONGEST_NAME - 1 - len(os.fsencode(ending))]
+    return path.with_name(f".{os.fsdecode(name)}{ending}")
+
+
+def target_of(path: str) -> str:
+    """What a file that ``replacing`` gave was to become; another path as it is."""
+    folder, name = os.path.split(path)
+    found = _PARTIAL.fullmatch(name)
+    return os.path.join(folder, found["name"]) if found else path
 
 
 def remove_leftovers(place: Path) -> None:
@@ -48,30 +72,35 @@ def remove_leftovers(place: Path) -> None:
     """
     place = Path(os.path.realpath(place))
     inside = place.is_dir()
-    pattern = ".*.partial" if inside else f".{glob.escape(place.name)}.*.partial"
-    for path in place.rglob(pattern) if inside else place.parent.glob(pattern):
-        host, _, process = path.name.split(".")[-3].partition("-")
-        if host == _host() and process.isdecimal() and not _is_alive(int(process)):
+    for path in place.rglob(".*.partial") if inside else place.parent.glob(".*.partial"):
+        found = _PARTIAL.fullmatch(path.name)
+        if found and (inside or beside(place, found["end"]) == path) and _is_left(path, found):
             path.unlink(missing_ok=True)
 
 
-def _owner() -> str:
-    """This process, as the names of unfinished files say it."""
-    return f"{_host()}-{os.getpid()}"
-
-
-def _host() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+def _is_left(partial: Path, found: re.Match[str]) -> bool:
+    """Whether the process that was writing it is known to be dead."""
+    if found["host"] != _host() or os.name != "posix":
         return False
-    except OSError:
+    pid = int(found["pid"])
+    if pid == os.getpid():  # or one before, which had the same number
+        return partial not in _WRITTEN
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
         return True
-    return True
+    except OSError:
+        return False
+    return False
+
+
+@cache
+def _host() -> str:
+    """This machine; in a container with its numbering of processes."""
+    numbering = ""
+    with suppress(OSError):
+        numbering = os.readlink("/proc/self/ns/pid")
+    return f"{zlib.crc32(f'{socket.gethostname()} {numbering}'.encode()):08x}"
 
 
 def settle(partial: Path, target: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,12 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from armillary.errors import ArmillaryError
+from armillary.files import beside
 
 try:
     import fcntl
 except ImportError:  # where there is no such lock, two runs are kept apart by nothing
     fcntl = None
 
+log = logging.getLogger(__name__)
+
+_UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems without locks say."""
+_TRIES, _PAUSE = 4, 0.05
+_held: set[int] = set()
 NAME = ".lock"
 """Of the file in a directory that is locked; beside a file it is ``.FILE.lock``."""
 
@@ -25,7 +35,7 @@ NAME = ".lock"
 def lock_path(place: Path) -> Path:
     """The file that says who writes to a directory, or to a file."""
     place = Path(os.path.realpath(place))
-    return place / NAME if place.is_dir() else place.with_name(f".{place.name}{NAME}")
+    return place / NAME if place.is_dir() else beside(place, NAME)
 
 
 @contextmanager
@@ -50,6 +60,7 @@ def locked(place: Path, what: str) -> Iterator[None]:
             f"{place} is being written to by {_told(path)}; wait for its end, stop it, or choose "
             "another place"
         )
+    _held.add(descriptor)
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "what": what}
@@ -57,8 +68,10 @@ def locked(place: Path, what: str) -> Iterator[None]:
         os.write(descriptor, json.dumps(holder).encode())
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        if descriptor in _held:  # not in a process that was forked meanwhile
+            _held.discard(descriptor)
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
 
 
 def is_locked(place: Path) -> bool:
@@ -83,20 +96,41 @@ def is_locked(place: Path) -> bool:
 
 def _acquire(path: Path) -> int | None:
     """The descriptor of the locked file; None if another has it."""
-    assert fcntl is not None
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    for _ in range(_TRIES):  # somebody may only be looking, or be removing the file at its end
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(descriptor)
             if os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 return descriptor
         except BlockingIOError:
-            os.close(descriptor)
-            return None
+            time.sleep(_PAUSE)
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # its holder ended and removed it meanwhile
+        os.close(descriptor)
+    return None
+
+
+def _flock(descriptor: int) -> None:
+    """Locks an open file, where its file system can; BlockingIOError says that another has it."""
+    assert fcntl is not None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        log.warning("the file system has no locks: nothing keeps a second run away")
+
+
+def _forget() -> None:
+    """Processes that are forked hold no lock, so that one is free when its own process is dead."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+if fcntl is not None:
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _told(path: Path) -> str:

@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ _RAISED = (
     ValueError,
     pickle.UnpicklingError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -105,29 +107,6 @@ def read_json(path: Path, kind: type[ArmillaryError] = ArmillaryError) -> dict[s
     if not isinstance(content, dict):
         raise kind(path, f"must hold a dictionary, got {shortened(repr(content), 60)}")
     return content
-
-
-def archived(path: Path | str, kind: type[ArmillaryError], ratio: int = 1) -> dict[str, int]:
-    """The unpacked bytes of every file in a ZIP archive, no more in all than its own can hold.
-
-    Args:
-        path: of the archive.
-        kind: of the error.
-        ratio: how many bytes one byte may become; 1 where nothing is compressed.
-
-    Raises:
-        ArmillaryError: of the ``kind``: it is no archive, damaged, or promises more.
-    """
-    with reading(path, "is no archive, or its end is missing", kind):
-        size = Path(path).stat().st_size
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    promised = sum(entry.file_size for entry in entries)
-    if promised > ratio * size:
-        raise kind(
-            path, f"is refused: its {size} bytes promise {promised}, more than they can hold"
-        )
-    return {entry.filename: entry.file_size for entry in entries}
 
 
 def _no_number(name: str) -> float:

@@ -125,3 +125,28 @@ def test_only_what_dead_processes_left_is_removed(tmp_path: Path) -> None:
         remove_leftovers(tmp_path)
         assert {path.name for path in tmp_path.iterdir()} == {mine.name, *names[1:]}
     remove_leftovers(tmp_path / "missing")
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 125 + "12345")
+    write_text(path, "whole")
+    assert [found.read_text() for found in tmp_path.iterdir()] == ["whole"]
+    with replacing(path) as partial:
+        partial.touch()
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        left = partial.with_name(partial.name.replace(f"-{os.getpid()}.", f"-{dead.pid}."))
+        left.touch()
+        remove_leftovers(path)
+        assert not left.exists() or len(str(dead.pid)) != len(str(os.getpid()))
+        assert partial.exists()
+
+
+def test_what_a_process_of_the_same_number_left_is_removed(tmp_path: Path) -> None:
+    with replacing(tmp_path / "file") as mine:
+        mine.touch()
+        left = mine.with_name(mine.name[: -len("12345678.partial")] + "00000000.partial")
+        left.touch()
+        remove_leftovers(tmp_path)
+        assert mine.exists()
+        assert not left.exists()

@@ -20,10 +20,9 @@ BASE = {"command", "palette", "pixels", "yaml_text"}
 """What every room of experiments may use; none of them uses another room."""
 ROOMS = {
     "experiments": {
-        "command": {"yaml_text"},
+        "command": set(),
         "palette": set(),
         "pixels": set(),
-        "yaml_text": set(),
         "templates": set(),
         "planning": BASE,
         "realism": BASE,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from armillary.errors import ArmillaryError
 from armillary.locks import is_locked, lock_path, locked
 
-pytest.importorskip("fcntl")
+fcntl = pytest.importorskip("fcntl")
 
 HOLD = """
 import sys, time
@@ -82,3 +84,60 @@ def test_of_many_at_once_one_writes(tmp_path: Path) -> None:
     ended = [process.communicate(timeout=60)[0] for process in several]
     assert 1 <= ended.count(b"held\n") <= 1 + (time.monotonic() - started) / 0.5
     assert not any(tmp_path.iterdir())
+
+
+def test_a_process_that_was_forked_holds_no_lock(tmp_path: Path) -> None:
+    with locked(tmp_path, "mine"):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    try:
+        with locked(tmp_path, "the next"):
+            assert is_locked(tmp_path)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_fork_that_unwinds_leaves_the_lock_of_its_parent(tmp_path: Path) -> None:
+    with locked(tmp_path, "mine"):
+        lock = locked(tmp_path / "inner", "mine too")
+        lock.__enter__()
+        if (child := os.fork()) == 0:
+            lock.__exit__(None, None, None)
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert is_locked(tmp_path / "inner")
+        lock.__exit__(None, None, None)
+        assert not is_locked(tmp_path / "inner")
+
+
+def test_a_look_at_a_lock_keeps_nobody_out(tmp_path: Path) -> None:
+    path = lock_path(tmp_path)
+    path.touch()
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.08, os.close, (looking,)).start()
+    with locked(tmp_path, "mine"):
+        pass
+
+
+def test_a_file_system_without_locks_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path, "mine"):
+        pass
+    assert "no locks" in caplog.text
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    lock_path(tmp_path / "d.h5").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic links"), locked(tmp_path / "d.h5", "mine"):
+        pass
+    assert (tmp_path / "precious").read_text() == "mine"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from armillary.errors import ArmillaryError, RunError
-from armillary.reading import archived, cause, read_json, reading
+from armillary.reading import cause, read_json, reading
 
 
 class StrangeError(ArmillaryError):
@@ -51,18 +51,6 @@ def test_only_a_dictionary_of_json_is_read(content: bytes, tmp_path: Path) -> No
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(StrangeError, match=r"a\.json"):
         read_json(tmp_path / "a.json", StrangeError)
-
-
-def test_an_archive_that_promises_more_than_it_holds_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zeros", bytes(10**6))
-    assert archived(path, StrangeError, ratio=1032) == {"zeros": 10**6}
-    with pytest.raises(StrangeError, match="promise 1000000"):
-        archived(path, StrangeError)
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(StrangeError, match="its end is missing"):
-        archived(path, StrangeError)
 
 
 def test_errors_of_the_machine_are_not_the_files(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 from armillary.errors import ArmillaryError
 from armillary.reading import reading
 
-_MOST = 100_000
-"""Values in a file once its aliases are written out, which a few lines can make any number."""
+_MOST, _DEEPEST = 100_000, 50
+"""Values of a file once its aliases are written out, which a few lines can make any number, and
+levels: what reads them takes many steps for each."""
 
 
 def keys_and_values(text: str, path: Path | str) -> DictConfig:
@@ -32,8 +33,9 @@ def keys_and_values(text: str, path: Path | str) -> DictConfig:
             node = loader.get_single_node()
         finally:
             loader.dispose()
-        if _count(node, {}) > _MOST:
-            raise ValueError(f"its aliases stand for more than {_MOST} values")
+        values, depth = _size(node, {})
+        if values > _MOST or depth > _DEEPEST:
+            raise ValueError(f"{values} values with its aliases, {depth} levels deep")
         content = OmegaConf.create(text)
     if not isinstance(content, DictConfig):
         raise ArmillaryError(path, "must hold keys and values")
@@ -55,8 +57,8 @@ def read(path: Path, name: str | None = None) -> tuple[DictConfig, str]:
     return keys_and_values(text, name or path), text
 
 
-def _count(node: yaml.Node | None, known: dict[int, int]) -> int:
-    """How many values a node holds, those behind aliases as often as they are named.
+def _size(node: yaml.Node | None, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many values a node holds, what is behind aliases included, and how deep they lie.
 
     Raises:
         RecursionError: it holds itself.
@@ -65,5 +67,6 @@ def _count(node: yaml.Node | None, known: dict[int, int]) -> int:
     if key not in known:
         inside = node.value if isinstance(node, yaml.CollectionNode) else []
         pairs = (entry if isinstance(entry, tuple) else (entry,) for entry in inside)
-        known[key] = 1 + sum(_count(child, known) for pair in pairs for child in pair)
+        sizes = [_size(child, known) for pair in pairs for child in pair]
+        known[key] = (1 + sum(s[0] for s in sizes), 1 + max((s[1] for s in sizes), default=0))
     return known[key]

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.archives import arrays
 from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.evaluation.videos import Scores
 from armillary.files import replacing, write_json
-from armillary.reading import read_json, reading
+from armillary.reading import read_json
 from armillary.world_models.data.identity import CONTENT_ID, changed
 
 log = logging.getLogger(__name__)
@@ -57,10 +58,9 @@ class Store:
         if not path.is_file():
             return False
         try:
-            with reading(path, "is damaged, so its video is measured again"):
-                return bool(self.get(video))
+            return bool(self.get(video))
         except ArmillaryError as error:
-            log.warning("%s", error)
+            log.warning("%s; its video is measured again", error)
             return False
 
     def put(self, video: int, scores: Scores) -> None:
@@ -69,9 +69,8 @@ class Store:
             np.savez(file, **scores)  # pyright: ignore[reportArgumentType]
 
     def get(self, video: int) -> Scores:
-        """What was measured of a finished video."""
-        with np.load(self._path(video)) as arrays:
-            return dict(arrays)
+        """What was measured of a finished video; raises ArmillaryError if its file is damaged."""
+        return {name: stored.whole() for name, stored in arrays(self._path(video)).items()}
 
     def gather(self, path: Path, videos: Sequence[int], more: Mapping[str, NDArray]) -> None:
         """Writes all videos into one npz file, holding one video in memory at a time.
@@ -106,8 +105,7 @@ class Store:
 
     def _arrays(self, videos: Sequence[int], name: str) -> Iterator[NDArray]:
         for video in videos:
-            with np.load(self._path(video)) as arrays:
-                yield arrays[name]
+            yield arrays(self._path(video), names=[name])[name].whole()
 
     def _path(self, video: int) -> Path:
         return self._folder / f"{video:06d}.npz"

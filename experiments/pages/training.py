@@ -51,7 +51,7 @@ def training_charts(directory: Path) -> list[Chart]:
     def points(tag: str) -> list[Point]:
         return [(event.step, event.value) for event in log.Scalars(tag)] if tag in known else []
 
-    marks = _starts(points(_STAGE))
+    marks = _starts([point for point in points(_STAGE) if drawable(point[1])])
     dotted = "dotted: the next stage of training begins" if marks else ""
     charts = []
     for title, series in _CHARTS:

@@ -26,7 +26,7 @@ def run(config: DictConfig) -> Path:
     path = Path(config.output).expanduser()
     if path.suffix not in _ENDINGS or path.is_dir():
         raise UsageError(f"output must be a page such as page.html, got {config.output}")
-    if path.exists() and not config.overwrite:
+    if path.exists() and not config.get("overwrite"):
         raise UsageError(f"output={path} exists; choose another page or add overwrite=true")
     if config.megabytes <= 0:
         raise UsageError(f"megabytes must be above 0, got {config.megabytes}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import io
 import pickle
 import re
 import zipfile
@@ -15,12 +15,17 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from armillary.archives import archived
 from armillary.errors import ArmillaryError
-from armillary.reading import archived, reading
+from armillary.reading import reading
 
 _MOST = 8
 """How often the bytes of a file may be shared by its tensors, those of tied weights say."""
 _UNKNOWN = re.compile(r"(?:GLOBAL|module) ([\w.]+)")
+
+
+class _TooLargeError(Exception):
+    """A tensor of so many bytes."""
 
 
 class _Sized(TorchDispatchMode):
@@ -38,7 +43,7 @@ class _Sized(TorchDispatchMode):
             count = made.numel() * made.element_size()
             self._left -= count
             if count > self._most or self._left < 0:
-                raise MemoryError(f"a tensor {tuple(made.shape)} in {self._most} bytes")
+                raise _TooLargeError(f"a tensor {tuple(made.shape)} in {self._most} bytes")
         return made
 
 
@@ -61,24 +66,27 @@ def load(
     """
     problem = "is no file of torch.save, or is damaged"
     with reading(path, problem, kind):
-        size, archive = path.stat().st_size, zipfile.is_zipfile(path)
-        asks_for_bytes = _holds(path, b"bytearray\n")
+        size, archive, payload = path.stat().st_size, zipfile.is_zipfile(path), path.read_bytes()
     if archive:
         archived(path, kind)
-    if asks_for_bytes:
+    if b"bytearray\n" in payload:
         raise kind(path, _told("builtins.bytearray", advice))
+
+    def content_of() -> Any:  # from memory, where no length in a file asks for more than is there
+        return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+
     with reading(path, problem, kind):
         try:
             with FakeTensorMode(), _Sized(size):
-                torch.load(path, map_location="cpu", weights_only=True)
-        except MemoryError as error:
+                content_of()
+        except _TooLargeError as error:
             raise kind(path, f"is refused: it asks for {error}, which cannot hold it") from error
         except pickle.UnpicklingError as error:
             unknown = _UNKNOWN.search(str(error))
             if unknown is None:
                 raise
             raise kind(path, _told(unknown[1], advice)) from error
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = content_of()
     if not isinstance(content, Mapping):
         raise kind(path, f"must hold a dictionary, got {type(content).__name__}")
     return content
@@ -89,8 +97,3 @@ def _told(unknown: str, advice: str) -> str:
         f"holds {unknown}, and only tensors, numbers and texts are read, since other objects run "
         f"code when they are read{advice}"
     )
-
-
-def _holds(path: Path, text: bytes) -> bool:
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(text) >= 0

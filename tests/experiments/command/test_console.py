@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 
 from armillary.experiments.command.console import messages, results
 
 
 @pytest.mark.parametrize("console", [results, messages])
-def test_brackets_of_names_and_paths_are_no_markup(console, capsys) -> None:
-    table = Table("a[/b]", title="data[/y].h5")
+def test_brackets_of_names_and_paths_are_no_markup(console: Console) -> None:
+    table = Table("a[/b]", title="[/y].h5")
     table.add_row("[/red]")
-    console.print(table)
-    said = "".join(capsys.readouterr())
-    assert all(text in said for text in ("a[/b]", "data[/y].h5", "[/red]"))
+    with console.capture() as captured:
+        console.print(table)
+    said = captured.get()
+    assert all(text in said for text in ("a[/b]", "[/y].h5", "[/red]"))

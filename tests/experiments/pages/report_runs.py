@@ -184,6 +184,6 @@ def benchmark(directory: Path, successes: dict[str, int], episodes: int = 50) ->
 
 def page_of(runs: list[Path], path: Path, **options: Any) -> str:
     """The page that the verb makes of runs."""
-    settings = {"title": None, "megabytes": 18.0, "seed": 0, **options}
+    settings = {"title": None, "overwrite": True, "megabytes": 18.0, "seed": 0, **options}
     config = {"runs": [str(run) for run in runs], "output": str(path), **settings}
     return run(OmegaConf.create(config)).read_text(encoding="utf-8")

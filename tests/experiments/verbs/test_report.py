@@ -144,7 +144,7 @@ def test_curves_of_training_are_compared_and_a_running_run_is_told(
     (runs[0] / "results.json").write_text(json.dumps(content))
     html = page_of(runs, output)
     text = text_of(html)
-    assert "going did not finish: it is still running, or was killed." in text
+    assert "going did not finish: it was killed." in text
     assert "1 min 3 s" in text
     assert "It is worse than copying." in text
     comparison = html[html.index("Comparison of training") : html.index("Run by run")]
@@ -358,7 +358,7 @@ def test_directories_that_are_no_runs_are_told(tmp_path: Path, output: Path) -> 
         ([good, torn], f"{torn / 'results.json'} is damaged"),
         ([bare], f"{bare} is damaged: run.json says that evaluate finished, but there is no res"),
         ([odd], f"{odd / 'run.json'} has no 'command'"),
-        ([late], 'started must be a time, got "yesterday"'),
+        ([late], 'started must be a time with its zone, got "yesterday"'),
     ):
         with pytest.raises(ValueError, match=re.escape(told)):
             page_of(runs, output)

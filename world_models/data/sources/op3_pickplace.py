@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from armillary.archives import arrays
 from armillary.plugins import register
 from armillary.world_models.data.schema import DataError
-from armillary.world_models.data.sources.archive import stored
 from armillary.world_models.data.sources.source import Episode, Part, Source, stamp
 
 
@@ -28,7 +28,7 @@ class PickPlaceArchive(Source):
 
     def episodes(self, part: Part) -> Iterator[Episode]:
         """One episode for every row."""
-        frames, actions = (stored(part.path, name) for name in ("frames", "actions"))
+        frames, actions = arrays(part.path, DataError, ("frames", "actions")).values()
         shapes = (frames.shape, actions.shape)
         if [len(shape) for shape in shapes] != [5, 3] or frames.shape[0] != actions.shape[0]:
             raise DataError(

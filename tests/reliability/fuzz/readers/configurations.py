@@ -20,11 +20,11 @@ _YAMLS = {
         "recommended: {planner: cem}\n"
     ),
     "goal": (
-        "_target_: armillary.world_models.goals.ObjectGoalReader\n"
+        "_target_: armillary.world_models.goals.object.ObjectGoal\n"
         "items:\n  - {color: red, at: [0.5, 0.5]}\n"
     ),
     "experiment": (
-        "model: {name: slot_dynamics, num_slots: 3}\n"
+        "name: mine\nmodel: {name: slot_dynamics, num_slots: 3}\n"
         "trainer:\n  max_steps: 5\n  stages:\n    joint: {objective: joint, length: 4}\n"
     ),
 }

@@ -43,7 +43,9 @@ def _made(leading: tuple[int, int], steps: int, kind: str, channels: int | None)
         arrays[f"{split}/poses"] = draw.normal(size=(*leading, 3))
     own = {"format": "armillary-episodes", "format_version": 1, "layout": "episodes"}
     more = {"seed": 0, "environment_frameskip": 2, "action_meaning": "x"}
-    return hdf5.content_of(arrays, {**own, **more} if channels is None else {})
+    return hdf5.content_of(
+        arrays, {**own, **more} if channels is None else {**own, "layout": "reference"}
+    )
 
 
 def _written(folder: Path) -> bytes:

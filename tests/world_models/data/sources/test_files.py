@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 
 from armillary.world_models.data import DataError, Layout
 from armillary.world_models.data.sources import reference_file
-from armillary.world_models.data.sources.archive import stored
 from armillary.world_models.data.sources.op3_pickplace import PickPlaceArchive
 from armillary.world_models.data.sources.reference_file import ReferenceFile
 from tests.world_models.data.conftest import Clips, make_clips, write_clips
@@ -92,53 +89,3 @@ def test_the_published_samples_format() -> None:
 def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         ReferenceFile(tmp_path / "none.h5", "towel_pick", "recorded", "arm").parts()
-
-
-@pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_rows_are_read_one_at_a_time_in_any_order(
-    tmp_path: Path, compressed: bool, order: str
-) -> None:
-    clips, path = make_clips(3), tmp_path / "f.npz"
-    save = np.savez_compressed if compressed else np.savez
-    save(path, frames=np.array(clips.frames, order=order), actions=clips.actions)  # type: ignore
-    rows = stored(path, "frames").rows()
-    np.testing.assert_array_equal(next(rows), clips.frames[0])
-    np.testing.assert_array_equal(np.stack([*rows]), clips.frames[1:])
-
-
-@pytest.mark.parametrize(
-    ("shape", "content", "message"),
-    [
-        ((10**6, 10**6, 4), b"", "are not 0 bytes"),
-        ((10**12, 0, 4), b"", "must hold numbers"),
-        ((2, 2), b"\0" * 16, "are not 16 bytes"),
-        ((), b"\0" * 8, "must hold numbers"),
-    ],
-)
-def test_an_array_that_promises_what_it_has_not_is_refused(
-    tmp_path: Path, shape: tuple[int, ...], content: bytes, message: str
-) -> None:
-    path, head = tmp_path / "f.npz", io.BytesIO()
-    said = {"descr": "<f8", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(head, said)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("frames.npy", head.getvalue() + content)
-    with pytest.raises(DataError, match=message):
-        stored(path, "frames")
-
-
-def test_a_changed_byte_and_a_missing_end_are_noticed(tmp_path: Path) -> None:
-    clips, path = make_clips(3), tmp_path / "f.npz"
-    np.savez(path, frames=clips.frames, actions=clips.actions)
-    whole = path.read_bytes()
-    changed = bytearray(whole)
-    changed[len(whole) // 2] ^= 1
-    path.write_bytes(changed)
-    with pytest.raises(DataError, match="damaged"):
-        for name in ("frames", "actions"):
-            list(stored(path, name).rows())
-    for length in range(0, len(whole), len(whole) // 20):
-        path.write_bytes(whole[:length])
-        with pytest.raises(DataError, match="no archive, or its end"):
-            stored(path, "frames")
