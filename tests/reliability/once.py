@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.reliability.calls import ensure_counted
 from tests.reliability.cases import CASES, Case, make_inputs
 from tests.reliability.commands import run, warm_up
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--workers", type=int, default=0, help="of every verb that has some")
     options = parser.parse_args()
+    ensure_counted("tests.reliability.once")
     options.folder.mkdir(parents=True)
     warm_up()
     modules = options.folder / "modules"

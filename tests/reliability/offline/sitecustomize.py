@@ -1,34 +1,28 @@
-"""On the path of a Python process, and of those that it starts: writes down every use of a network.
+"""On the path of a Python process, and of those that it starts: no network, and who wanted one.
 
 ``ARMILLARY_SOCKETS`` names the file. Sockets of the machine's own (``AF_UNIX``), by which processes
-talk to each other, are none.
+talk to each other, are allowed.
 """
 
 import os
 import sys
 
-_LOCAL = ("AF_UNIX", "1")
-_EVENTS = {
-    "socket.__new__",
-    "socket.bind",
-    "socket.connect",
-    "socket.getaddrinfo",
-    "socket.gethostbyaddr",
-    "socket.gethostbyname",
-    "socket.sendmsg",
-    "socket.sendto",
-    "urllib.Request",
-}
+_UNIX, _OF_A_DESCRIPTOR = 1, -1
+_BY_NAME = ("socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname", "urllib.Request")
+_BY_SOCKET = ("socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto")
 
 
 def _watch(event: str, arguments: tuple) -> None:
-    if event not in _EVENTS:
-        return
-    if event == "socket.__new__" and _family(arguments[1]) in _LOCAL:
-        return
-    if event != "socket.__new__" and event.startswith("socket.") and hasattr(arguments[0], "family"):
-        if _family(arguments[0].family) in _LOCAL:
-            return
-    with open(os.environ["ARMILLARY_SOCKETS"], "a", encoding="utf-8") as file:
-        file.write(f"{event} {arguments[1:]!r} in {sys.argv}\n")
-    raise RuntimeError(f"no network here: {event}")
+    if event == "socket.__new__":
+        wanted = arguments[1] not in (_UNIX, _OF_A_DESCRIPTOR)
+    elif event in _BY_SOCKET:
+        wanted = arguments[0].family != _UNIX
+    else:
+        wanted = event in _BY_NAME
+    if wanted:
+        with open(os.environ["ARMILLARY_SOCKETS"], "a", encoding="utf-8") as file:
+            file.write(f"{event} {arguments[1:]!r} in {sys.argv}\n")
+        raise RuntimeError(f"no network here: {event}")
+
+
+sys.addaudithook(_watch)
