@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from armillary import plugins
 from armillary.contracts.optimizer import BOUNDS, generators, squared_distance
@@ -19,52 +17,14 @@ from armillary.errors import RunError
 from armillary.planners.optimizer import Bounds
 from armillary.world_models.model import Window
 from armillary.world_models.registry import build_model
+from tests.operators import Operators
 from tests.world_models.test_published_models import FRAMEWISE, SLOT_MODELS, SLOTS
-
-REFUSED = (
-    "adaptive_avg_pool2d_backward",
-    "adaptive_max_pool2d",
-    "avg_pool3d_backward",
-    "cumsum",
-    "grid_sampler_2d_backward",
-    "grid_sampler_3d",
-    "histc",
-    "kthvalue",
-    "max_pool3d_with_indices_backward",
-    "median",
-    "nll_loss2d",
-    "put_",
-    "reflection_pad",
-    "replication_pad",
-    "scatter_reduce",
-    "upsample_",
-)
-"""Operators for which torch has no deterministic kernel on CUDA, by how their names begin."""
-
 
 SMALL = {
     "slot_dynamics": {"image_size": 32, "action_size": 2, "num_slots": 3},
     **dict.fromkeys(SLOT_MODELS, SLOTS),
     **dict.fromkeys(("vrnn", "vrnn_star"), FRAMEWISE),
 }
-
-
-class Operators(TorchDispatchMode):
-    """Remembers the names of all that is computed, backward too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
-    ) -> Any:
-        self.names.add(func.__name__)
-        return func(*args, **(kwargs or {}))
-
-    @property
-    def refused(self) -> set[str]:
-        return {name for name in self.names if name.startswith(REFUSED)}
 
 
 @pytest.fixture
