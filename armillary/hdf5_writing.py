@@ -7,6 +7,7 @@ its room on the disk before libhdf5 writes it.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -46,13 +47,12 @@ def create(
         DataError: a text is too long.
         RunError: the disk is full.
     """
-    with h5py.File("new", "w", driver="core", backing_store=False, libver=version) as memory:
+    memory = io.BytesIO()
+    with h5py.File(memory, "w", libver=version) as empty:
         for name, value in attributes.items():
-            set_attribute(path, memory, name, value)
-        memory.flush()
-        image = memory.id.get_file_image()
-    with _room(path, len(image)):
-        path.write_bytes(image)
+            set_attribute(path, empty, name, value)
+    with _room(path, len(memory.getvalue())):
+        path.write_bytes(memory.getvalue())
     file = h5py.File(path, "r+", libver=version, rdcc_nbytes=0)
     try:
         reserve(file, 0)
