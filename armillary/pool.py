@@ -73,7 +73,10 @@ class Pool:
         hint: str = "fewer workers need less memory",
     ) -> None:
         self._workers = workers
-        self._start = (threads, prepare, tuple(arguments))
+        exact = (
+            "torch" in sys.modules and sys.modules["torch"].are_deterministic_algorithms_enabled()
+        )
+        self._start = (threads, exact, prepare, tuple(arguments))
         self._hint = hint
         self._context = _Context()
         self._executor: ProcessPoolExecutor | None = None
@@ -187,8 +190,13 @@ def _no_interrupt() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
-def _begin(threads: int, prepare: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
-    """Makes a process that was started a worker."""
+def _begin(
+    threads: int,
+    exact: bool,
+    prepare: Callable[..., object] | None,
+    arguments: tuple[Any, ...],
+) -> None:
+    """Makes a process that was started a worker, with deterministic kernels if its parent has."""
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -200,6 +208,10 @@ def _begin(threads: int, prepare: Callable[..., object] | None, arguments: tuple
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for libraries that are still to be loaded
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+    if exact:
+        from armillary.determinism import switch
+
+        switch(True)
     if prepare is not None:
         prepare(*arguments)
 

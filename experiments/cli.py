@@ -22,6 +22,7 @@ os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads i
 
 from omegaconf import DictConfig
 
+from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError, shortened
 from armillary.experiments.command.config import loader_of, require
 from armillary.experiments.command.console import messages
@@ -145,7 +146,8 @@ def _job(verb: str, config: DictConfig, words: Sequence[str]) -> int:
 def _run(verb: str, config: DictConfig, words: Sequence[str]) -> None:
     module = importlib.import_module("armillary.experiments.verbs." + verb.replace("-", "_"))
     if is_follower(config):  # of several processes, the first one owns the run's directory
-        module.run(config)
+        with deterministic(config.deterministic):
+            module.run(config)
         return
     # Only from here on there is something to tidy up. Before, a signal ends the process at once.
     with ended_by_signals(), recorded(verb, config, words):

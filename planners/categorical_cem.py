@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar
 
 import torch
@@ -83,8 +84,9 @@ class CategoricalCEM(Search[Options]):
             for generator in problem.generators
         ]
         drawn = torch.stack(uniform).to(others)
-        # The last option takes what rounding leaves of the probabilities' sum.
-        ends = probabilities.cumsum(-1)
+        # Summed one by one, since cumsum on CUDA is not the same every time; the last option takes
+        # what rounding leaves of the probabilities' sum.
+        ends = torch.stack([*accumulate(probabilities.unbind(-1), torch.add)], -1)
         last = choices.known.sum(1) - 1
         options = (drawn >= ends.unsqueeze(1)).sum(-1).minimum(last)
         mean = (probabilities.unsqueeze(-1) * choices.codes).sum((2, 3))

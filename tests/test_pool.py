@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError, RunError
 from armillary.files import replacing
 from armillary.pool import AHEAD, Pool, worker_count
@@ -45,6 +46,12 @@ def slow_write(folder: Path, number: int) -> int:
         (folder / f"began_{number}").write_text(str(os.getpid()))
         time.sleep(60)
     return number
+
+
+def exact(_: int) -> bool:
+    import torch
+
+    return torch.are_deterministic_algorithms_enabled()
 
 
 def surroundings(_: int) -> tuple[str, int]:
@@ -126,6 +133,11 @@ def test_workers_are_prepared_and_have_one_thread() -> None:
     with Pool(1, prepare, ("yes",)) as pool:
         assert list(pool.map(prepared, range(2))) == ["yes", "yes"]
         assert list(pool.map(surroundings, range(1))) == [("1", 1)]
+
+
+def test_workers_have_deterministic_kernels_if_their_parent_has() -> None:
+    with deterministic(True), Pool(2) as pool:
+        assert all(pool.map(exact, range(2)))
 
 
 def test_leaving_by_an_exception_ends_the_workers_and_leaves_no_half_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from armillary.determinism import sampled
 from armillary.errors import ArmillaryError
 from armillary.world_models.blocks.glimpse_decoder import GlimpseDecoder
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
@@ -240,7 +241,7 @@ class SlotDynamics(WorldModel[SlotState]):
     def _first(self, frame: Tensor, tokens: Tensor) -> SlotState:
         seeds = self.initializer(frame)
         features = tokens.transpose(1, 2).unflatten(2, (_TOKENS, _TOKENS))
-        seen = F.grid_sample(features, 2.0 * seeds.unsqueeze(1) - 1.0, align_corners=False)
+        seen = sampled(features, 2.0 * seeds.unsqueeze(1) - 1.0)
         content = self.first_content(seen.squeeze(2).transpose(1, 2))
         middle = torch.full_like(seeds[:, :1], 0.5)
         start = torch.cat([middle, seeds[:, 1:]], 1)

@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten, to_dict
 from armillary.experiments.command.console import messages
@@ -54,8 +55,9 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
 
     A verb whose ``output`` is a file has a key ``record`` that names the directory instead.
     Writes ``config.yaml`` (resolved), ``run.json`` (command, commit, versions, seed, threads,
-    times, status) and ``run.log``. A user's mistake, an ``ArmillaryError``, leaves no trace if no
-    other file is there; a run that ends with any other error keeps its directory.
+    whether deterministic, times, status) and ``run.log``. A user's mistake, an ``ArmillaryError``,
+    leaves no trace if no other file is there; a run that ends with any other error keeps its
+    directory.
 
     Args:
         verb: what runs.
@@ -87,7 +89,8 @@ def recorded(verb: str, config: DictConfig, words: Sequence[str]) -> Iterator[Pa
 def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Iterator[None]:
     """Keeps configuration, record and log of a block in its directory."""
     before = {name: _content(directory / name) for name in _OWN}
-    threads = number_for(verb, _state(directory).get("threads"))
+    exact = bool(config.get("deterministic"))
+    threads = number_for(verb, _state(directory).get("threads"), exact)
     record = {
         "verb": verb,
         "command": command,
@@ -95,6 +98,7 @@ def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Itera
         "versions": versions(),
         "seed": config.get("seed"),
         "threads": threads,
+        "deterministic": exact,
         "started": _now(),
         "ended": None,
         "status": "running",
@@ -105,7 +109,7 @@ def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Itera
     try:
         with _logging(directory / LOG), torch_threads(threads):
             logging.getLogger(__name__).info("%s", command)
-            with heeding_signals(), told():
+            with heeding_signals(), told(), deterministic(exact):
                 yield
         status = _FINISHED
     except KeyboardInterrupt:
@@ -160,7 +164,8 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
         return
     there, here = flatten(former), flatten(dict(config))
     for key in sorted({*there, *here} - {"output"}):
-        if there.get(key) != here.get(key):
+        new_and_off = key not in there and here[key] is False
+        if there.get(key) != here.get(key) and not new_and_off:
             raise UsageError(
                 f"{directory} holds another run: {key} is {there.get(key)!r} there and "
                 f"{here.get(key)!r} here; choose another directory"

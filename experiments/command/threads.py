@@ -19,14 +19,16 @@ COMPUTING = ("benchmark", "evaluate", "fvd", "generate", "plan", "render")
 """Verbs that compute with a model but do not train it."""
 
 
-def number_for(verb: str, recorded: Any = None) -> int | None:
+def number_for(verb: str, recorded: Any = None, deterministic: bool = False) -> int | None:
     """How many threads a run uses; None for a verb that does not compute, or looks itself.
 
-    The number in the environment, else the recorded one, else what is free.
+    The number in the environment, else the recorded one, else what is free, or one where results
+    may not depend on it.
 
     Args:
         verb: what runs.
         recorded: the number in the record of the run that is continued, if there is one.
+        deterministic: whether the same command must give the same bits.
     """
     if verb not in COMPUTING:
         return None
@@ -37,7 +39,7 @@ def number_for(verb: str, recorded: Any = None) -> int | None:
     most = min(torch.get_num_threads(), processors.usable())
     if isinstance(recorded, int):
         return max(1, min(recorded, most))
-    return processors.first_number(most)
+    return 1 if deterministic else processors.first_number(most)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from armillary.experiments.command.errors import UsageError
 from armillary.experiments.evaluation.videos import Scores
 from armillary.files import replacing, write_json
 from armillary.reading import read_json
+from armillary.world_models.checkpoints.checkpoint import STATE_FILE
 from armillary.world_models.data.identity import CONTENT_ID, changed
 
 log = logging.getLogger(__name__)
@@ -128,14 +129,16 @@ def check_identity(
     Raises:
         UsageError: it is another evaluation.
     """
-    names = {*there, *here} if there else set()
-    for key in sorted(names - {*_OF_DATA}):
+    if not there:
+        return None
+    there = {**there, "weights": _without_state(there.get("weights"))}
+    for key in sorted({*there, *here} - {*_OF_DATA}):
         if there.get(key) != here.get(key) and (key in there or key not in _LATER):
             raise UsageError(
                 f"output={output} holds another evaluation: {key} is {there.get(key)!r} there and "
                 f"{here.get(key)!r} here; choose another directory"
             )
-    told = _other_data(there, here) if there else None
+    told = _other_data(there, here)
     if told and not data_changed:
         raise UsageError(
             f"output={output} holds an evaluation of other data: {told}. Choose another "
@@ -148,6 +151,12 @@ def data_in(identity: Mapping[str, Any]) -> dict[str, Any]:
     """What an identity says of its data, also an older one: at least ``path``."""
     data = identity["data"]
     return {"path": data, CONTENT_ID: identity.get(_DIGEST)} if isinstance(data, str) else data
+
+
+def _without_state(weights: Any) -> Any:
+    """Digests of a checkpoint as they are kept now, without that of a file that holds times."""
+    kept = weights.items() if isinstance(weights, dict) else ()
+    return {name: digest for name, digest in kept if name != STATE_FILE} or weights
 
 
 def _other_data(there: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:

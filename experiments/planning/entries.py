@@ -24,7 +24,7 @@ from armillary.experiments.planning.environments import (
 from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
-from armillary.world_models.checkpoints.locate import bundled_checkpoints
+from armillary.world_models.checkpoints.locate import WEIGHTS_FILE, bundled_checkpoints
 from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.model import WorldModel
 from armillary.world_models.oracle import OracleSimulator
@@ -48,7 +48,7 @@ class Entry:
         planning_times: grows by every planning call.
         resources: closed when it is left.
         stride: steps of the task for each of its actions.
-        weights: digests of the files of a checkpoint, by name.
+        weights: digest of the weights of a checkpoint, by the name of their file.
     """
 
     name: str
@@ -127,7 +127,7 @@ def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Ent
     return Entry(
         *(checkpoint, planner, agent, make, simulator, judge, times),
         stride=info.stride,
-        weights=info.digests,
+        weights={WEIGHTS_FILE: info.digests[WEIGHTS_FILE]},
     )
 
 

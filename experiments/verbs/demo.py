@@ -79,17 +79,20 @@ def jobs_of(config: DictConfig) -> list[Job]:
     benchmark = to_dict(config.benchmark)
     simulators = [*benchmark.pop("simulators"), str(trained)]
     task = {"task": config.task.name}
+    exact = {"deterministic": config.deterministic}
     options: dict[str, dict[str, Any]] = {
         "collect": {**task, **to_dict(config.collect), "out": data, "output": data.parent},
-        "train": {**to_dict(config.train), "data.path": data, "output": trained},
+        "train": {**exact, **to_dict(config.train), "data.path": data, "output": trained},
         "benchmark": {
             **task,
+            **exact,
             **benchmark,
             "simulators": simulators,
             "output": output / "benchmark",
         },
         "render": {
             **task,
+            **exact,
             **to_dict(config.render),
             "checkpoint": trained,
             "data.path": data,

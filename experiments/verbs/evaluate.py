@@ -35,6 +35,7 @@ from armillary.experiments.evaluation.videos import Settings, mean_image
 from armillary.experiments.evaluation.workers import Job, evaluate
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_model, read_info
+from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
 from armillary.world_models.data import EpisodeFile, Split
 from armillary.world_models.device import resolve_device
 from armillary.world_models.validation.crowding import look
@@ -218,7 +219,7 @@ def _identity(
         **decisive,
         **slots,
         "model": info.model,
-        "weights": info.digests,
+        "weights": {WEIGHTS_FILE: info.digests[WEIGHTS_FILE]},
         "data": file.identity,
         "bytes of data": file.path.stat().st_size,
         "metrics": list(metrics),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import signal
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from armillary.experiments.command.signals import Ended
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.model_data import data_of, open_episodes
 from armillary.experiments.evaluation.results import RESULTS, Training
+from armillary.processors import set_by_user
 from armillary.world_models.checkpoints.checkpoint import read_info
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.model import WorldModel
@@ -93,6 +95,8 @@ def trainer_settings(config: DictConfig) -> TrainerConfig:
     """The trainer's settings; ``trainer.batch_size``, if given, replaces that of every stage."""
     values = to_dict(config.trainer)
     del values["_target_"]
+    if config.deterministic and values["threads"] is None and not set_by_user(os.environ):
+        values["threads"] = 1  # the number that follows what is free is another every time
     batch_size = values.pop("batch_size")
     stages: dict[str, dict[str, Any]] = values.pop("stages")
     common = {} if batch_size is None else {"batch_size": batch_size}

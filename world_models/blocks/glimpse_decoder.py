@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from armillary.determinism import sampled
 from armillary.world_models.blocks.slot_attention import per_slot, token_grid
 from armillary.world_models.state import Scene
 
@@ -59,11 +59,9 @@ class GlimpseDecoder(nn.Module):
         pixels = token_grid(size, content.device)
         places = (pixels - position.unsqueeze(2)) / per_slot(self.extent, slots).unsqueeze(1)
         colors, logits = patches.split([3, 1], dim=1)
-        canvas = F.grid_sample(
+        canvas = sampled(
             torch.cat([colors, logits - _OUTSIDE], dim=1),
             places.view(count * slots, size, size, 2),
-            padding_mode="zeros",
-            align_corners=False,
         ).view(count, slots, 4, size, size)
         components = canvas[:, :, :3].sigmoid()
         masks = (canvas[:, :, 3:] + _OUTSIDE).softmax(1)

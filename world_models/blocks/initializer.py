@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from armillary.determinism import medians
+
 
 class FarthestPointInitializer(nn.Module):
     """Seeds K slots at pixels that differ most in colour and place; it has no parameters.
@@ -39,7 +41,7 @@ class FarthestPointInitializer(nn.Module):
         places = torch.cartesian_prod(centres, centres).flip(-1)
         rows = torch.arange(len(frames), device=frames.device)
 
-        median = colors.median(dim=1, keepdim=True).values
+        median = medians(colors)
         seed = (colors - median).square().sum(-1).argmin(1)
         seeds = [seed]
         nearest = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from armillary.experiments.command import provenance, run_directory
@@ -46,6 +47,26 @@ def test_same_run_again_is_welcome(tmp_path: Path) -> None:
     for _ in range(2):
         with recorded("plan", config(tmp_path / "run"), []):
             pass
+
+
+def test_a_run_from_before_an_option_goes_on_where_it_is_off(tmp_path: Path) -> None:
+    with recorded("plan", config(tmp_path), []):
+        pass
+    with recorded("plan", config(tmp_path, deterministic=False), []):
+        pass
+    with (
+        pytest.raises(UsageError, match="deterministic is None there and True here"),
+        recorded("plan", config(tmp_path, deterministic=True), []),
+    ):
+        pass
+
+
+def test_a_deterministic_run_says_so_and_has_such_kernels(tmp_path: Path) -> None:
+    for wanted in (False, True):
+        output = tmp_path / str(wanted)
+        with recorded("plan", config(output, deterministic=wanted), []):
+            assert torch.are_deterministic_algorithms_enabled() is wanted
+        assert json.loads((output / "run.json").read_text())["deterministic"] is wanted
 
 
 @pytest.mark.parametrize(

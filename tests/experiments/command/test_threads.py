@@ -11,10 +11,12 @@ import torch
 from omegaconf import OmegaConf
 
 from armillary import processors
+from armillary.experiments.command.config import compose
 from armillary.experiments.command.run_directory import recorded
 from armillary.experiments.command.threads import COMPUTING, number_for
 from armillary.experiments.command.verbs import verbs
 from armillary.experiments.verbs.evaluate import _threads
+from armillary.experiments.verbs.train import trainer_settings
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +38,17 @@ def test_verbs_that_compute_take_what_is_free() -> None:
     assert number_for("plan") == 2
     assert number_for("train") is None
     assert number_for("collect") is None
+
+
+def test_one_where_results_may_not_depend_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert number_for("plan", deterministic=True) == 1
+    assert trainer_settings(compose("train", ["deterministic=true"])).threads == 1
+    assert trainer_settings(compose("train", [])).threads is None
+    words = ["deterministic=true", "trainer.threads=3"]
+    assert trainer_settings(compose("train", words)).threads == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert number_for("plan", deterministic=True) == 4
+    assert trainer_settings(compose("train", ["deterministic=true"])).threads is None
 
 
 def test_the_users_number_wins_over_the_recorded_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ HERE = {
     "bytes of data": 9,
     "metrics": ["psnr"],
     "model": {"name": "ssm"},
+    "weights": {"model.safetensors": "3" * 64},
 }
 OTHER = {"path": "y/a.h5", "content_id": "2" * 64}
 
@@ -31,6 +32,7 @@ OTHER = {"path": "y/a.h5", "content_id": "2" * 64}
         ({"metrics": ["ssim"]}, ": metrics is"),
         ({"model": {"name": "op3"}}, ": model is"),
         ({"seed": 1}, ": seed is"),
+        ({"weights": {"model.safetensors": "5" * 64}}, ": weights is"),
     ],
 )
 def test_another_evaluation_is_refused(change: dict, told: str) -> None:
@@ -51,9 +53,10 @@ def test_other_data_may_be_meant() -> None:
         {},
         {**HERE, "data": {**HERE["data"], "path": "moved.h5"}},
         {**HERE, "data": "a.h5", "digest of data": "1" * 64},
-        {"seed": 0, "data": "a.h5"},
+        {"seed": 0, "data": "a.h5", "weights": HERE["weights"]},
+        {**HERE, "weights": {**HERE["weights"], "training.pt": "4" * 64}},
     ],
-    ids=["nothing", "moved", "older", "before digests"],
+    ids=["nothing", "moved", "older", "before digests", "with times"],
 )
 def test_the_same_evaluation_goes_on(there: dict) -> None:
     assert check_identity(Path("out"), there, HERE) is None
