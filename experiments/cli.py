@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from armillary.experiments.command.signals import code_of, end_at_once, ended_by_signals, is_command
+from armillary.experiments.running.signals import code_of, end_at_once, ended_by_signals, is_command
 
 if is_command():
     end_at_once("armillary")
@@ -27,13 +27,13 @@ from armillary.errors import ArmillaryError, shortened
 from armillary.experiments.command.config import loader_of, require
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
-from armillary.experiments.command.provenance import package_version
-from armillary.experiments.command.run_directory import is_follower, recorded
-from armillary.experiments.command.streams import open_streams, silence
 from armillary.experiments.command.sweep import sweep
-from armillary.experiments.command.system import told
 from armillary.experiments.command.usage import complete, help_of, overview, shown
 from armillary.experiments.command.verbs import verbs
+from armillary.experiments.running.provenance import package_version
+from armillary.experiments.running.run_directory import is_follower, recorded
+from armillary.experiments.running.streams import open_streams, silence
+from armillary.experiments.running.system import told
 from armillary.suggestions import suggest
 
 MISTAKE, FAILURE = 2, 1

@@ -1,6 +1,8 @@
 """Settings shared by all tests."""
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +14,11 @@ from armillary.kinds import KINDS
 
 pytest.register_assert_rewrite("armillary.contracts")
 torch.set_num_threads(1)
+if threading.current_thread() is threading.main_thread():
+    # A shell gives what it starts in the background, or with nohup, signals that are ignored.
+    for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        if signal.getsignal(getattr(signal, name, signal.SIGINT)) == signal.SIG_IGN:
+            signal.signal(getattr(signal, name), handler)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import numpy as np
 
 from armillary.envs.image_goal.images import Seen
 from armillary.errors import ArmillaryError
-from armillary.hdf5 import File, Group
-from armillary.hdf5_array import Array
+from armillary.hdf5.array import Array
+from armillary.hdf5.file import File, Group
 
 Play = Callable[[int, int], Seen]
 """Plays randomly from a seed for so many steps, and shows where that leads."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from armillary.experiments.command.console import duration
-from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.command.stored import read
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row, Training
 from armillary.experiments.films.embedded import Film
@@ -16,6 +15,7 @@ from armillary.experiments.pages.html import render
 from armillary.experiments.pages.others import FILMS
 from armillary.experiments.pages.planning import Result, result_of
 from armillary.experiments.pages.training import training_charts
+from armillary.experiments.running.provenance import commit, versions
 from armillary.world_models.data import EpisodeFile
 
 _TRAINED = "the world model trained here: sees pixels only"

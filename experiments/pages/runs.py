@@ -15,10 +15,10 @@ from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten
 from armillary.experiments.command.console import duration
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.run_directory import CONFIG, RECORD
 from armillary.experiments.command.stored import Part, Stored, read
 from armillary.experiments.command.yaml_text import keys_and_values
 from armillary.experiments.evaluation.results import RESULTS, read_results
+from armillary.experiments.running.run_directory import CONFIG, RECORD
 from armillary.locks import is_locked
 from armillary.reading import read_json
 

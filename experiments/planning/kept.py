@@ -12,9 +12,9 @@ from omegaconf import DictConfig
 
 from armillary.agent.episodes import Episode
 from armillary.agent.mpc import PlanningTime
-from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import Count, Part, Stored, read, write
 from armillary.experiments.planning.entries import Entry
+from armillary.experiments.running.provenance import made_with
 
 PARTIAL = "partial"
 _INDECISIVE = ("output", "workers", "simulators")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.realism.video_writer import FORMAT, VIDEOS, Attribute
-from armillary.hdf5 import File
-from armillary.hdf5_array import Array
+from armillary.hdf5.array import Array
+from armillary.hdf5.file import File
 from armillary.suggestions import listed
 
 _CHECKED_AT_A_TIME = 64

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from armillary.errors import DataError
 from armillary.experiments.command.errors import UsageError
 from armillary.files import check_replaceable, settle
-from armillary.hdf5 import BusyError, File, look
-from armillary.hdf5_array import Array
-from armillary.hdf5_writing import WrittenFile
+from armillary.hdf5.array import Array
+from armillary.hdf5.file import BusyError, File, look
+from armillary.hdf5.writing import WrittenFile
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from armillary.agent.episodes import run_batches
 from armillary.agent.statistics import wilson_interval
 from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row
 from armillary.experiments.planning.entries import Entry, entry_of
@@ -28,6 +27,7 @@ from armillary.experiments.planning.kept import (
     outcomes,
 )
 from armillary.experiments.planning.timing import plan_alone, seconds_alone, seconds_together
+from armillary.experiments.running.provenance import made_with
 from armillary.files import write_json
 from armillary.reading import read_json
 from armillary.seeds import played_episode_seed

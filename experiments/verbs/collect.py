@@ -15,10 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import commit, versions
 from armillary.experiments.planning.environments import environment_of
 from armillary.experiments.planning.episode_table import show
 from armillary.experiments.planning.recording import Recipe, close, record
+from armillary.experiments.running.provenance import commit, versions
 from armillary.pool import Pool, worker_count
 from armillary.suggestions import suggest
 from armillary.world_models.data import EpisodeFile, EpisodeWriter, Provenance

@@ -14,11 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import compose, flatten, require, to_dict
 from armillary.experiments.command.console import results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.run_directory import RECORD, recorded
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.command.verbs import written
 from armillary.experiments.evaluation.results import RESULTS, Demonstration, Training
 from armillary.experiments.pages.demo import Phase, demo_page, render_page
+from armillary.experiments.running.run_directory import RECORD, recorded
 from armillary.files import write_text
 from armillary.reading import read_json
 

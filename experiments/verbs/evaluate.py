@@ -16,7 +16,6 @@ from omegaconf import DictConfig
 
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.examples import write_examples
 from armillary.experiments.evaluation.metrics import table
@@ -33,6 +32,7 @@ from armillary.experiments.evaluation.summary import condense, summarise
 from armillary.experiments.evaluation.table import show
 from armillary.experiments.evaluation.videos import Settings, mean_image
 from armillary.experiments.evaluation.workers import Job, evaluate
+from armillary.experiments.running.provenance import made_with
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE

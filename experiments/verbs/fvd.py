@@ -17,13 +17,13 @@ from torch import Tensor
 from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Distance, Realism
 from armillary.experiments.realism.i3d import I3D, WHERE
 from armillary.experiments.realism.populations import Population, check_comparable, divide
 from armillary.experiments.realism.slot_features import SlotFeatures
 from armillary.experiments.realism.video_file import VideoFile
+from armillary.experiments.running.provenance import made_with
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
 from armillary.world_models.data.identity import content_digest

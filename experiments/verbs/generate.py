@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 
 from armillary.experiments.command.console import counting, results
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.provenance import commit
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.model_data import data_of, episodes_for, open_episodes
 from armillary.experiments.evaluation.results import RESULTS, Generation
@@ -26,6 +25,7 @@ from armillary.experiments.realism.generation import (
     windows_of,
 )
 from armillary.experiments.realism.video_writer import PLACE, Attribute, VideoWriter, begun
+from armillary.experiments.running.provenance import commit
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
 from armillary.world_models.data import EpisodeFile

@@ -8,7 +8,6 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from armillary.experiments.command.console import counted, counting
-from armillary.experiments.command.provenance import made_with
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Planning, Played
 from armillary.experiments.films.drawing import write_gif
@@ -17,6 +16,7 @@ from armillary.experiments.planning.entries import entry_of
 from armillary.experiments.planning.kept import outcomes
 from armillary.experiments.planning.planned_episode import PlannedEpisode, play
 from armillary.experiments.planning.timing import plan_alone
+from armillary.experiments.running.provenance import made_with
 from armillary.experiments.verbs.benchmark import show, summarise
 from armillary.seeds import played_episode_seed
 

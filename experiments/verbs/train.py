@@ -19,10 +19,10 @@ from rich.table import Table
 from armillary.experiments.command.config import to_dict, typed
 from armillary.experiments.command.console import messages, results
 from armillary.experiments.command.errors import RunError, UsageError
-from armillary.experiments.command.signals import Ended
 from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.model_data import data_of, open_episodes
 from armillary.experiments.evaluation.results import RESULTS, Training
+from armillary.experiments.running.signals import Ended
 from armillary.processors import set_by_user
 from armillary.world_models.checkpoints.checkpoint import read_info
 from armillary.world_models.data import EpisodeFile

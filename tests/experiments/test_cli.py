@@ -239,7 +239,7 @@ def test_signals_while_libraries_are_loaded_leave_one_line(
     words = ["collect", "episodes=3000", "workers=0", "output=out"]
     started = (
         "import sys; sys.argv[0] = 'armillary'\n"
-        "import armillary.experiments.command.signals as signals\n"
+        "import armillary.experiments.running.signals as signals\n"
         "signals.end_at_once('armillary'); print('ready', flush=True)\n"
         f"from armillary.experiments.cli import main; sys.exit(main({words}))"
     )

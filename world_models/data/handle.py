@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from armillary.errors import DataError
-from armillary.hdf5 import File, Group
-from armillary.hdf5_array import Array
+from armillary.hdf5.array import Array
+from armillary.hdf5.file import File, Group
 from armillary.world_models.data.schema import dataset
 
 

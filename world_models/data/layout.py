@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from armillary.hdf5 import Group
-from armillary.hdf5_array import Array
+from armillary.hdf5.array import Array
+from armillary.hdf5.file import Group
 from armillary.world_models.data.schema import ACTIONS, FRAMES, DataError, Layout
 
 _GRID = 5

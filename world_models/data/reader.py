@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from armillary.errors import ArmillaryError
-from armillary.hdf5 import Group
+from armillary.hdf5.file import Group
 from armillary.suggestions import holds, suggest
 from armillary.world_models.data.handle import Handle
 from armillary.world_models.data.identity import CONTENT_ID, content_id

@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 
 from armillary.errors import DataError
-from armillary.hdf5 import File, Group
-from armillary.hdf5_array import NUMBERS, Array
-from armillary.hdf5_writing import Attribute
+from armillary.hdf5.array import NUMBERS, Array
+from armillary.hdf5.file import File, Group
+from armillary.hdf5.writing import Attribute
 from armillary.suggestions import holds
 
 FORMAT = "armillary-episodes"

@@ -13,7 +13,7 @@ import numpy as np
 
 from armillary.errors import DataError
 from armillary.files import replacing
-from armillary.hdf5_writing import Attribute, WrittenFile
+from armillary.hdf5.writing import Attribute, WrittenFile
 from armillary.world_models.data.identity import CONTENT_ID, ContentHash
 from armillary.world_models.data.schema import (
     ACTIONS,

@@ -180,7 +180,7 @@ COMMAND = f"""
 import sys
 import torch
 from armillary.experiments.command.config import compose, require
-from armillary.experiments.command.run_directory import is_follower, recorded
+from armillary.experiments.running.run_directory import is_follower, recorded
 from armillary.experiments.verbs.train import run
 torch.randn_like = torch.zeros_like  # the noise of discovery
 config = compose("train", sys.argv[1:])

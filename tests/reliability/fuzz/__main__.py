@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from armillary.experiments.command.provenance import commit
+from armillary.experiments.running.provenance import commit
 from tests.reliability.fuzz import campaign
 from tests.reliability.fuzz.campaign import Chunk
 from tests.reliability.fuzz.outcome import Finding, emptied, limit, outcome, put

@@ -18,7 +18,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from armillary import hdf5_probe
+from armillary.hdf5 import probe
 
 
 def install() -> None:
@@ -71,8 +71,8 @@ def _look(path: str, seconds: float, writes: int) -> None:
     """The forked process; never returns."""
     code = 1
     try:
-        hdf5_probe._bound(seconds)
-        os.write(writes, json.dumps(hdf5_probe._look(path)).encode())
+        probe._bound(seconds)
+        os.write(writes, json.dumps(probe._look(path)).encode())
         code = 0
     finally:
         os._exit(code)

@@ -10,11 +10,11 @@ from typing import Any
 
 from yaml import safe_load
 
-from armillary.experiments.command.run_directory import check
 from armillary.experiments.evaluation.results import OF_VERB, read_results
 from armillary.experiments.evaluation.store import Store, check_identity
 from armillary.experiments.pages.report import report_page
 from armillary.experiments.pages.runs import read_runs
+from armillary.experiments.running.run_directory import check
 from tests.experiments.pages import report_runs
 from tests.reliability.fuzz.mutate import values, yaml
 from tests.reliability.fuzz.reader import Files, Reader, replaced

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from armillary.errors import DataError
-from armillary.hdf5 import BusyError, File, Group
-from armillary.hdf5_array import Array
-from armillary.hdf5_writing import WrittenFile
+from armillary.hdf5.array import Array
+from armillary.hdf5.file import BusyError, File, Group
+from armillary.hdf5.writing import WrittenFile
 
 ENTRIES = np.arange(5 * 4 * 6, dtype=np.uint8).reshape(5, 4, 6)
 

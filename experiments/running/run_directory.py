@@ -17,12 +17,12 @@ from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten, to_dict
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
-from armillary.experiments.command.outputs import reserved
-from armillary.experiments.command.provenance import commit, versions
-from armillary.experiments.command.signals import heeding_signals
-from armillary.experiments.command.system import told
-from armillary.experiments.command.threads import number_for, torch_threads
 from armillary.experiments.command.yaml_text import read
+from armillary.experiments.running.outputs import reserved
+from armillary.experiments.running.provenance import commit, versions
+from armillary.experiments.running.signals import heeding_signals
+from armillary.experiments.running.system import told
+from armillary.experiments.running.threads import number_for, torch_threads
 from armillary.files import remove_leftovers, write_bytes, write_json, write_text
 from armillary.locks import NAME as LOCK
 from armillary.locks import locked

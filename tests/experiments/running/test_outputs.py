@@ -9,7 +9,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from armillary.errors import ArmillaryError
-from armillary.experiments.command.outputs import reserved
+from armillary.experiments.running.outputs import reserved
 from armillary.locks import is_locked
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from h5py import h5d, h5z
 
 from armillary.errors import ArmillaryError, DataError
-from armillary.hdf5_probe import DAMAGES
+from armillary.hdf5.probe import DAMAGES
 
 NUMBERS = "biuf"
 """Kinds of NumPy types that are read."""

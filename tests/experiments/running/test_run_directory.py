@@ -12,9 +12,9 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from armillary.experiments.command import provenance, run_directory
 from armillary.experiments.command.errors import RunError, UsageError
-from armillary.experiments.command.run_directory import recorded
+from armillary.experiments.running import provenance, run_directory
+from armillary.experiments.running.run_directory import recorded
 
 
 def config(output: Path, **more: object) -> DictConfig:

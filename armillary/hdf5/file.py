@@ -22,10 +22,10 @@ from typing import Any
 import h5py
 from h5py import h5g, h5l, h5o
 
-from armillary import hdf5_probe
 from armillary.errors import DataError, RunError
-from armillary.hdf5_array import Array, Storage, reason
-from armillary.hdf5_probe import DAMAGES, read_attributes, variable_text
+from armillary.hdf5 import probe
+from armillary.hdf5.array import Array, Storage, reason
+from armillary.hdf5.probe import DAMAGES, read_attributes, variable_text
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CHECKSUMMED = 3
@@ -170,7 +170,7 @@ def look(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _looked_at(path: Path, stamp: tuple[int, ...]) -> dict[str, Any]:
     seconds = _SECONDS + stamp[2] / _BYTES_A_SECOND
-    words = [sys.executable, "-P", hdf5_probe.__file__, str(path), str(seconds)]
+    words = [sys.executable, "-P", probe.__file__, str(path), str(seconds)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     try:
         ended = subprocess.run(

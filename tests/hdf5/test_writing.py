@@ -18,10 +18,10 @@ import h5py
 import numpy as np
 import pytest
 
-from armillary import hdf5_writing
 from armillary.errors import DataError, RunError
 from armillary.experiments.realism.video_writer import VideoWriter
-from armillary.hdf5_writing import WrittenFile
+from armillary.hdf5 import writing
+from armillary.hdf5.writing import WrittenFile
 from armillary.world_models.data import EpisodeWriter, Provenance
 
 COUNT, SHAPE = 6, (5, 32, 32, 3)
@@ -59,9 +59,9 @@ def fill(folder: Path) -> None:
 
 def test_a_full_disk(tmp_path: Path) -> None:
     """In a process of its own, which would crash."""
-    code = "import sys, pathlib, tests.test_hdf5_writing as t; t.fill(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib, tests.hdf5.test_writing as t; t.fill(pathlib.Path(sys.argv[1]))"
     words = [sys.executable, "-c", code, str(tmp_path)]
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     ended = subprocess.run(words, capture_output=True, text=True, check=False, cwd=root)
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
@@ -108,7 +108,7 @@ def test_every_write_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def opened(path: Path, mode: str, *, buffering: int, opener: Any) -> io.FileIO:
         return Failing(path, mode.replace("b", ""), opener=opener)
 
-    monkeypatch.setattr(hdf5_writing, "open", opened, raising=False)
+    monkeypatch.setattr(writing, "open", opened, raising=False)
     for write, whole, other in (
         (write_episodes, tmp_path / "a.h5", tmp_path / "b.h5"),
         (write_videos, tmp_path / "c.h5", tmp_path / "d.h5"),

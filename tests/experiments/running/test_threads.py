@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 
 from armillary import processors
 from armillary.experiments.command.config import compose
-from armillary.experiments.command.run_directory import recorded
-from armillary.experiments.command.threads import COMPUTING, number_for
 from armillary.experiments.command.verbs import verbs
+from armillary.experiments.running.run_directory import recorded
+from armillary.experiments.running.threads import COMPUTING, number_for
 from armillary.experiments.verbs.evaluate import _threads
 from armillary.experiments.verbs.train import trainer_settings
 

@@ -1,0 +1,1 @@
+"""HDF5 files, whoever wrote them: read within their bytes, written with checksums."""
