@@ -55,7 +55,7 @@ def test_a_run_from_before_an_option_goes_on_where_it_is_off(tmp_path: Path) -> 
     with recorded("plan", config(tmp_path, deterministic=False), []):
         pass
     with (
-        pytest.raises(UsageError, match="deterministic is None there and True here"),
+        pytest.raises(UsageError, match="deterministic is False there and True here"),
         recorded("plan", config(tmp_path, deterministic=True), []),
     ):
         pass
