@@ -239,7 +239,7 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
         unread = () if set(objective) != {"I"} or not self.separate_variances else _VARIANCE
         return [p for name, p in self.named_parameters() if not name.startswith(unread)]
 
-    def loss(self, window: Window, objective: str, step: int) -> Losses:
+    def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
         schedule = expand(objective, self.context_length, window.length)
         return self.follow(window.frames, window.actions, schedule, step, GlobalNoise()).losses
@@ -248,12 +248,17 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
         """See the contract."""
         self.geco.target.fill_(target)
 
-    def finish_step(self, terms: Mapping[str, float], step: int) -> None:
+    def finish_step(self, terms: Mapping[str, Tensor], step: int | Tensor) -> None:
         """See the contract."""
         self.geco.finish_step(terms["frame_nll"], step)
 
     def follow(
-        self, frames: Tensor, actions: Tensor, schedule: Sequence[str], step: int, noise: Noise
+        self,
+        frames: Tensor,
+        actions: Tensor,
+        schedule: Sequence[str],
+        step: int | Tensor,
+        noise: Noise,
     ) -> Pass:
         """Goes through clips under a schedule.
 

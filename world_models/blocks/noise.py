@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -38,12 +39,15 @@ class SharedNoise:
     Inference needs noise even where a deterministic answer is wanted: slots that start alike, and
     take the mean, see the same evidence in every round and stay alike forever.
 
+    Draws are kept, since making them anew would be waited for by a device.
+
     Args:
         seed: of the draws, which are made on the CPU and are the same on every device.
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
+        self._seed = seed
+        self._drawn: tuple[tuple[int, ...], ...] = ()
 
     def action(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """See ``Noise``."""
@@ -55,9 +59,19 @@ class SharedNoise:
 
     def skip(self, draws: int, shape: tuple[int, ...]) -> None:
         """Leaves out some draws of (N, \\*shape), so that those before them are not repeated."""
-        for _ in range(draws):
-            torch.randn((1, *shape), generator=self._generator)
+        self._drawn += (shape,) * draws
 
     def _draw(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        drawn = torch.randn((1, *shape[1:]), generator=self._generator)
-        return drawn.to(like.device, like.dtype).expand(shape)
+        self._drawn += (shape[1:],)
+        return _last_draw(self._seed, self._drawn, like.device, like.dtype).expand(shape)
+
+
+@lru_cache(maxsize=256)
+def _last_draw(
+    seed: int, shapes: tuple[tuple[int, ...], ...], device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """(1, \\*shapes[-1]), what is drawn after all the others."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.inference_mode(False):  # others may differentiate what follows from it
+        draws = [torch.randn((1, *shape), generator=generator) for shape in shapes]
+        return draws[-1].to(device, dtype)

@@ -11,8 +11,8 @@ from torch import Tensor
 from armillary.world_models.data import Split, WindowDataset, ordered_batches
 from armillary.world_models.model import WorldModel
 from armillary.world_models.state import LatentState
-from armillary.world_models.training.batches import StateBatch
 from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.steps.batches import StateBatch
 
 ENCODED_FRAMES = 512
 """Frames that are encoded at a time."""
