@@ -55,7 +55,7 @@ class LatentSimulator(Generic[State]):
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
         particles: P, stochastic rollouts per candidate; 1 imagines the mean. Their noise is drawn
             once for all candidates of a problem, so that none wins by luck.
-        precision: ``float32`` or ``bfloat16`` (autocast).
+        precision: ``float32``, ``tf32`` (cuda) or ``bf16`` (autocast).
         compile: whether ``torch.compile`` prepares the model's step.
         budget: how much is computed at a time, by default what suits the device.
         still: whether a zero action leaves the scene as it is, so that a frame can be shown as
@@ -210,8 +210,18 @@ class LatentSimulator(Generic[State]):
 
         Gradients are computed together with the scores, so that their memory is a piece's.
         """
-        problems, _, horizon, _ = actions.shape
         noise = self._noise(actions, generators)
+        return self._core.within_memory(lambda: self._score(state, actions, objective, goal, noise))
+
+    def _score(
+        self,
+        state: State,
+        actions: Tensor,
+        objective: ScoreRollouts[State],
+        goal: Goal[State],
+        noise: Tensor | None,
+    ) -> Tensor:
+        problems, _, horizon, _ = actions.shape
         states = problems * self.particles * horizon
         pieces = actions.split(self._core.candidates_at_once(state, states), 1)
         drawn = [] if noise is None else [noise]

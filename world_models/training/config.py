@@ -10,14 +10,10 @@ import torch
 
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
+from armillary.world_models.device import PRECISIONS
 from armillary.world_models.training.engine import STRATEGIES
 from armillary.world_models.training.schedule import Schedule, Stage
 
-PRECISIONS: dict[str, torch.dtype] = {
-    "float32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -36,7 +32,8 @@ class TrainerConfig:
             the two bounds must be set. Encoding the data for a stage is not counted.
         seed: of weights' noise, batches and everything else that is random in training.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        precision: ``float32``, ``bf16`` (autocast) or ``fp16`` (autocast and loss scaling, cuda).
+        precision: ``float32``, ``tf32`` (cuda), ``bf16`` (autocast) or ``fp16`` (autocast and loss
+            scaling, cuda).
         optimizer: ``adam`` or ``adamw``.
         weight_decay: of the optimiser.
         gradient_clip: greatest norm of the whole gradient.

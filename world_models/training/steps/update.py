@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from armillary.errors import ArmillaryError
+from armillary.world_models.device import check_precision, computing_in
 from armillary.world_models.model import Losses, WorldModel
 from armillary.world_models.replay.recordings import leaves, regrown
 from armillary.world_models.replay.steps import Capture, CudaCapture, RepeatedStep
-from armillary.world_models.training.config import OPTIMIZERS, PRECISIONS, TrainerConfig
+from armillary.world_models.training.config import OPTIMIZERS, TrainerConfig
 from armillary.world_models.training.engine import Engine
 from armillary.world_models.training.schedule import Stage
 from armillary.world_models.training.steps.batches import Batch
@@ -57,11 +57,7 @@ class Update:
         self._config = config
         self._engine = engine
         self._device = model.action_mean.device
-        if config.precision == "fp16" and self._device.type != "cuda":
-            raise ArmillaryError(
-                f"precision=fp16 needs a cuda device, got {self._device.type}; "
-                "choose float32 or bf16"
-            )
+        check_precision(config.precision, self._device)
         self._parameters = model.trainable(stage.objective)
         trained = {id(parameter) for parameter in self._parameters}
         for parameter in model.parameters():
@@ -204,8 +200,7 @@ class Update:
 
     def evaluate(self, batch: Batch, step: int | Tensor) -> Losses:
         """The losses of a batch at the configured precision."""
-        dtype = PRECISIONS[self._config.precision]
-        with torch.autocast(self._device.type, dtype=dtype, enabled=dtype != torch.float32):
+        with computing_in(self._config.precision, self._device):
             return self._losses(self._model, batch, self._stage.objective, step)
 
     def state_dict(self) -> dict[str, Any]:
