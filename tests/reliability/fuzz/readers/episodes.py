@@ -143,4 +143,6 @@ _READS: dict[str, tuple[Callable[[], list[Files]], Callable[[Path], object]]] = 
     "towel-pick-h5": (_reference, _convert),
     "goal-h5": (_goals, _goal),
 }
-READERS = tuple(Reader(name, make, damage, read) for name, (make, read) in _READS.items())
+READERS = tuple(
+    Reader(name, make, damage, read, share=LOOKED_AT) for name, (make, read) in _READS.items()
+)

@@ -75,6 +75,6 @@ def _go_on(folder: Path) -> object:
 
 
 READERS = (
-    Reader("videos-h5", _videos, _damage, _read),
-    Reader("videos-h5-begun", _begun, _begun_damaged, _go_on, writes=True),
+    Reader("videos-h5", _videos, _damage, _read, share=LOOKED_AT),
+    Reader("videos-h5-begun", _begun, _begun_damaged, _go_on, share=LOOKED_AT, writes=True),
 )
