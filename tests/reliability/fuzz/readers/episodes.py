@@ -18,7 +18,7 @@ from armillary.world_models.data.reader import EpisodeFile
 from armillary.world_models.data.sources.reference_file import ReferenceFile
 from armillary.world_models.data.writer import EpisodeWriter, Provenance
 from tests.reliability.fuzz.mutate import hdf5
-from tests.reliability.fuzz.reader import Files, Reader, replaced
+from tests.reliability.fuzz.reader import LOOKED_AT, Files, Reader, replaced
 
 FILE = "case.h5"
 _SIZE = 4
