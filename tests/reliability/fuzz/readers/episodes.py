@@ -18,7 +18,7 @@ from armillary.world_models.data.reader import EpisodeFile
 from armillary.world_models.data.sources.reference_file import ReferenceFile
 from armillary.world_models.data.writer import EpisodeWriter, Provenance
 from tests.reliability.fuzz.mutate import hdf5
-from tests.reliability.fuzz.reader import Files, Reader, replaced
+from tests.reliability.fuzz.reader import LOOKED_AT, Files, Reader, replaced
 
 FILE = "case.h5"
 _SIZE = 4
@@ -143,4 +143,6 @@ _READS: dict[str, tuple[Callable[[], list[Files]], Callable[[Path], object]]] = 
     "towel-pick-h5": (_reference, _convert),
     "goal-h5": (_goals, _goal),
 }
-READERS = tuple(Reader(name, make, damage, read) for name, (make, read) in _READS.items())
+READERS = tuple(
+    Reader(name, make, damage, read, share=LOOKED_AT) for name, (make, read) in _READS.items()
+)
