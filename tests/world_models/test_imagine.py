@@ -14,7 +14,7 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 from torch.testing import assert_close
 
-from armillary.contracts.memory import PeakMemory
+from armillary.memory import PeakMemory
 from armillary.planners.costs import (
     Approach,
     Cost,
