@@ -110,7 +110,7 @@ class Case:
             name=self.name,
             settings=dict(self.settings),
             unit=self.unit,
-            ceiling=self.ceiling and f"{self.ceiling}, {self.precision}",
+            ceiling=f"product, {self.precision}" if self.ceiling == PRODUCT else self.ceiling,
             note=self.note,
             targets=list(self.targets),
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from armillary.experiments.speed import (
+from armillary.experiments.speed.cases import Case, Setting
+from armillary.experiments.speed.kinds import (
     acting,
     evaluating,
     planning,
@@ -13,7 +14,6 @@ from armillary.experiments.speed import (
     searching,
     training,
 )
-from armillary.experiments.speed.cases import Case, Setting
 
 GROUPS: Mapping[str, Sequence[Callable[[Setting], Iterator[Case]]]] = {
     "planning": (acting.cases, planning.cases),

@@ -23,8 +23,8 @@ _BY_FRAME = ("vrnn", "vrnn_star")
 """Models without slots."""
 _TOY: dict[str, Any] = {"latent_size": 4, "conv_channels": 4}
 _TOY_SLOTS = {**_TOY, "num_slots": 3, "lstm_hidden": 8, "rollouts": 2}
-_TOYS = {**dict.fromkeys(("op3", "sdvae", "sdvae_davos", "ssm"), _TOY_SLOTS)}
-_TOYS |= dict.fromkeys(_BY_FRAME, {**_TOY, "hidden": 16})
+_TOYS = {name: _TOY_SLOTS for name in ("op3", "sdvae", "sdvae_davos", "ssm")}
+_TOYS |= {name: {**_TOY, "hidden": 16} for name in _BY_FRAME}
 
 
 def known() -> tuple[str, ...]:

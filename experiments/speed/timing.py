@@ -67,16 +67,17 @@ def _numbers(case: Case, work: Work, setting: Setting) -> Measured:
         asked / seconds / (best[1] / least)
         for seconds, least in zip(ours, rounds["best"], strict=True)
     )
-    megabytes = work.megabytes()
+    own = work.megabytes()
+    megabytes = bytes_ and bytes_ / 1e6 if own is None else own
     return Measured(
         rate=case.units / median(ours),
         seconds=median(ours),
         spread=_spread(ours),
-        plain=plain and median(plain),
-        ratio=plain and median(theirs / own for own, theirs in zip(ours, plain, strict=True)),
+        plain=median(plain) if plain else None,
+        ratio=median(b / a for a, b in zip(ours, plain, strict=True)) if plain else None,
         share=share,
         gigaflops=flops / 1e9 if flops else None,
-        megabytes=megabytes if bytes_ is None else bytes_ / 1e6,
+        megabytes=megabytes,
         plain_megabytes=None if plain_bytes is None else plain_bytes / 1e6,
     )
 

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
@@ -13,16 +14,17 @@ from shutil import rmtree
 import torch
 from omegaconf import DictConfig
 
-from armillary.experiments.command.console import counting, results
-from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.console import counted, counting, results
+from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.results import RESULTS
 from armillary.experiments.running.provenance import made_with
+from armillary.experiments.speed import device
 from armillary.experiments.speed.cases import Setting
 from armillary.experiments.speed.groups import GROUPS, cases_of
+from armillary.experiments.speed.kinds.scaling import growth
 from armillary.experiments.speed.machine import machine
-from armillary.experiments.speed.rows import Row, Speed
-from armillary.experiments.speed.scaling import growth
+from armillary.experiments.speed.rows import Check, Row, Speed
 from armillary.experiments.speed.sizes import SIZES
 from armillary.experiments.speed.subjects import by_default, known
 from armillary.experiments.speed.table import tables
@@ -36,31 +38,67 @@ log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> Speed:
-    """Measures, writes ``results.json`` after every row, prints a table.
+    """Measures, writes ``results.json`` after every row, prints tables.
 
     Rows that the same program on the same machine has measured in the directory are kept.
 
     Raises:
         UsageError: there is no such size, group of rows, model or device.
+        RunError: a check of a device failed.
     """
     output = Path(config.output).expanduser()
     setting = _setting(config, output / SCRATCH)
-    cases = cases_of(setting, list(config.rows))
     found = _begun(config, setting, output / RESULTS)
+    measure = _checked if config.device_checks else _measured
+    with _folder(setting.scratch), _quiet():
+        for known in measure(config, setting, found):
+            write(output / RESULTS, known)
+            found = known
+    for table in tables(found):
+        results.print(table)
+    failed = [check.name for check in found.checks if not check.passed]
+    if failed:
+        raise RunError(f"{counted(len(failed), 'check')} failed: {', '.join(failed)}")
+    return found
+
+
+def _measured(config: DictConfig, setting: Setting, found: Speed) -> Iterator[Speed]:
+    """All that is known after each row."""
+    cases = cases_of(setting, list(config.rows))
     kept = {row.key: row for row in found.rows}
     rows: list[Row] = []
     progress, task = counting("measuring", len(cases))
-    with _folder(setting.scratch), _quiet(), progress:
+    with progress:
         for case in cases:
-            key = case.row.key
             progress.update(task, description=f"{case.group}, {case.name}")
+            key = case.row.key
             rows.append(kept[key] if key in kept else measured(case, setting))
-            found = found.model_copy(update={"rows": rows, "growth": growth(rows)})
-            write(output / RESULTS, found)
             progress.advance(task)
-    for table in tables(found.rows, found.growth):
-        results.print(table)
-    return found
+            yield found.model_copy(update={"rows": rows, "growth": growth(rows)})
+
+
+def _checked(config: DictConfig, setting: Setting, found: Speed) -> Iterator[Speed]:
+    """All that is known after each check and row of the run for a device."""
+    deadline = device.Deadline()
+    cases = [*device.cases(setting)]
+    checks: list[Check] = []
+    rows: list[Row] = []
+    progress, task = counting("checking", len(cases) + 2)
+    with progress:
+        for check in device.equal(setting):
+            checks.append(check)
+            yield found.model_copy(update={"checks": checks})
+        rows.append(device.end_to_end(setting))
+        progress.advance(task)
+        for case in cases:
+            progress.update(task, description=f"{case.group}, {case.name}")
+            late = replace(case, make=None, note="no time was left")
+            rows.append(measured(case if deadline.left else late, setting))
+            progress.advance(task)
+            yield found.model_copy(update={"rows": rows, "checks": checks})
+        checks.append(device.marked_tests(deadline))
+        progress.advance(task)
+        yield found.model_copy(update={"rows": rows, "checks": checks})
 
 
 def _setting(config: DictConfig, scratch: Path) -> Setting:
@@ -74,9 +112,13 @@ def _setting(config: DictConfig, scratch: Path) -> Setting:
         for name in given:
             if name not in valid:
                 raise UsageError(f"unknown {what} {name!r}; {suggest(str(name), valid)}")
+    place = resolve_device(config.device)
+    if config.device_checks:
+        device.require(place, str(config.device))
+    toy = config.device_checks and place.type != "cuda"
     return Setting(
-        SIZES[config.size],
-        resolve_device(config.device),
+        SIZES["smoke" if toy else config.size],
+        place,
         config.threads or torch.get_num_threads(),
         config.seed,
         models,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from armillary.experiments.speed.cases import Case, Setting, Work
 from armillary.experiments.speed.rows import Target
-from armillary.experiments.speed.subjects import OURS, build, build_plain, has_slots, imagining
+from armillary.experiments.speed.subjects import build, build_plain, has_slots, imagining
 from armillary.planners.costs import LatentDistance, PixelDistance
 from armillary.planners.objective import Objective, Term
 from armillary.world_models.latent import LatentSimulator
@@ -45,7 +45,7 @@ def cases(setting: Setting) -> Iterator[Case]:
         yield score(setting, name, precision="bfloat16")
         yield score(setting, name, outputs=ALL, precision="bfloat16")
         yield score(setting, name, way=CAPTURED)
-    for name in names if size.decoded > 10 else names[:1]:
+    for name in names if size.decoded > 10 else names[: int(size.published)]:
         yield score(setting, name, way=COMPILED)
     first = names[0]
     for factor in (0.25, 4):

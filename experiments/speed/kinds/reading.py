@@ -13,10 +13,10 @@ import torch
 
 from armillary.experiments.speed.cases import COPY, Case, Setting, Work
 from armillary.experiments.speed.files import COMPRESSED, OURS, REFERENCE, episodes_of_noise, videos
+from armillary.experiments.speed.kinds.training import batch_of, loop, staged
 from armillary.experiments.speed.rows import Measured, Target
 from armillary.experiments.speed.subjects import OURS as OUR_MODEL
 from armillary.experiments.speed.subjects import build
-from armillary.experiments.speed.training import STAGES, batch_of, loop
 from armillary.memory import share_of
 from armillary.world_models.data import EpisodeFile, WindowDataset, training_batches
 
@@ -124,7 +124,7 @@ def loaded(setting: Setting, workers: int, in_memory: bool) -> Case:
 
 def waiting(setting: Setting) -> Case:
     """The row of the batches that the first stage of ours trains on, beside a step on one."""
-    stage = STAGES["discovery"]
+    stage, _ = staged(setting, "discovery")
     settings = {"held": "in the file", "workers": 0, "clips": stage.batch_size}
 
     def make() -> Work:

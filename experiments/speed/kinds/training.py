@@ -42,12 +42,18 @@ def cases(setting: Setting) -> Iterator[Case]:
     """Every stage of ours, every published model, and the precisions of one of each."""
     for name in setting.models:
         if name == OURS:
-            yield from (step(setting, name, stage, told) for told, stage in STAGES.items())
+            yield from (step(setting, name, *staged(setting, told)) for told in STAGES)
             if setting.threads > 1:
-                yield step(setting, name, STAGES["discovery"], "discovery", threads=1)
+                yield step(setting, name, *staged(setting, "discovery"), threads=1)
         else:
             yield step(setting, name, published(setting, name))
             yield step(setting, name, published(setting, name), precision="bf16")
+
+
+def staged(setting: Setting, name: str) -> tuple[Stage, str]:
+    """A stage of ours, with four clips where everything is a toy."""
+    stage = STAGES[name]
+    return (stage if setting.size.published else replace(stage, batch_size=4)), name
 
 
 def published(setting: Setting, name: str, clips: int | None = None, length: int = 0) -> Stage:
@@ -88,6 +94,7 @@ def step(
             loop(plain.train(), batch_of(plain, file, stage), stage),
             counted=lambda: ours_loss().backward(),
             own_clock=True,
+            megabytes=lambda: _peak(setting.device),
         )
 
     return Case(
@@ -120,6 +127,8 @@ def trained(
     skipped = max(1, setting.size.steps // 3)
     count = setting.size.steps + skipped
     clock, folder = _Clock(), setting.scratch / "run"
+    if setting.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(setting.device)
     config = TrainerConfig(
         stages=(replace(stage, steps=count),),
         seed=setting.seed,
@@ -139,7 +148,13 @@ def trained(
     return (clock.times[-1] - clock.times[skipped - 1]) / (count - skipped)
 
 
+def _peak(device: torch.device) -> float | None:
+    """Megabytes of the trainer, where the device counts them."""
+    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
+
+
 def batch_of(model: WorldModel, file: EpisodeFile, stage: Stage) -> Batch:
+    """The first batch of a stage."""
     split = file.split("train")
     encoded = encode(model, split, lambda: None) if stage.encode_once else None
     return next(stage_batches(model, split, stage, seed=0, encoded=encoded))
@@ -171,4 +186,3 @@ def loop(model: WorldModel, batch: Batch, stage: Stage) -> Callable[[], None]:
         adam.step()
 
     return run
-

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from armillary.experiments.speed.cases import Case, Setting
-from armillary.experiments.speed.evaluating import videos
-from armillary.experiments.speed.planning import ALL, SLOTS, score
+from armillary.experiments.speed.kinds.evaluating import videos
+from armillary.experiments.speed.kinds.planning import ALL, SLOTS, score
+from armillary.experiments.speed.kinds.searching import solve
+from armillary.experiments.speed.kinds.training import published, staged, step
 from armillary.experiments.speed.rows import Growth, Row
-from armillary.experiments.speed.searching import solve
 from armillary.experiments.speed.subjects import OURS, has_slots, imagining
-from armillary.experiments.speed.training import STAGES, published, step
 
 GROUP = "scaling"
 _BY, _VALUE = "grows with", "value"
@@ -21,7 +21,7 @@ _BY, _VALUE = "grows with", "value"
 def cases(setting: Setting) -> Iterator[Case]:
     """What is asked of the first model, one thing growing at a time."""
     size, (name, *_) = setting.size, imagining(list(setting.models))
-    stage = STAGES["joint"] if name == OURS else published(setting, name)
+    stage = staged(setting, "joint")[0] if name == OURS else published(setting, name)
     steps = max(1, size.horizon // 2)
     for factor in size.factors:
         for outputs, all_ in ((SLOTS, size.candidates), (ALL, size.decoded)):
@@ -58,9 +58,7 @@ def growth(rows: Sequence[Row]) -> list[Growth]:
             point = int(row.settings[_VALUE]), row.measured.seconds
             found.setdefault((name, str(row.settings[_BY])), []).append(point)
     return [
-        Growth(
-            name=name, by=by, values=[value for value, _ in points], exponent=_exponent(points)
-        )
+        Growth(name=name, by=by, values=[value for value, _ in points], exponent=_exponent(points))
         for (name, by), points in found.items()
         if len(points) > 1
     ]

@@ -135,9 +135,7 @@ def plain_gradient(
         return candidates[torch.arange(len(init)), score(candidates).argmin(1)]
 
 
-def _around(
-    mean: Tensor, std: Tensor, count: int, generators: Sequence[torch.Generator]
-) -> Tensor:
+def _around(mean: Tensor, std: Tensor, count: int, generators: Sequence[torch.Generator]) -> Tensor:
     size = (count, *mean.shape[2:])
     noise = torch.stack([torch.randn(size, generator=g, device=g.device) for g in generators])
     return (mean + std * noise).clamp_(-1.0, 1.0)
