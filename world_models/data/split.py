@@ -55,10 +55,6 @@ class MemoryEpisodes:
         """(stop - start, H, W, 3) uint8."""
         return self.all_frames[episode, start:stop]
 
-    def actions(self, episode: int, start: int, stop: int) -> np.ndarray:
-        """(stop - start - 1, A) float32."""
-        return self.all_actions[episode, start : stop - 1]
-
     def labels(self, episode: int, start: int, stop: int) -> np.ndarray:
         """(stop - start, H, W) uint8."""
         return self.all_labels[episode, start:stop]
