@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from armillary.experiments.speed.rows import Measured, Row, Target, Value
+from armillary.experiments.evaluation.speed import Measured, Row, Target, Value
 from armillary.experiments.speed.sizes import Size
 
 PRODUCT, COPY = "product", "copy"

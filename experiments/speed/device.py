@@ -17,6 +17,7 @@ import armillary
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.stored import read
 from armillary.experiments.evaluation.results import RESULTS, Training
+from armillary.experiments.evaluation.speed import Check, Measured, Row, Target
 from armillary.experiments.speed.cases import Case, Setting
 from armillary.experiments.speed.kinds.acting import act
 from armillary.experiments.speed.kinds.planning import (
@@ -29,7 +30,6 @@ from armillary.experiments.speed.kinds.planning import (
     score,
 )
 from armillary.experiments.speed.kinds.training import published, step
-from armillary.experiments.speed.rows import Check, Measured, Row, Target
 from armillary.experiments.speed.subjects import OURS, build, imagining
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.model import WorldModel

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from armillary import processors
-from armillary.experiments.speed.rows import Machine
+from armillary.experiments.evaluation.speed import Machine
 
 
 def machine(device: torch.device, threads: int) -> Machine:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
+from armillary.experiments.evaluation.speed import Check, Row, Speed
 from armillary.experiments.speed.kinds.scaling import GROUP
-from armillary.experiments.speed.rows import Check, Row, Speed
 
 
 def tables(found: Speed) -> Iterator[Table]:
@@ -45,7 +45,7 @@ def _table(group: str, rows: Sequence[Row]) -> Table:
             if any(settings[name] != value for settings in alike)
         ]
         what = f"{row.name}: {', '.join(own)}" if own else row.name
-        table.add_row("\n".join([what, *_told(row)]), *_numbers(row))
+        table.add_row("\n".join([what, *row.remarks]), *_numbers(row))
     return table
 
 
@@ -61,14 +61,6 @@ def _numbers(row: Row) -> list[str]:
         "-" if found.share is None else f"{found.share:.1%}",
         "-" if found.megabytes is None else f"{found.megabytes:,.1f}",
     ]
-
-
-def _told(row: Row) -> list[str]:
-    goals = [
-        f"{target}: {_YES[reached]}"
-        for target, reached in zip(row.targets, row.reached, strict=False)
-    ]
-    return [line for line in (row.note, *goals) if line]
 
 
 _YES = ("no", "yes")

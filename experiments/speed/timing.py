@@ -11,8 +11,8 @@ from statistics import median, quantiles
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from armillary.experiments.evaluation.speed import Measured, Row
 from armillary.experiments.speed.cases import COPY, PRODUCT, Case, Setting, Work
-from armillary.experiments.speed.rows import Measured, Row
 from armillary.memory import PeakMemory
 from armillary.world_models.imagine import PRECISIONS
 

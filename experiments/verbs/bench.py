@@ -18,13 +18,13 @@ from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.results import RESULTS
+from armillary.experiments.evaluation.speed import Check, Row, Speed
 from armillary.experiments.running.provenance import made_with
 from armillary.experiments.speed import device
 from armillary.experiments.speed.cases import Setting
 from armillary.experiments.speed.groups import GROUPS, cases_of
 from armillary.experiments.speed.kinds.scaling import growth
 from armillary.experiments.speed.machine import machine
-from armillary.experiments.speed.rows import Check, Row, Speed
 from armillary.experiments.speed.sizes import SIZES
 from armillary.experiments.speed.subjects import by_default, known
 from armillary.experiments.speed.table import tables

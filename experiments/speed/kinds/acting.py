@@ -13,9 +13,9 @@ from gymnasium import spaces
 from torch import Tensor
 
 from armillary.agent.mpc import MPCAgent
+from armillary.experiments.evaluation.speed import Measured, Target
 from armillary.experiments.speed.cases import Case, Setting, Work
 from armillary.experiments.speed.kinds.searching import elites_of, plain_cem
-from armillary.experiments.speed.rows import Measured, Target
 from armillary.planners.cem import CEM
 from armillary.planners.costs import Approach, LatentDistance, ObjectPosition, SlotMatching
 from armillary.planners.objective import Objective, Term

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from armillary.experiments.evaluation.speed import Target
 from armillary.experiments.speed.cases import Case, Setting, Work
-from armillary.experiments.speed.rows import Target
 from armillary.experiments.speed.subjects import build, build_plain, has_slots, imagining
 from armillary.planners.costs import LatentDistance, PixelDistance
 from armillary.planners.objective import Objective, Term

@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 import torch
 
+from armillary.experiments.evaluation.speed import Measured, Target
 from armillary.experiments.speed.cases import COPY, Case, Setting, Work
 from armillary.experiments.speed.files import COMPRESSED, OURS, REFERENCE, episodes_of_noise, videos
 from armillary.experiments.speed.kinds.training import batch_of, loop, staged
-from armillary.experiments.speed.rows import Measured, Target
 from armillary.experiments.speed.subjects import OURS as OUR_MODEL
 from armillary.experiments.speed.subjects import build
 from armillary.memory import share_of

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from armillary.experiments.evaluation.speed import Growth, Row
 from armillary.experiments.speed.cases import Case, Setting
 from armillary.experiments.speed.kinds.evaluating import videos
 from armillary.experiments.speed.kinds.planning import ALL, SLOTS, score
 from armillary.experiments.speed.kinds.searching import solve
 from armillary.experiments.speed.kinds.training import published, staged, step
-from armillary.experiments.speed.rows import Growth, Row
 from armillary.experiments.speed.subjects import OURS, has_slots, imagining
 
 GROUP = "scaling"

@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from armillary.experiments.evaluation.speed import Target
 from armillary.experiments.speed.cases import Case, Setting, Work
-from armillary.experiments.speed.rows import Target
 from armillary.planners.cem import CEM
 from armillary.planners.gradient import Gradient
 from armillary.planners.icem import ICEM

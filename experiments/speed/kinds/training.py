@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
+from armillary.experiments.evaluation.speed import Target
 from armillary.experiments.speed.cases import Case, Setting, Work
 from armillary.experiments.speed.files import episodes_of_noise
-from armillary.experiments.speed.rows import Target
 from armillary.experiments.speed.subjects import OURS, build, build_plain
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.imagine import PRECISIONS

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from armillary.experiments.evaluation.speed import Measured, Row
 from armillary.experiments.speed.cases import Setting
 from armillary.experiments.speed.files import COMPRESSED, OURS, REFERENCE, videos
 from armillary.experiments.speed.groups import GROUPS, cases_of
@@ -23,7 +24,6 @@ from armillary.experiments.speed.kinds import (
     training,
 )
 from armillary.experiments.speed.kinds.planning import OUTPUTS, begun, plain_score
-from armillary.experiments.speed.rows import Measured, Row
 from armillary.experiments.speed.subjects import build, build_plain, by_default, imagining
 from armillary.experiments.speed.timing import measured
 from armillary.planners.optimizer import Bounds

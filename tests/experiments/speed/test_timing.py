@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from armillary.experiments.evaluation.speed import Measured, Target
 from armillary.experiments.speed import timing
 from armillary.experiments.speed.cases import COPY, Case, Setting, Work
-from armillary.experiments.speed.rows import Measured, Target
 from armillary.experiments.speed.timing import counted, in_turn, measured
 
 SIDE = 64

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
+from armillary.experiments.evaluation.speed import Check, Row
 from armillary.experiments.speed import device
-from armillary.experiments.speed.rows import Check, Row
 from armillary.experiments.verbs import bench
 from tests.experiments.conftest import Command
 

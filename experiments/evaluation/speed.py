@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from armillary.experiments.command.stored import Count, Part, Stored
-from armillary.experiments.evaluation.results import Number
 
+Number = float | None
 Value = int | float | str
 
 
@@ -90,6 +90,23 @@ class Row(Part):
         """Tells it from all others."""
         told = ", ".join(f"{name} {value}" for name, value in self.settings.items())
         return f"{self.group}: {self.name}, {told}"
+
+    @property
+    def found(self) -> str:
+        """The numbers, the note and the targets in words."""
+        told, one = [], self.measured
+        if one is not None:
+            told.append(f"{one.rate:,.4g} {self.unit} a second, spread {one.spread:.0%}")
+            told += [] if one.ratio is None else [f"{one.ratio:.2f} times as fast as plain"]
+            told += [] if one.share is None else [f"{one.share:.1%} of a {self.ceiling}"]
+        return "; ".join([*told, *self.remarks])
+
+    @property
+    def remarks(self) -> list[str]:
+        """The note, and whether each target is reached."""
+        pairs = zip(self.targets, self.reached, strict=False)
+        goals = [f"{target}: {'yes' if reached else 'no'}" for target, reached in pairs]
+        return [line for line in (self.note, *goals) if line]
 
 
 class Growth(Part):
