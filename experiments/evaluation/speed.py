@@ -15,7 +15,7 @@ class Measured(Part):
 
     Attributes:
         rate: units a second.
-        seconds: of one call.
+        seconds: of one call; of the processor where one thread did it, so that others do not count.
         spread: the interquartile range of the seconds, as a share of their median.
         plain: seconds of the same by the plain formulation.
         ratio: the plain formulation's seconds divided by ours.

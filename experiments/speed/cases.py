@@ -80,8 +80,7 @@ class Case:
         make: prepares; None for what cannot be measured here, as ``note`` says.
         note: what else is to be known.
         threads: of torch; None takes the setting's.
-        one_core: whether the processor's time counts instead of the clock's, where all is done by
-            this process on the processor.
+        alone: whether this process does all of it.
         ceiling: ``PRODUCT`` or ``COPY``; empty for none.
         precision: of the product.
         may_fail: whether a RuntimeError is told in the row.
@@ -96,7 +95,7 @@ class Case:
     make: Callable[[], Work] | None = None
     note: str = ""
     threads: int | None = None
-    one_core: bool = False
+    alone: bool = True
     ceiling: str = PRODUCT
     precision: str = "float32"
     may_fail: bool = False

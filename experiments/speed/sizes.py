@@ -41,7 +41,7 @@ class Size:
     decoded: int = 10
     horizon: int = 8
     iterations: int = 10
-    problems: Sequence[int] = (1, 10)
+    problems: Sequence[int] = (1, 4)
     clips: int = 2
     steps: int = 4
     search: int = 30

@@ -16,7 +16,18 @@ from armillary.experiments.speed.cases import COPY, PRODUCT, Case, Setting, Work
 from armillary.memory import PeakMemory
 from armillary.world_models.imagine import PRECISIONS
 
+Clock = Callable[[], float]
 _MOST_CALLS = 1000
+
+
+def clock_of(setting: Setting, threads: int, alone: bool = True) -> Clock:
+    """What is read before and after.
+
+    The processor's time of this process where one thread of it does everything: others, who take
+    the processor away, are not measured. Else the time of the clock.
+    """
+    one = alone and threads == 1 and setting.device.type == "cpu"
+    return time.process_time if one else time.perf_counter
 
 
 def measured(case: Case, setting: Setting) -> Row:
@@ -47,8 +58,8 @@ def _numbers(case: Case, work: Work, setting: Setting) -> Measured:
         flops, bytes_ = counted(work.counted, setting.device)
         if work.plain is not None:
             plain_bytes = counted(work.plain, setting.device)[1]
-    for _ in range(work.warm - 1):
-        work.ours()
+    for _ in range(work.warm - 1 if setting.device.type == "cuda" else 0):
+        work.ours()  # until it is captured
     # What can be done at best, and how much of it a call of ours asks for.
     best, asked = None, 0
     if case.ceiling == PRODUCT and flops:
@@ -59,7 +70,7 @@ def _numbers(case: Case, work: Work, setting: Setting) -> Measured:
     rounds = in_turn(
         {name: function for name, function in functions.items() if function is not None},
         setting,
-        one_core=case.one_core and setting.device.type == "cpu",
+        clock=clock_of(setting, case.threads or setting.threads, case.alone),
         own_clock={"ours"} if work.own_clock else set(),
     )
     ours, plain = rounds["ours"], rounds.get("plain")
@@ -86,7 +97,7 @@ def in_turn(
     functions: Mapping[str, Callable[[], object]],
     setting: Setting,
     *,
-    one_core: bool = False,
+    clock: Clock = time.perf_counter,
     own_clock: set[str] | frozenset[str] = frozenset(),
 ) -> dict[str, list[float]]:
     """Seconds of one call of each function in every round, after a first one that warms up.
@@ -94,10 +105,9 @@ def in_turn(
     Args:
         functions: by name; every other round goes through them backwards.
         setting: says how many rounds, and how long each timing is.
-        one_core: whether the processor's time counts instead of the clock's.
+        clock: seconds.
         own_clock: names of functions that return their seconds.
     """
-    clock = time.process_time if one_core else time.perf_counter
     calls: dict[str, int] = {}
     for name, function in functions.items():
         first = timed(function, 1, setting.device, clock)
@@ -118,7 +128,7 @@ def timed(
     function: Callable[[], object],
     calls: int,
     device: torch.device,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Clock = time.perf_counter,
 ) -> float:
     """Seconds of one of several calls, the device's work included."""
     synchronize(device)

@@ -80,7 +80,6 @@ def windows(
     return Case(
         *("data", "windows", settings, "windows", setting.size.windows, make),
         threads=1,
-        one_core=True,
         ceiling=COPY,
         targets=targets,
     )
@@ -118,6 +117,7 @@ def loaded(setting: Setting, workers: int, in_memory: bool) -> Case:
     return Case(
         *("data", "windows", settings, "windows", setting.size.windows, make),
         threads=1,
+        alone=False,
         ceiling=COPY,
     )
 

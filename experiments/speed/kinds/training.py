@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from shutil import rmtree
@@ -14,6 +13,7 @@ from armillary.experiments.evaluation.speed import Target
 from armillary.experiments.speed.cases import Case, Setting, Work
 from armillary.experiments.speed.files import episodes_of_noise
 from armillary.experiments.speed.subjects import OURS, build, build_plain
+from armillary.experiments.speed.timing import Clock, clock_of
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.imagine import PRECISIONS
 from armillary.world_models.model import WorldModel
@@ -105,14 +105,15 @@ def step(
     )
 
 
-class _Clock(Callback):
+class _Ends(Callback):
     """Notes when each step ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.times: list[float] = []
 
     def on_step(self, report: StepReport) -> None:
-        self.times.append(time.perf_counter())
+        self.times.append(self._clock())
 
 
 def trained(
@@ -126,7 +127,7 @@ def trained(
     """Seconds of a step of the trainer; the first third of the steps is not counted."""
     skipped = max(1, setting.size.steps // 3)
     count = setting.size.steps + skipped
-    clock, folder = _Clock(), setting.scratch / "run"
+    ends, folder = _Ends(clock_of(setting, threads)), setting.scratch / "run"
     if setting.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(setting.device)
     config = TrainerConfig(
@@ -142,10 +143,10 @@ def trained(
         validation_horizon=1,
     )
     try:
-        Trainer(config, folder, [clock]).fit(model, file.split("train"), file.split("val"))
+        Trainer(config, folder, [ends]).fit(model, file.split("train"), file.split("val"))
     finally:
         rmtree(folder, ignore_errors=True)
-    return (clock.times[-1] - clock.times[skipped - 1]) / (count - skipped)
+    return (ends.times[-1] - ends.times[skipped - 1]) / (count - skipped)
 
 
 def _peak(device: torch.device) -> float | None:

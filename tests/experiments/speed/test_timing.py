@@ -12,7 +12,7 @@ import torch
 from armillary.experiments.evaluation.speed import Measured, Target
 from armillary.experiments.speed import timing
 from armillary.experiments.speed.cases import COPY, Case, Setting, Work
-from armillary.experiments.speed.timing import counted, in_turn, measured
+from armillary.experiments.speed.timing import clock_of, counted, in_turn, measured
 
 SIDE = 64
 
@@ -27,12 +27,12 @@ def product() -> torch.Tensor:
 
 
 def test_a_row_has_its_rate_its_ratio_and_its_share(setting: Setting) -> None:
-    work = Work(product, lambda: (product(), time.sleep(0.01)), counted=product)
+    work = Work(product, lambda: [product() for _ in range(200)], counted=product)
     row = measured(case(work), setting)
     assert row.measured is not None
     assert row.measured.rate == pytest.approx(2 / row.measured.seconds)
     assert row.measured.ratio is not None
-    assert row.measured.ratio > 5
+    assert row.measured.ratio > 3
     assert row.measured.gigaflops == pytest.approx(2 * SIDE**3 / 1e9)
     assert row.measured.megabytes == pytest.approx(3 * 4 * SIDE**2 / 1e6)
     assert row.measured.share is not None
@@ -98,6 +98,16 @@ def test_targets_are_met_or_not(setting: Setting) -> None:
     assert str(Target(of="seconds", most=0.01)) == "seconds at most 0.01"
     row = measured(case(Work(product), targets=(Target(of="seconds", most=60),)), setting)
     assert row.reached == [True]
+
+
+def test_with_one_thread_others_do_not_count(setting: Setting) -> None:
+    assert clock_of(setting, 1) is time.process_time
+    assert clock_of(setting, 2) is time.perf_counter
+    assert clock_of(setting, 1, alone=False) is time.perf_counter
+    assert clock_of(replace(setting, device=torch.device("cuda")), 1) is time.perf_counter
+    row = measured(case(Work(lambda: time.sleep(0.05))), setting)
+    assert row.measured is not None
+    assert row.measured.seconds < 0.04
 
 
 def test_threads_are_those_of_the_row_and_given_back(setting: Setting) -> None:
