@@ -132,6 +132,12 @@ class Rollout(View[State]):
         super().__init__(state, shape, reader)
         self.actions = actions
 
+    @property
+    def end(self) -> View[State]:
+        """The last states alone, (B, S, P): what looks at no others decodes no others."""
+        last = self.state.reshape(*self.shape).map(lambda tensor: tensor[:, :, :, -1])
+        return View(last.flatten(3), self.shape[:3], self._reader)
+
     def index(self, rows: Tensor | slice | Sequence[int]) -> Rollout[State]:
         """That of some of the problems."""
         view = super().index(rows)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from armillary.experiments.command.stored import Count, Part, Stored, read
 from armillary.experiments.evaluation.metrics import METRICS, Metric
+from armillary.experiments.evaluation.speed import Speed
 
 RESULTS = "results.json"
 _DESCRIPTION = attrgetter("label", "unit", "digits", "higher_is_better")
@@ -298,6 +299,7 @@ OF_VERB: dict[str, type[Stored]] = {
     "generate": Generation,
     "fvd": Realism,
     "demo": Demonstration,
+    "bench": Speed,
 }
 """The class of a verb's results; those of other verbs are ``Stored``."""
 

@@ -87,6 +87,7 @@ CASES: dict[str, Case] = {
         ),
         needs=["model"],
     ),
+    "bench": Case(("bench", "size=smoke", "rows=[search]", "output=out")),
     "plan": Case(
         ("plan", "checkpoint=model", "episodes=1", *_PLANNING, "output=out"), needs=["model"]
     ),

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not available(), reason="needs Linux and a C com
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
-TIMES = {"started", "ended", "seconds", "plan_seconds", "plan_seconds_alone"}
+TIMES = {"started", "ended", "seconds", "plan_seconds", "plan_seconds_alone", "measured"}
 PHASES = {"collect", "train", "benchmark", "render"}
 """Keys whose values are times, ours and those of a demo's ``results.json``."""
 TIMED = re.compile(r".*\.(log|console|html)|.*/training\.pt|.*/events\.out\.tfevents.*")

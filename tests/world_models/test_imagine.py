@@ -14,8 +14,8 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 from torch.testing import assert_close
 
-from armillary.contracts.memory import PeakMemory
 from armillary.errors import ArmillaryError, RunError
+from armillary.memory import PeakMemory
 from armillary.planners.costs import (
     Approach,
     Cost,

@@ -156,7 +156,7 @@ def test_bf16_trains_and_workers_change_nothing(episodes: EpisodeFile, tmp_path:
     assert bf16.steps[0].losses != plain.steps[0].losses
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="fp16 needs a cuda device")
+@pytest.mark.cuda
 def test_fp16_trains_on_cuda(episodes: EpisodeFile, tmp_path: Path) -> None:
     runs = [
         fit(episodes, config(JOINT, precision=name, device="cuda"), tmp_path / name)[1]
