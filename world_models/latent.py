@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
+from hashlib import sha256
 from typing import Any, Generic
 
 import numpy as np
@@ -36,7 +37,7 @@ from armillary.world_models.simulator import (
     ScoreRollouts,
     View,
 )
-from armillary.world_models.state import Scene, State
+from armillary.world_models.state import LatentState, Scene, State
 from armillary.world_models.validation.crowding import warn_if_crowded
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,14 @@ class LatentSimulator(Generic[State]):
         self.particles = particles
         self._core = Imaginer(self.model, precision, compile, budget)
         self._recordings = Recordings(recorder(self.device) if capture else None)
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of the model's weights."""
+        digest = sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     @torch.no_grad()
     def observe(
@@ -152,6 +161,11 @@ class LatentSimulator(Generic[State]):
         """See ``Simulator``. Raises ArmillaryError where particles lack their generators."""
         with _recording(actions):
             return self._imagine(state, actions, self._noise(actions, generators))
+
+    def step(self, state: State, actions: Tensor) -> State:
+        """See ``Simulator``."""
+        with _recording(actions, state):
+            return self._core.rollout(state, actions.unsqueeze(1)).flatten(2)
 
     @torch.no_grad()
     def imagine(
@@ -319,9 +333,11 @@ class LatentSimulator(Generic[State]):
         return frames.permute(0, 1, 4, 2, 3).float() / 255.0
 
 
-def _recording(actions: Tensor) -> torch.set_grad_enabled:
-    """Gradients are for actions that require them; those of weights are the trainer's."""
-    return torch.set_grad_enabled(torch.is_grad_enabled() and actions.requires_grad)
+def _recording(*given: Tensor | LatentState) -> torch.set_grad_enabled:
+    """Gradients are for what is given and requires them; those of weights are the trainer's."""
+    return torch.set_grad_enabled(
+        torch.is_grad_enabled() and any(one.requires_grad for one in given)
+    )
 
 
 def _appearance(scene: Scene) -> Tensor:

@@ -105,6 +105,15 @@ class View(Generic[State]):
         shape = (len(states), *self.shape[1:])
         return View(states.flatten(len(shape)), shape, self._reader)
 
+    def imagined(self, shape: tuple[int, int, int, int], actions: Tensor) -> Rollout[State]:
+        """The states as those that actions lead to.
+
+        Args:
+            shape: (B, S, P, T), whose product is N.
+            actions: (B, S, T, A).
+        """
+        return Rollout(self.state, shape, self._reader, actions)
+
     def _read(self, function: Callable[[State], Tensor]) -> Tensor:
         with self._recording():
             return self._unflatten(function(self.state))
@@ -240,6 +249,11 @@ class Simulator(Protocol[State]):
     action_size: int
     device: torch.device
 
+    @property
+    def identity(self) -> str:
+        """Of the model: what was learnt from the slots of one means nothing to another."""
+        ...
+
     def observe(
         self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
     ) -> State:
@@ -302,6 +316,13 @@ class Simulator(Protocol[State]):
 
         Returns:
             A rollout of shape (B, S, P, T).
+        """
+        ...
+
+    def step(self, state: State, actions: Tensor) -> State:
+        """One step of N states under actions (N, A), without noise.
+
+        Gradients reach states and actions where they require them.
         """
         ...
 

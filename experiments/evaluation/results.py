@@ -250,6 +250,15 @@ class Training(Stored):
     remarks: list[str] = Field(default_factory=list)
 
 
+class ProposalTraining(Stored):
+    """Of ``train-proposals``: squared errors of its guesses, 1 being half of the actions' range."""
+
+    horizon: Count
+    episodes: Count
+    errors: dict[str, float]
+    data: Data | None = None
+
+
 class Generation(Stored):
     """Of ``generate``: the file, the shape and kind of each array in it, and what it is made of."""
 
@@ -296,6 +305,7 @@ OF_VERB: dict[str, type[Stored]] = {
     "plan": Planning,
     "render": Rendering,
     "train": Training,
+    "train-proposals": ProposalTraining,
     "generate": Generation,
     "fvd": Realism,
     "demo": Demonstration,

@@ -62,6 +62,13 @@ CASES: dict[str, Case] = {
         ),
         needs=["data.h5"],
     ),
+    "train-proposals": Case(
+        (
+            *("train-proposals", "checkpoint=model", "data.path=data.h5", "horizon=2", "steps=2"),
+            *("batch=4", "output=out"),
+        ),
+        needs=["data.h5", "model"],
+    ),
     "evaluate": Case(
         (
             *("evaluate", "checkpoint=model", "data.path=data.h5", "split=train", "videos=2"),

@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 
 from armillary.envs.image_goal.goals import GoalSource
-from armillary.experiments.verbs.train import describe
+from armillary.experiments.evaluation.model_data import describe
 from armillary.world_models.data.identity import content_digest
 from armillary.world_models.data.reader import EpisodeFile
 from armillary.world_models.data.sources.reference_file import ReferenceFile
