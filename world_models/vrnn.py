@@ -226,8 +226,8 @@ class Vrnn(WorldModel[RecurrentBelief]):
 
     def _start(self, frame: Tensor) -> RecurrentBelief:
         """Before the first frame (N, 3, H, W)."""
-        hidden = frame.new_zeros(len(frame), self.lstm.hidden_size)
-        latent = frame.new_zeros(len(frame), self.latent_size)
+        hidden = frame.new_zeros(frame.shape[0], self.lstm.hidden_size)
+        latent = frame.new_zeros(frame.shape[0], self.latent_size)
         return RecurrentBelief(latent, torch.zeros_like(frame), hidden, hidden)
 
     def _proceed(

@@ -299,6 +299,28 @@ class Demonstration(Stored):
     render: float
 
 
+class Written(Part):
+    """A program in a file of a format; without a file, the reason.
+
+    Attributes:
+        rows: numbers of rows that it was compared with the model at.
+        difference: the greatest, in units of the greatest result where that is above 1.
+    """
+
+    bytes: Count = 0
+    reason: str = ""
+    rows: list[Count] = Field(default_factory=list)
+    difference: Number = None
+
+
+class Exported(Stored):
+    """Of ``export``: what was written, by the name of the file."""
+
+    checkpoint: str
+    tolerance: float
+    files: dict[str, Written]
+
+
 OF_VERB: dict[str, type[Stored]] = {
     "evaluate": Evaluation,
     "benchmark": Benchmark,
@@ -310,6 +332,7 @@ OF_VERB: dict[str, type[Stored]] = {
     "fvd": Realism,
     "demo": Demonstration,
     "bench": Speed,
+    "export": Exported,
 }
 """The class of a verb's results; those of other verbs are ``Stored``."""
 
