@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from armillary.experiments.evaluation.speed import Measured, Row
 from armillary.experiments.speed.cases import COPY, PRODUCT, Case, Setting, Work
 from armillary.memory import PeakMemory
-from armillary.world_models.imagine import PRECISIONS
+from armillary.world_models.device import PRECISIONS
 
 Clock = Callable[[], float]
 _MOST_CALLS = 1000
@@ -155,7 +155,7 @@ def counted(function: Callable[[], object], device: torch.device) -> tuple[int, 
 def product(setting: Setting, precision: str) -> tuple[Callable[[], object], float]:
     """A large matrix product, and its operations."""
     size = 8192 if setting.device.type == "cuda" else setting.size.product
-    dtype = PRECISIONS[precision] or torch.float32
+    dtype = PRECISIONS[precision]
     left, right = torch.ones(2, size, size, dtype=dtype, device=setting.device)
     result = torch.empty_like(left)
     return lambda: torch.mm(left, right, out=result), 2.0 * size**3

@@ -15,9 +15,9 @@ from armillary.experiments.speed.files import episodes_of_noise
 from armillary.experiments.speed.subjects import OURS, build, build_plain
 from armillary.experiments.speed.timing import Clock, clock_of
 from armillary.world_models.data import EpisodeFile
-from armillary.world_models.imagine import PRECISIONS
+from armillary.world_models.device import computing_in
 from armillary.world_models.model import WorldModel
-from armillary.world_models.training.batches import Batch, stage_batches
+from armillary.world_models.training.steps.batches import Batch, stage_batches
 from armillary.world_models.training.callbacks import Callback, StepReport
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.encoding import encode
@@ -164,11 +164,10 @@ def batch_of(model: WorldModel, file: EpisodeFile, stage: Stage) -> Batch:
 def _loss(
     model: WorldModel, batch: Batch, stage: Stage, precision: str = "float32"
 ) -> Callable[[], torch.Tensor]:
-    dtype = PRECISIONS["bfloat16" if precision == "bf16" else precision]
+    device = batch.tensors()["actions"].device
 
     def loss() -> torch.Tensor:
-        kind = batch.tensors()["actions"].device.type
-        with torch.autocast(kind, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+        with computing_in(precision, device):
             return batch.losses(model, stage.objective, 0).total
 
     return loss
