@@ -87,9 +87,13 @@ class LatentSimulator(Generic[State]):
         self._core = Imaginer(self.model, precision, compile, budget)
         self._recordings = Recordings(recorder(self.device) if capture else None)
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """SHA-256 of the model's weights."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> str:
         digest = sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())

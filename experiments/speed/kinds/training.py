@@ -17,11 +17,11 @@ from armillary.experiments.speed.timing import Clock, clock_of
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.device import computing_in
 from armillary.world_models.model import WorldModel
-from armillary.world_models.training.steps.batches import Batch, stage_batches
 from armillary.world_models.training.callbacks import Callback, StepReport
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.encoding import encode
 from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.steps.batches import Batch, stage_batches
 from armillary.world_models.training.trainer import Trainer
 
 _NEVER = 10**9
