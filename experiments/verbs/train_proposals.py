@@ -101,7 +101,9 @@ def recorded_of(simulator: LatentSimulator, split: Split, stride: int) -> Record
 
 def measured(network: InverseDynamics, recorded: Recorded) -> dict[str, float]:
     """Squared errors of the best and the most trusted guess, and of doing nothing in particular."""
-    pairs = drawn(recorded, network.horizon, _PAIRS, torch.Generator().manual_seed(0))
+    pairs = drawn(
+        recorded, network.horizon, _PAIRS, torch.Generator(recorded.slots.device).manual_seed(0)
+    )
     with torch.no_grad():
         error, trust = errors(network, pairs)
     trusted = error.gather(1, trust.argmax(1, keepdim=True))

@@ -70,7 +70,7 @@ def learn(
         told: called with each step and its loss ().
     """
     device, size = recorded.slots.device, recorded.actions.shape[-1]
-    generator = torch.Generator().manual_seed(settings.seed)
+    generator = torch.Generator(device).manual_seed(settings.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = InverseDynamics(
@@ -102,17 +102,14 @@ def drawn(recorded: Recorded, horizon: int, count: int, generator: torch.Generat
         recorded: they are from.
         horizon: T, steps that are kept; the second moment may be later.
         count: N.
-        generator: on the CPU.
+        generator: on the device of what is recorded.
     """
     device, (episodes, frames) = recorded.slots.device, recorded.slots.shape[:2]
-
-    def below(limit: Tensor) -> Tensor:
-        return (torch.rand(count, generator=generator, dtype=torch.float64) * limit).long()
-
-    episode = below(torch.tensor(episodes)).to(device)
-    first = below(torch.tensor(frames - 1))
-    steps = 1 + below(frames - 1 - first)
-    first, steps = first.to(device), steps.to(device)
+    episode = torch.randint(episodes, (count,), generator=generator, device=device)
+    first = torch.randint(frames - 1, (count,), generator=generator, device=device)
+    share = torch.rand(count, generator=generator, device=device)
+    left = frames - 1 - first
+    steps = 1 + (share * left).long().minimum(left - 1)
     query = Query(
         recorded.slots[episode, first],
         recorded.slots[episode, first + steps],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,10 +38,8 @@ class Wanted:
 
 def retrieval(stored: Stored, query: Query, wanted: Wanted, count: int = NEAREST) -> Tensor:
     """(B, E, T, A): what was done in the recorded episodes that are most alike."""
-    device = query.slots.device
-    idle = (wanted.bounds.low + wanted.bounds.high).to(device) / 2
-    recorded = stored.recorded.map(lambda tensor: tensor.to(device))
-    return recorded.nearest(query, count, wanted.horizon, idle)
+    idle = (wanted.bounds.low + wanted.bounds.high).to(query.slots) / 2
+    return stored.recorded.nearest(query.map(Tensor.float), count, wanted.horizon, idle)
 
 
 def inverse_dynamics(stored: Stored, query: Query, wanted: Wanted) -> Tensor:
@@ -49,14 +48,14 @@ def inverse_dynamics(stored: Stored, query: Query, wanted: Wanted) -> Tensor:
     Raises:
         ArmillaryError: it guesses fewer steps than are wanted.
     """
-    network = stored.network.to(query.slots.device)
+    network = stored.network
     if wanted.horizon > network.horizon:
         raise ArmillaryError(
             f"the inverse dynamics of {stored.path} propose {network.horizon} steps, the plan has "
             f"{wanted.horizon}; set horizon={network.horizon}, or "
             f"train-proposals horizon={wanted.horizon}"
         )
-    return network.guess(query)[:, :, : wanted.horizon]
+    return network.guess(query.map(lambda part: part.to(network.low)))[:, :, : wanted.horizon]
 
 
 Source = Callable[[Stored, Query, Wanted], Tensor]
@@ -77,6 +76,8 @@ class Proposals:
     def __init__(self, sources: Sequence[Source], place: str) -> None:
         self._sources = sources
         self._stored = load(place)
+        self._known: tuple[Any, Any] = (None, None)
+        self._device: torch.device | None = None
 
     @staticmethod
     def named(names: Sequence[str], place: str) -> Proposals | None:
@@ -87,14 +88,14 @@ class Proposals:
             ProposalsError: what they read is missing or damaged.
         """
         known = (SHIFTED, *SOURCES)
-        for name in names:
-            if name not in known:
-                raise ArmillaryError(f"unknown proposals {name!r}; {suggest(str(name), known)}")
         if isinstance(names, str) or len(set(names)) < len(names):
             raise ArmillaryError(
                 f"proposals must be a list that names each one once, got {names!r}; "
                 f"proposals=[{','.join(known)}] takes all"
             )
+        for name in names:
+            if name not in known:
+                raise ArmillaryError(f"unknown proposals {name!r}; {suggest(str(name), known)}")
         sources = [SOURCES[name] for name in names if name != SHIFTED]
         return Proposals(sources, place) if sources else None
 
@@ -105,8 +106,13 @@ class Proposals:
             ArmillaryError: it was learnt from another model's slots, or from actions of another
                 size or of wider bounds.
         """
-        self._check(situation, wanted.bounds)
+        if situation.simulator is not self._known[0] or wanted.bounds is not self._known[1]:
+            self._check(situation, wanted.bounds)
+            self._known = situation.simulator, wanted.bounds
         query = Query.of(situation)
+        if query.slots.device != self._device:
+            self._device = query.slots.device
+            self._stored = self._stored.to(self._device)
         with torch.no_grad():
             parts = [source(self._stored, query, wanted) for source in self._sources]
         return torch.cat(parts, 1)

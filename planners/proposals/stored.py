@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from armillary.files import write_bytes
 from armillary.planners.proposals.network import InverseDynamics
 from armillary.planners.proposals.recorded import Recorded
 from armillary.reading import read_json, reading
+from armillary.suggestions import listed
 from armillary.world_models.checkpoints.locate import BUNDLED_ROOT, bundled_checkpoints
-from armillary.world_models.checkpoints.weights import check_finite, differences
+from armillary.world_models.checkpoints.weights import differences
 
 FORMAT, VERSION = "armillary-proposals", 1
 FOLDER, ABOUT, TENSORS = "proposals", "proposals.json", "proposals.safetensors"
@@ -53,6 +54,16 @@ class Stored:
     network: InverseDynamics
     recorded: Recorded
     about: Mapping[str, Any]
+
+    def to(self, device: torch.device) -> Stored:
+        """Moves it.
+
+        The network becomes one of double precision, where the device has that: its guesses then do
+        not depend on who shares their batch.
+        """
+        kind = torch.float32 if device.type == "mps" else torch.float64
+        recorded = self.recorded.map(lambda tensor: tensor.to(device))
+        return replace(self, network=self.network.to(device, kind), recorded=recorded)
 
 
 def save(stored: Stored) -> Path:
@@ -97,7 +108,9 @@ def load(source: str) -> Stored:
         if sha256(payload).hexdigest() != about.get("sha256"):
             raise ValueError(f"its bytes are not those that {ABOUT} names by SHA-256")
         tensors = safetensors.torch.load(payload)
-    check_finite(tensors, path / TENSORS)
+        broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+        if broken:
+            raise ValueError(f"NaN or infinite numbers in {listed(broken)}")
     with reading(path / ABOUT, "is damaged", ProposalsError):
         recorded = Recorded(*(tensors.pop(f"recorded.{name}").float() for name in _RECORDED))
         network = _network(about["network"], tensors)

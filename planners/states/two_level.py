@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from armillary.planners.cem import CEM
 from armillary.planners.costs import LatentDistance
 from armillary.planners.objective import Objective, Term
-from armillary.planners.optimizer import Bounds
 from armillary.planners.situation import Situation, situated
 from armillary.planners.template.checks import check_count, check_fitting, check_noise
 from armillary.planners.template.problem import Problem
+from armillary.planners.template.sampling import populations
 from armillary.planners.template.search import Distribution, Search, best, refit
 from armillary.plugins import register
 from armillary.world_models.simulator import Goal
@@ -62,8 +61,8 @@ class TwoLevel(Search[Levels]):
     samples: int = 200
     iterations: int = 6
     elites: int = 20
-    std: float = 0.7
-    noise_exponent: float = 2.0
+    std: float = 0.5
+    noise_exponent: float = 0.0
     lower_samples: int = 64
     lower_iterations: int = 2
 
@@ -109,18 +108,29 @@ class TwoLevel(Search[Levels]):
         state = situation.state
         for actions in held.unbind(1):
             state = situation.simulator.step(state, actions)
-        lower = CEM(
-            samples=self.lower_samples,
-            iterations=self.lower_iterations,
-            elites=max(1, self.lower_samples // 10),
-            std=self.std,
-            noise_exponent=self.noise_exponent,
-        )
         there = replace(situation, objective=_REACHED, goal=_goal_of(situation, state))
-        bounds = Bounds(problem.low[:size], problem.high[:size])
-        plan = lower.optimize(there, held, bounds, problem.generators)
+        return torch.cat([self._lower(there, problem, held), top[..., steps * size :]], 2)
+
+    def _lower(self, situation: Situation, problem: Problem, held: Tensor) -> Tensor:
+        """The actions (B, 1, T' * A) of the lower level, which starts from held ones (B, T', A).
+
+        It is no search of its own, whose plan would wait for the device.
+        """
+        top = mean = held.flatten(1).unsqueeze(1)
+        low, high, half_range = (
+            end[: mean.shape[2]] for end in (problem.low, problem.high, problem.half_range)
+        )
+        std, sizes = self.std * half_range, [self.lower_samples - 1] * self.lower_iterations
+        for noise in populations(sizes, held, self.noise_exponent, problem.generators):
+            drawn = torch.addcmul(mean, std, noise).clamp(low, high)
+            candidates = torch.cat([top, drawn], 1)
+            scores = situation(candidates.unflatten(2, held.shape[1:]))
+            usable = scores.nan_to_num(torch.inf, torch.inf, torch.inf)
+            elites = best(candidates, usable, max(1, self.lower_samples // 10))
+            mean, std = refit(elites, mean, std, 0.0)
+            top = elites[:, :1]
         problem.spend(self.lower_samples * self.lower_iterations)
-        return torch.cat([plan.actions.flatten(1), top[:, 0, steps * size :]], 1).unsqueeze(1)
+        return top
 
 
 def _goal_of(situation: Situation, state: LatentState) -> Goal:
