@@ -24,16 +24,21 @@ _WORDS = re.compile(r"(?!UNKNOWN)[\w .+-]{2,40}")
 HEAD = """\
 # Licences
 
-Armillary is under the MIT licence. What it is installed with has licences of its own: here are those of everything that `requirements-dev.lock` names, and of torch, as the packages
-declare them. `with` says what brings a package: Armillary itself (`always`), or an extra, as in `pip install 'armillary[bair]'`.
+Armillary is under the MIT licence. What it is installed with has licences of its own: here are
+those of everything that `requirements-dev.lock` names, and of torch, as the packages declare them.
+`with` says what brings a package: Armillary itself (`always`), or an extra, as in
+`pip install 'armillary[bair]'`.
 
 Two things to know before you pass an installation on:
 
-- **crc32c** is under the LGPL. It comes with the extra `bair`, which reads TFRecords, and with nothing else.
-- **torch** is installed from where you choose. Its builds for CUDA bring NVIDIA's libraries, which are under NVIDIA's own terms; builds for the CPU have none of them.
+- **crc32c** is under the LGPL. It comes with the extra `bair`, which reads TFRecords, and with
+  nothing else (`dev`, for those who work on Armillary, includes `bair`).
+- **torch** is installed from where you choose. Its builds for CUDA bring NVIDIA's libraries, which
+  are under NVIDIA's own terms; builds for the CPU have none of them.
 
-The page is made by `python .ci/licences.py`, in an environment that was installed from the lock. A test holds that no package of the lock is missing here, and that what is always
-installed is under permissive licences.
+The page is made by `python .ci/licences.py`, in an environment that was installed from the lock,
+as CONTRIBUTING.md says. A test holds that no package of the lock is missing here, and that what is
+always installed is under permissive licences.
 
 | package | licence | with |
 |---|---|---|

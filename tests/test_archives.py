@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,3 +82,14 @@ def test_a_changed_byte_and_a_missing_end_are_noticed(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(StrangeError, match="no archive, or its end"):
             arrays(path, StrangeError, ["frames"])
+
+
+def test_objects_are_not_unpickled(tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "owned"),)
+
+    np.savez(tmp_path / "f.npz", frames=np.array([Payload()], dtype=object))
+    with pytest.raises(StrangeError, match="frames"):
+        arrays(tmp_path / "f.npz", StrangeError, ["frames"])["frames"].whole()
+    assert not (tmp_path / "owned").exists()

@@ -42,7 +42,8 @@ def licences() -> dict[str, tuple[str, str]]:
 
 
 def names(requirements: list[str]) -> set[str]:
-    return {canonicalize_name(Requirement(one).name) for one in requirements} - {"armillary"}
+    found: set[str] = {canonicalize_name(Requirement(one).name) for one in requirements}
+    return found - {"armillary"}
 
 
 def every(project: dict[str, Any]) -> list[str]:

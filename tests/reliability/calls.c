@@ -1,4 +1,5 @@
-/* Counts what a process does to files, and ends it or fills its disk at the n-th such call.
+/* Counts what a process does to files, and ends it or fills its disk at the n-th such call. Where
+ * ARMILLARY_SOCKETS names a file, sockets of a network are refused, and who wanted one stands there.
  *
  * Loaded by LD_PRELOAD. It sees C libraries (HDF5) and Python alike, since it stands before libc.
  */
@@ -9,8 +10,12 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -162,3 +167,14 @@ CALL(unlinkat, (int folder, const char *path, int flags), (folder, path, flags),
 CALL(rmdir, (const char *path), (path), 0)
 CALL(chmod, (const char *path, mode_t permissions), (path, permissions), 0)
 CALL(fchmod, (int fd, mode_t permissions), (fd, permissions), 0)
+
+int socket(int family, int kind, int protocol) {
+    NEXT(socket);
+    const char *told = getenv("ARMILLARY_SOCKETS");
+    if (!told || family == AF_UNIX) return next(family, kind, protocol);
+    long file = syscall(SYS_openat, AT_FDCWD, told, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    dprintf((int)file, "socket of family %d in process %d\n", family, getpid());
+    syscall(SYS_close, file);
+    errno = EACCES;
+    return -1;
+}

@@ -29,16 +29,21 @@ def available() -> bool:
     return sys.platform == "linux" and shutil.which("cc") is not None
 
 
-def ensure_counted(module: str) -> None:
+def counted(scratch: Path) -> dict[str, str]:
+    """The environment of processes whose calls are counted; the library is built in a folder."""
+    library = scratch / "calls.so"
+    compiler = ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", str(_SOURCE), "-ldl"]
+    subprocess.run([*compiler, "-o", str(library)], check=True)
+    one = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    return {**os.environ, **one, "LD_PRELOAD": str(library), _VARIABLE: "1"}
+
+
+def ensure_counted(module: str, **variables: str) -> None:
     """Starts the program ``python -m MODULE`` anew unless its calls are counted already."""
     if os.environ.get(_VARIABLE):
         return
     with tempfile.TemporaryDirectory() as scratch:
-        library = Path(scratch, "calls.so")
-        compiler = ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", str(_SOURCE), "-ldl"]
-        subprocess.run([*compiler, "-o", str(library)], check=True)
-        one = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-        environment = {**os.environ, **one, "LD_PRELOAD": str(library), _VARIABLE: "1"}
+        environment = {**counted(Path(scratch)), **variables}
         command = [sys.executable, "-m", module, *sys.argv[1:]]
         sys.exit(subprocess.run(command, env=environment).returncode)
 

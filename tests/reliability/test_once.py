@@ -1,37 +1,45 @@
-"""The same command gives the same bytes, with any number of workers; no verb uses a network."""
+"""The same command gives the same bytes, with any number of workers; who uses a network says so."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from safetensors.numpy import load_file
 
 from armillary.experiments.cli import main
 from armillary.experiments.command.verbs import verbs
-from tests.reliability.calls import available
-from tests.reliability.once import ONCE
+from tests.reliability.calls import available, counted
+from tests.reliability.once import ONCE, contents
 from tests.reliability.trees import differences, names
 
 pytestmark = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+COMMAND = "import sys; from armillary.experiments.cli import main; sys.exit(main(sys.argv[1:]))"
+SMALL = ("trainer.max_steps=1", "trainer.batch_size=2", "trainer.validation_clips=1")
+JOBLIB = ("-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=1,2")
 
-TIMES = {"started", "ended", "seconds", "plan_seconds", "plan_seconds_alone", "measured"}
-PHASES = {"collect", "train", "benchmark", "render"}
-"""Keys whose values are times, ours and those of a demo's ``results.json``."""
-TIMED = re.compile(r".*\.(log|console|html)|.*/training\.pt|.*/events\.out\.tfevents.*")
-"""Files that hold times."""
-OF_WORKERS = {"workers", "command", "digests"}
-"""What says how many workers there were; weights name it, and a checkpoint its files' digests."""
+Watched = Callable[..., str]
+"""Runs Python with a command line; returns what was written down of sockets."""
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    """In ``tmp_path``, where no network can be reached."""
+
+    def run(*words: str) -> str:
+        seen = tmp_path / "sockets"
+        path = os.pathsep.join([str(ROOT), str(HERE / "offline")])
+        environment = {**counted(tmp_path), "PYTHONPATH": path, "ARMILLARY_SOCKETS": str(seen)}
+        subprocess.run([sys.executable, *words], cwd=tmp_path, env=environment, check=False)
+        return seen.read_text(encoding="utf-8") if seen.exists() else ""
+
+    return run
 
 
 @dataclass(frozen=True)
@@ -94,40 +102,23 @@ def test_every_verb_twice(twice: Twice, tmp_path: Path, monkeypatch: pytest.Monk
     assert pages[0] == pages[1]
 
 
-def test_sockets_would_be_seen(tmp_path: Path) -> None:
-    code = "import socket; socket.socketpair(); socket.socket()"
-    environment = {"PYTHONPATH": str(HERE / "offline"), "ARMILLARY_SOCKETS": str(tmp_path / "seen")}
-    command = [sys.executable, "-c", code]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert "no network here" in ended.stderr
-    assert (tmp_path / "seen").read_text().startswith("socket.__new__")
+def test_sockets_would_be_seen(watched: Watched) -> None:
+    python = "import socket; socket.socketpair(); socket.socket()"
+    assert watched("-c", python).startswith("socket.__new__")
+    c = "import ctypes; c = ctypes.CDLL(None); c.socket(1, 1, 0); sys.exit(c.socket(10, 1, 0) > 0)"
+    assert "socket of family 10" in watched("-c", f"import sys; {c}")
 
 
-def contents(folder: Path) -> dict[str, Any]:
-    """Of every file what is the same, as values where workers are named, else as bytes."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    found = {str(path.relative_to(folder)): path for path in paths}
-    return {name: _content(path) for name, path in found.items() if not TIMED.fullmatch(name)}
+def test_jobs_side_by_side_use_no_network(watched: Watched, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    words = ("collect", *JOBLIB, "episodes=3", "length=4", "workers=0", "output=runs")
+    assert not watched("-c", COMMAND, *words)
+    assert len(list(tmp_path.glob("runs/*/episodes.h5"))) == 2
 
 
-def _content(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        return {name: array.tobytes() for name, array in load_file(path).items()}
-    if path.suffix == ".json":
-        return _kept(json.loads(path.read_bytes()), _times(path) | OF_WORKERS)
-    if path.suffix == ".yaml":
-        return _kept(yaml.safe_load(path.read_text(encoding="utf-8")), OF_WORKERS)
-    return path.read_bytes()
-
-
-def _times(path: Path) -> set[str]:
-    demo = path.name == "results.json" and (path.parent / "index.html").exists()
-    return TIMES | PHASES if demo else TIMES
-
-
-def _kept(content: Any, without: set[str]) -> Any:
-    if isinstance(content, dict):
-        return {k: _kept(value, without) for k, value in content.items() if k not in without}
-    if isinstance(content, list):
-        return [_kept(value, without) for value in content]
-    return content
+def test_processes_that_train_together_do(watched: Watched, tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric", reason="needs the extra 'distributed'")
+    words = ("collect", "episodes=4", "length=8", "workers=0", "val=0.25", "out=data.h5")
+    assert not watched("-c", COMMAND, *words, "output=made")
+    train = ("train", "data.path=data.h5", *SMALL, "trainer.device=cpu", "trainer.devices=2")
+    assert "socket" in watched("-c", COMMAND, *train, "output=run")
