@@ -43,8 +43,8 @@ def cases(setting: Setting) -> Iterator[Case]:
     for name in setting.models:
         if name == OURS:
             yield from (step(setting, name, *staged(setting, told)) for told in STAGES)
-            if setting.threads > 1:
-                yield step(setting, name, *staged(setting, "discovery"), threads=1)
+            for threads in setting.other_threads:
+                yield step(setting, name, *staged(setting, "discovery"), threads=threads)
         else:
             yield step(setting, name, published(setting, name))
             yield step(setting, name, published(setting, name), precision="bf16")
