@@ -89,12 +89,20 @@ def step(
         file = episodes_of_noise(setting, ours.image_size, ours.action_size)
         alone = build(name, setting, **more).train()
         ours_loss = _loss(alone, batch_of(alone, file, stage), stage, precision)
+        peaks: list[float] = []
+
+        def run() -> float:
+            seconds = trained(ours, file, stage, setting, number, precision)
+            if setting.device.type == "cuda":
+                peaks.append(torch.cuda.max_memory_allocated(setting.device) / 1e6)
+            return seconds
+
         return Work(
-            lambda: trained(ours, file, stage, setting, number, precision),
+            run,
             loop(plain.train(), batch_of(plain, file, stage), stage),
             counted=lambda: ours_loss().backward(),
             own_clock=True,
-            megabytes=lambda: _peak(setting.device),
+            megabytes=lambda: max(peaks, default=None),
         )
 
     return Case(
@@ -148,11 +156,6 @@ def trained(
     finally:
         rmtree(folder, ignore_errors=True)
     return (ends.times[-1] - ends.times[skipped - 1]) / timed
-
-
-def _peak(device: torch.device) -> float | None:
-    """Megabytes of the trainer, where the device counts them."""
-    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
 
 
 def batch_of(model: WorldModel, file: EpisodeFile, stage: Stage) -> Batch:
