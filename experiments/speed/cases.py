@@ -41,6 +41,10 @@ class Setting:
         """One, and as many as there are processors, as far as these are not the threads' number."""
         return sorted({1, processors.usable()} - {self.threads})
 
+    def best_precision(self, precision: str) -> str:
+        """Of the product that is the ceiling; many processors multiply bfloat16 slowly."""
+        return precision if self.device.type == "cuda" else "float32"
+
     def generator(self) -> torch.Generator:
         """On the processor, seeded."""
         return torch.Generator().manual_seed(self.seed)

@@ -47,6 +47,7 @@ TOY = {
     "evaluate": ("rollouts=2", "videos=2", "side=32"),
     "generate": ("videos=4",),
     "demo": ("size=smoke",),
+    "bench": ("size=smoke", "rows=[search]"),
 }
 """Words that are added to a verb's, so that it ends within seconds."""
 SMALLER = (
@@ -89,7 +90,8 @@ class Shell:
         toy = [] if "--help" in words else list(TOY.get(words[0], ()))
         if words[0] == "train" and PUBLISHED.search(" ".join(words)):
             toy += ["model.conv_channels=4"]
-        if words[0] == "fvd":  # needs more videos than a toy has: composed, not run
+        # More videos than a toy has, or a GPU: composed, not run.
+        if words[0] == "fvd" or "--device-checks" in words:
             toy += ["--cfg", "job"]
         assert main([*words, *toy]) == 0
 

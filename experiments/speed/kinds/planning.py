@@ -44,7 +44,7 @@ def cases(setting: Setting) -> Iterator[Case]:
             yield score(setting, name, outputs=outputs)
         yield score(setting, name, outputs=ALL, precision="bfloat16")
         yield score(setting, name, way=CAPTURED)
-    for name in names if size.decoded > 10 else names[: int(size.published)]:
+    for name in names if size.every else names[: int(size.published)]:
         yield score(setting, name, way=COMPILED)
     first = names[0]
     yield score(setting, first, precision="bfloat16")
@@ -119,7 +119,7 @@ def score(
         None if nothing else make,
         f"on a {setting.device.type} it is eager" if nothing else "",
         threads=threads,
-        precision=precision,
+        precision=setting.best_precision(precision),
         may_fail=way == COMPILED,
         targets=targets,
     )
