@@ -45,6 +45,7 @@ TOY = {
     "benchmark": ("episodes=2", "workers=0", *SHORT, *SEARCH),
     "render": ("samples=1", "plan=never", "side=64"),
     "evaluate": ("rollouts=2", "videos=2", "side=32"),
+    "export": ("onnx=never",),
     "generate": ("videos=4",),
     "demo": ("size=smoke",),
     "bench": ("size=smoke", "rows=[search]"),

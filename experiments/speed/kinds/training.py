@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from shutil import rmtree
@@ -26,6 +27,8 @@ from armillary.world_models.training.trainer import Trainer
 
 _NEVER = 10**9
 _CLIP = 5.0
+_TOGETHER = 20
+"""Steps whose losses are read together on a device, as by default."""
 STAGES = {
     "discovery": Stage("discovery", steps=4, batch_size=24, length=3),
     "dynamics_1": Stage("dynamics", steps=4, batch_size=128, length=2, encode_once=True),
@@ -134,7 +137,10 @@ def trained(
 ) -> float:
     """Seconds of a step of the trainer; the first third of the steps is not counted."""
     timed = setting.size.steps * (stage.steps or 1)
-    skipped = max(1, timed // 3)
+    skipped, together = max(1, timed // 3), 1
+    if setting.device.type == "cuda":  # losses are read, and steps told of, so many at a time
+        skipped = together = _TOGETHER
+        timed = math.ceil(timed / together) * together
     count = timed + skipped
     ends, folder = _Ends(clock_of(setting, threads)), setting.scratch / "run"
     if setting.device.type == "cuda":
@@ -146,6 +152,7 @@ def trained(
         precision=precision,
         gradient_clip=_CLIP,
         threads=threads,
+        read_every=together,
         checkpoint_every=_NEVER,
         validate_every=_NEVER,
         validation_clips=1,
