@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from hashlib import sha256
 from typing import Any, Generic
 
@@ -87,7 +87,7 @@ class LatentSimulator(Generic[State]):
         self._core = Imaginer(self.model, precision, compile, budget)
         self._recordings = Recordings(recorder(self.device) if capture else None)
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """SHA-256 of the model's weights."""
         digest = sha256()

@@ -41,6 +41,7 @@ TOY = {
         "trainer.validation_horizon=1",
         "trainer.validation_rollouts=1",
     ),
+    "train-proposals": ("steps=2", "batch=8"),
     "plan": ("episodes=1", *SHORT, *SEARCH),
     "benchmark": ("episodes=2", "workers=0", *SHORT, *SEARCH),
     "render": ("samples=1", "plan=never", "side=64"),
