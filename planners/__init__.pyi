@@ -20,9 +20,9 @@ from .objective import Term as Term
 from .optimizer import ActionOptimizer as ActionOptimizer
 from .optimizer import Bounds as Bounds
 from .optimizer import Plan as Plan
+from .predictive_sampling import PredictiveSampling as PredictiveSampling
 from .proposals.inverse_dynamics import InverseDynamicsGuess as InverseDynamicsGuess
 from .proposals.retrieval import Retrieval as Retrieval
-from .predictive_sampling import PredictiveSampling as PredictiveSampling
 from .random_shooting import RandomShooting as RandomShooting
 from .reductions import CVaR as CVaR
 from .reductions import Discounted as Discounted

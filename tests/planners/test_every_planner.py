@@ -180,7 +180,7 @@ def test_nothing_within_a_search_waits_for_the_device(
 def test_problems_planned_together_take_less_time(
     name: str, simulator: LatentSimulator, proposals: str
 ) -> None:
-    """16 at once at most half of the time of one by one; ``benchmarks/planned_together.py`` tells."""
+    """16 at once at most half the time of one by one; ``benchmarks/planned_together.py`` tells."""
     plans = {
         count: planned(name, simulator, proposals, count, **QUICK.get(name, {}))[2]
         for count in (1, 16)
