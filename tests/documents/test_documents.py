@@ -50,6 +50,8 @@ TOY = {
     "demo": ("size=smoke",),
 }
 """Words that are added to a verb's, so that it ends within seconds."""
+WITHOUT_SAMPLES = ("gradient", "collocation", "retrieval", "inverse_dynamics")
+"""Planners that have not the settings of ``SEARCH``."""
 SMALLER = (
     (r"samples=\d+", "samples=32"),
     (r"iterations=\d+", "iterations=2"),
@@ -88,6 +90,8 @@ class Shell:
 
     def _armillary(self, words: list[str]) -> None:
         toy = [] if "--help" in words else list(TOY.get(words[0], ()))
+        if {*words} & {f"planner={name}" for name in WITHOUT_SAMPLES}:
+            toy = [word for word in toy if word not in SEARCH]
         if words[0] == "train" and PUBLISHED.search(" ".join(words)):
             toy += ["model.conv_channels=4"]
         if words[0] == "fvd":  # needs more videos than a toy has: composed, not run
