@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from armillary.errors import ArmillaryError
 from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
+from armillary.planners.situation import Situation
 from armillary.spaces import OneHot, native, vectors
 from armillary.world_models.goals.image import ImageGoal
 from armillary.world_models.goals.reader import GoalReader
@@ -226,14 +227,10 @@ class MPCAgent:
         assert state is not None
         assert goal is not None
         generators = [self._generators[row] for row in rows]
-
-        def score(actions: torch.Tensor) -> torch.Tensor:
-            return self._simulator.score(state, actions, self._objective, goal, generators)
-
         index = torch.as_tensor(rows, device=self._plans.device)
         shift = self._interval if self._step else 0
         plan = self._optimizer.optimize(
-            score,
+            Situation(self._simulator, state, self._objective, goal, generators),
             self._shifted(self._plans[index], shift),
             self._bounds,
             generators,

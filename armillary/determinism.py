@@ -83,7 +83,10 @@ def sampled(images: Tensor, places: Tensor) -> Tensor:
 
 
 def medians(values: Tensor) -> Tensor:
-    """The lower median over the second dimension: (N, M, C) -> (N, 1, C)."""
-    if not torch.are_deterministic_algorithms_enabled():
+    """The lower median over the second dimension: (N, M, C) -> (N, 1, C).
+
+    Sorted where an exported program may run somewhere that knows no medians, as ONNX does not.
+    """
+    if not (torch.are_deterministic_algorithms_enabled() or torch.compiler.is_exporting()):
         return values.median(dim=1, keepdim=True).values
     return values.sort(dim=1).values[:, (values.shape[1] - 1) // 2].unsqueeze(1)

@@ -36,14 +36,14 @@ VARIABLE = "ARMILLARY_PLUGINS"
 """Modules that were named, with commas between them: processes that are started load them too."""
 
 _BUILT_IN = {
-    "model": "armillary.world_models",
-    "planner": "armillary.planners",
-    "cost": "armillary.planners.costs",
-    "reduction": "armillary.planners.reductions",
-    "goal": "armillary.world_models.goals",
-    "source": "armillary.world_models.data.sources",
+    "model": ("armillary.world_models",),
+    "planner": ("armillary.planners", "armillary.planners.states", "armillary.planners.proposals"),
+    "cost": ("armillary.planners.costs",),
+    "reduction": ("armillary.planners.reductions",),
+    "goal": ("armillary.world_models.goals",),
+    "source": ("armillary.world_models.data.sources",),
 }
-"""Where this project's own things of a kind are: a module, or a package whose modules all count."""
+"""Where this project's own things of a kind are: modules, and packages whose modules all count."""
 
 _CONF = Path(__file__).parent / "experiments" / "conf"
 _LONGEST = 300
@@ -273,8 +273,8 @@ def _hint(module: str, error: BaseException) -> str:
 @cache
 def _import_built_in(kind: str) -> None:
     """Imports this project's own modules of a kind once, so that a new thing is one new file."""
-    if kind in _BUILT_IN:
-        found = importlib.import_module(_BUILT_IN[kind])
+    for place in _BUILT_IN.get(kind, ()):
+        found = importlib.import_module(place)
         for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
             if not module.ispkg:
                 importlib.import_module(f"{found.__name__}.{module.name}")

@@ -54,6 +54,7 @@ _PARSER.add_argument("-c", "--cfg", choices=("job", "hydra", "all"), default="")
 _PARSER.add_argument("-p", "--package", default="")
 _PARSER.add_argument("--resolve", action="store_true")  # what is printed is resolved always
 _PARSER.add_argument("-cd", "--config-dir")
+_PARSER.add_argument("--device-checks", action="store_true")  # as device_checks=true of bench
 _PARSER.add_argument("-sc", "--shell-completion", dest="completion", default="")
 
 
@@ -105,6 +106,7 @@ def _dispatch(arguments: list[str]) -> int:
         known = _PARSER._option_string_actions
         raise UsageError(f"unknown flag {unknown[0]!r}; {suggest(unknown[0], known)}")
     verb, *words = given or ["help"]
+    words += ["device_checks=true"] * flags.device_checks
     if flags.completion:
         complete(flags.completion, loader_of(flags.config_dir))
     elif verb == "help":

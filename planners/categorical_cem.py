@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from armillary.planners.checks import check_count, check_fitting
+from armillary.planners.template.checks import check_count, check_fitting
 from armillary.planners.template.choices import Choices
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Distribution, Search, best

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from armillary.planners.checks import check, check_count, check_fitting, check_noise
 from armillary.planners.gradient import Descent, descend
+from armillary.planners.template.checks import check, check_count, check_fitting, check_noise
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Search, best, refit
 from armillary.plugins import register

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
-from armillary.planners.checks import check, check_count
+from armillary.planners.template.checks import check, check_count
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Distribution, Search
 from armillary.plugins import register

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from armillary.errors import ArmillaryError
-from armillary.planners.checks import check
+from armillary.planners.template.checks import check
 from armillary.plugins import register
 from armillary.suggestions import suggest
 from armillary.world_models.assignment import least_total

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from armillary.planners.checks import check, check_count, check_noise
+from armillary.planners.template.checks import check, check_count, check_noise
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Distribution, Search, refit
 from armillary.plugins import register

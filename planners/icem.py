@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from armillary.planners.checks import check, check_fitting
+from armillary.planners.template.checks import check, check_fitting
 from armillary.planners.template.search import Distribution, GaussianSearch, best, refit
 from armillary.plugins import register
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from armillary.planners.checks import check
+from armillary.planners.template.checks import check
 from armillary.planners.template.search import Distribution, GaussianSearch
 from armillary.plugins import register
 

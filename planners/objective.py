@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
-from armillary.planners.checks import check
 from armillary.planners.costs import Cost, KeepOut
 from armillary.planners.reductions import RISK, TIME, Reduction, named
+from armillary.planners.template.checks import check
 from armillary.world_models.simulator import Goal, Rollout
 
 _KEEP_CLEAR_WEIGHT = 10.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
-from armillary.planners.checks import check
+from armillary.planners.template.checks import check
 from armillary.plugins import broken_note, find, register, registered
 from armillary.suggestions import suggest
 

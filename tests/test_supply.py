@@ -53,7 +53,7 @@ def every(project: dict[str, Any]) -> list[str]:
 
 def test_what_is_imported_is_declared(project: dict[str, Any]) -> None:
     declared = names(project["project"]["dependencies"])
-    for extra in ("bair", "cma", "distributed"):
+    for extra in ("bair", "cma", "distributed", "export"):
         declared |= names(project["project"]["optional-dependencies"][extra])
     whose = packages_distributions()
     for path in (path for folder in OURS for path in (ROOT / folder).rglob("*.py")):

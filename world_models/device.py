@@ -1,12 +1,25 @@
-"""Choosing the device that a name stands for."""
+"""Choosing the device that a name stands for, and the precision in which it computes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from armillary.errors import ArmillaryError
+from armillary.suggestions import suggest
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "bfloat16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+"""Names of what networks compute in. ``tf32`` is float32 whose products a CUDA device rounds to 10
+bits; ``bf16`` and ``fp16`` are autocast."""
 
 
 def resolve_device(name: str | torch.device) -> torch.device:
@@ -32,3 +45,26 @@ def resolve_device(name: str | torch.device) -> torch.device:
             f"this machine has no device {str(device)!r}; it has {here} (or use auto)"
         )
     return device
+
+
+def check_precision(name: str, device: torch.device) -> None:
+    """Raises ArmillaryError unless there is such a precision and the device has it."""
+    if name not in PRECISIONS:
+        raise ArmillaryError(f"unknown precision {name!r}; {suggest(name, PRECISIONS)}")
+    if name in ("tf32", "fp16") and device.type != "cuda":
+        raise ArmillaryError(
+            f"precision={name} needs a cuda device, got {device.type}; choose float32 or bf16"
+        )
+
+
+@contextmanager
+def computing_in(name: str, device: torch.device) -> Iterator[None]:
+    """A block whose networks compute in a precision that ``check_precision`` accepts."""
+    dtype = PRECISIONS[name]
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = before or name == "tf32"
+    try:
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

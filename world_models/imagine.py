@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Generic
+from functools import wraps
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
-from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
+from armillary.errors import ArmillaryError, RunError
+from armillary.world_models.device import check_precision, computing_in
 from armillary.world_models.model import WorldModel
 from armillary.world_models.state import LatentState, Scene, State
 
-PRECISIONS: dict[str, torch.dtype | None] = {
-    "float32": None,
-    "bfloat16": torch.bfloat16,
-    "bf16": torch.bfloat16,
-}
-"""Names of what networks compute in (autocast); whatever leaves the core is float32."""
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,29 @@ class Budget:
     pixels: int
     bytes: int
 
+    @property
+    def half(self) -> Budget:
+        """Half of each."""
+        return Budget(self.pixels // 2, self.bytes // 2)
+
 
 CPU = Budget(pixels=2**21, bytes=2**26)
 ACCELERATOR = Budget(pixels=2**24, bytes=2**29)
 """Larger, since an accelerator waits for every launch."""
+
+
+_LEAST = 2**10
+"""Pixels below which a budget is one image at a time whatever the model."""
+
+
+def _within_memory(
+    method: Callable[Concatenate[Imaginer[State], P], R],
+) -> Callable[Concatenate[Imaginer[State], P], R]:
+    @wraps(method)
+    def again(self: Imaginer[State], *given: P.args, **named: P.kwargs) -> R:
+        return self.within_memory(lambda: method(self, *given, **named))
+
+    return again
 
 
 class Imaginer(Generic[State]):
@@ -48,13 +68,13 @@ class Imaginer(Generic[State]):
 
     Args:
         model: on its device, in evaluation mode.
-        precision: one of ``PRECISIONS``.
+        precision: ``float32``, ``tf32`` (cuda) or ``bf16``; what leaves the core is float32.
         compile: whether ``torch.compile`` prepares the model's step: once, for any horizon and any
             number of candidates.
         budget: by default that of the model's device.
 
     Raises:
-        ArmillaryError: there is no such precision.
+        ArmillaryError: there is no such precision, or the device lacks it.
     """
 
     def __init__(
@@ -64,12 +84,11 @@ class Imaginer(Generic[State]):
         compile: bool = False,
         budget: Budget | None = None,
     ) -> None:
-        if precision not in PRECISIONS:
-            raise ArmillaryError(
-                f"unknown precision {precision!r}; {suggest(precision, PRECISIONS)}"
-            )
+        check_precision(precision, model.action_mean.device)
+        if precision == "fp16":
+            raise ArmillaryError("precision=fp16 is for training; choose float32, tf32 or bf16")
         self.model = model
-        self._dtype = PRECISIONS[precision]
+        self._precision = precision
         self._step = torch.compile(model.step, dynamic=True) if compile else model.step
         self._budget = budget
 
@@ -78,6 +97,32 @@ class Imaginer(Generic[State]):
         """Where the model is."""
         return self.model.action_mean.device
 
+    def within_memory(self, compute: Callable[[], R]) -> R:
+        """What ``compute`` returns; where the device has too little memory, with half the budget.
+
+        Raises:
+            RunError: it has too little for the least that can be computed at a time.
+        """
+        while True:
+            try:
+                return compute()
+            except torch.OutOfMemoryError as error:
+                reason = str(error).partition("\n")[0]
+            half = self._limits.half  # after the exception is gone, and what it holds
+            if half.pixels < _LEAST:
+                raise RunError(
+                    f"{self.device} has too little memory for {type(self.model).__name__} with "
+                    f"{self.model.num_slots} slots of {self.model.image_size} x "
+                    f"{self.model.image_size} pixels, one at a time: {reason} Free some of it, "
+                    "look ahead fewer steps, or use device=cpu"
+                )
+            self._budget = half
+            logger.warning(
+                "%s ran out of memory; from now on half as much is computed at a time (%d pixels, "
+                "%d MiB of states)", self.device, half.pixels, half.bytes // 2**20
+            )  # fmt: skip
+
+    @_within_memory
     def observe(self, state: State | None, action: Tensor, frame: Tensor) -> State:
         """The belief after one more frame, see ``WorldModel.observe``: (N, ...)."""
         with self._autocast():
@@ -96,6 +141,7 @@ class Imaginer(Generic[State]):
         """The posterior after a context, see ``WorldModel.encode``: (N, ...)."""
         return self._infer(self.model.encode, frames, actions, previous)
 
+    @_within_memory
     def _infer(
         self,
         function: Callable[[Tensor, Tensor, Tensor | None], State],
@@ -110,6 +156,7 @@ class Imaginer(Generic[State]):
                 parts.append(_single(function(frames[rows], actions[rows], before)))
         return _joined(parts)
 
+    @_within_memory
     def rollout(self, state: State, actions: Tensor, noise: Tensor | None = None) -> State:
         """Imagines open loop, see ``WorldModel.rollout``: (N, T, ...)."""
         parts = []
@@ -129,6 +176,7 @@ class Imaginer(Generic[State]):
         with self._autocast():
             return _float(self.model.slots(state))
 
+    @_within_memory
     def positions(self, state: State) -> Tensor:
         """(N, K, 2): where each slot is seen."""
         with self._autocast():
@@ -137,6 +185,7 @@ class Imaginer(Generic[State]):
             ]
         return _concatenated(parts)
 
+    @_within_memory
     def decode(self, state: State) -> Scene:
         """The scenes of N states; they lie in memory together."""
         scenes = list(self._scenes(state))
@@ -153,6 +202,7 @@ class Imaginer(Generic[State]):
         """(N, K, 1, H, W): where slots are seen."""
         return self.decoded(state, lambda scene: scene.masks)
 
+    @_within_memory
     def decoded(self, state: State, of: Callable[[Scene], Tensor]) -> Tensor:
         """What is to be known ``of`` the scenes of N states, (N, ...); a few lie in memory."""
         return _concatenated([of(scene) for scene in self._scenes(state)])
@@ -181,9 +231,8 @@ class Imaginer(Generic[State]):
     def _limits(self) -> Budget:
         return self._budget or (CPU if self.device.type == "cpu" else ACCELERATOR)
 
-    def _autocast(self) -> torch.autocast:
-        enabled = self._dtype is not None
-        return torch.autocast(self.device.type, self._dtype or torch.bfloat16, enabled=enabled)
+    def _autocast(self) -> AbstractContextManager[None]:
+        return computing_in(self._precision, self.device)
 
 
 def _float(tensor: Tensor) -> Tensor:

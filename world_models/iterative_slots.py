@@ -16,7 +16,7 @@ from armillary.world_models.blocks.discovery import Discovery, Start, discover
 from armillary.world_models.blocks.gaussian import mixture_nll, to_std
 from armillary.world_models.blocks.geco import Geco
 from armillary.world_models.blocks.initialisation import initialise
-from armillary.world_models.blocks.noise import GlobalNoise, Noise, SharedNoise
+from armillary.world_models.blocks.noise import GlobalNoise, Noise, SharedNoise, shared_draws
 from armillary.world_models.blocks.pairwise_dynamics import Memory, PairwiseDynamics
 from armillary.world_models.blocks.refinement import RefinementNetwork
 from armillary.world_models.blocks.schedule import expand
@@ -25,6 +25,7 @@ from armillary.world_models.state import LatentState, Scene
 
 _Prediction = tuple[Tensor, Tensor, Tensor]
 _VARIANCE = ("dynamics.scale.",)
+_MOST_ROUNDS = 256
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,10 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
             raise ArmillaryError(f"image_size must be a multiple of 4, got {image_size}")
         if num_slots < 2:
             raise ArmillaryError(f"num_slots must be at least 2, got {num_slots}")
-        if not iterations or min(iterations) < 1:
-            raise ArmillaryError(f"iterations must be a list of numbers >= 1, got {iterations}")
+        if not iterations or not all(1 <= rounds <= _MOST_ROUNDS for rounds in iterations):
+            raise ArmillaryError(
+                f"iterations must be a list of numbers in 1..{_MOST_ROUNDS}, got {iterations}"
+            )
         if rollouts < 1:
             raise ArmillaryError(f"rollouts must be at least 1, got {rollouts}")
         self.prefer_objective(objective)
@@ -170,6 +173,10 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
         self.log_std: Tensor
         log_std = [math.log(background_std)] + [math.log(foreground_std)] * (num_slots - 1)
         self.register_buffer("log_std", torch.tensor(log_std), persistent=False)
+        self.draws: Tensor
+        first, *others = self.iterations
+        draws = shared_draws(first + [*others, first][0], num_slots, latent_size)
+        self.register_buffer("draws", draws, persistent=False)
         for part in (self.refinement, self.dynamics, self.decoder):
             initialise(part, weight_gain)
 
@@ -178,11 +185,9 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
 
         The second number of ``iterations`` counts for all frames after the first.
         """
-        noise = SharedNoise()
-        prior = None
-        if state is not None:
-            prior = self.predict(state, action)
-            noise.skip(self.iterations[0], (self.num_slots, self.latent_size))
+        prior = None if state is None else self.predict(state, action)
+        drawn = self.draws if state is None else self.draws[self.iterations[0] :]
+        noise = SharedNoise(drawn)
         weight = self.geco.weight(self.geco.steps)
         found, seen = self._discover(frame, prior, int(state is not None), weight, noise)
         # The copy leaves the graph of the inference behind where the caller wants none.
@@ -239,7 +244,7 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
         unread = () if set(objective) != {"I"} or not self.separate_variances else _VARIANCE
         return [p for name, p in self.named_parameters() if not name.startswith(unread)]
 
-    def loss(self, window: Window, objective: str, step: int) -> Losses:
+    def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
         schedule = expand(objective, self.context_length, window.length)
         return self.follow(window.frames, window.actions, schedule, step, GlobalNoise()).losses
@@ -248,12 +253,17 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
         """See the contract."""
         self.geco.target.fill_(target)
 
-    def finish_step(self, terms: Mapping[str, float], step: int) -> None:
+    def finish_step(self, terms: Mapping[str, Tensor], step: int | Tensor) -> None:
         """See the contract."""
         self.geco.finish_step(terms["frame_nll"], step)
 
     def follow(
-        self, frames: Tensor, actions: Tensor, schedule: Sequence[str], step: int, noise: Noise
+        self,
+        frames: Tensor,
+        actions: Tensor,
+        schedule: Sequence[str],
+        step: int | Tensor,
+        noise: Noise,
     ) -> Pass:
         """Goes through clips under a schedule.
 
@@ -304,7 +314,7 @@ class IterativeSlotModel(WorldModel[SlotBelief]):
         self, frame: Tensor, prior: _Prediction | None, t: int, weight: Tensor, noise: Noise
     ) -> tuple[Discovery, SlotBelief]:
         """Infers the slots of the frames (N, 3, H, W) at time t, from what ``predict`` said."""
-        shape = (len(frame), self.num_slots, self.latent_size)
+        shape = (frame.shape[0], self.num_slots, self.latent_size)
         static = self.initial[self.latent_size :].expand(shape)
         if prior is None:
             memory = frame.new_zeros(*shape[:2], self.dynamics.memory_size)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
+from hashlib import sha256
 from typing import Any, Generic
 
 import numpy as np
@@ -36,7 +37,7 @@ from armillary.world_models.simulator import (
     ScoreRollouts,
     View,
 )
-from armillary.world_models.state import Scene, State
+from armillary.world_models.state import LatentState, Scene, State
 from armillary.world_models.validation.crowding import warn_if_crowded
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class LatentSimulator(Generic[State]):
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
         particles: P, stochastic rollouts per candidate; 1 imagines the mean. Their noise is drawn
             once for all candidates of a problem, so that none wins by luck.
-        precision: ``float32`` or ``bfloat16`` (autocast).
+        precision: ``float32``, ``tf32`` (cuda) or ``bf16`` (autocast).
         compile: whether ``torch.compile`` prepares the model's step.
         budget: how much is computed at a time, by default what suits the device.
         still: whether a zero action leaves the scene as it is, so that a frame can be shown as
@@ -85,6 +86,18 @@ class LatentSimulator(Generic[State]):
         self.particles = particles
         self._core = Imaginer(self.model, precision, compile, budget)
         self._recordings = Recordings(recorder(self.device) if capture else None)
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the model's weights."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> str:
+        digest = sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     @torch.no_grad()
     def observe(
@@ -153,6 +166,11 @@ class LatentSimulator(Generic[State]):
         with _recording(actions):
             return self._imagine(state, actions, self._noise(actions, generators))
 
+    def step(self, state: State, actions: Tensor) -> State:
+        """See ``Simulator``."""
+        with _recording(actions, state):
+            return self._core.rollout(state, actions.unsqueeze(1)).flatten(2)
+
     @torch.no_grad()
     def imagine(
         self,
@@ -210,8 +228,18 @@ class LatentSimulator(Generic[State]):
 
         Gradients are computed together with the scores, so that their memory is a piece's.
         """
-        problems, _, horizon, _ = actions.shape
         noise = self._noise(actions, generators)
+        return self._core.within_memory(lambda: self._score(state, actions, objective, goal, noise))
+
+    def _score(
+        self,
+        state: State,
+        actions: Tensor,
+        objective: ScoreRollouts[State],
+        goal: Goal[State],
+        noise: Tensor | None,
+    ) -> Tensor:
+        problems, _, horizon, _ = actions.shape
         states = problems * self.particles * horizon
         pieces = actions.split(self._core.candidates_at_once(state, states), 1)
         drawn = [] if noise is None else [noise]
@@ -309,9 +337,11 @@ class LatentSimulator(Generic[State]):
         return frames.permute(0, 1, 4, 2, 3).float() / 255.0
 
 
-def _recording(actions: Tensor) -> torch.set_grad_enabled:
-    """Gradients are for actions that require them; those of weights are the trainer's."""
-    return torch.set_grad_enabled(torch.is_grad_enabled() and actions.requires_grad)
+def _recording(*given: Tensor | LatentState) -> torch.set_grad_enabled:
+    """Gradients are for what is given and requires them; those of weights are the trainer's."""
+    return torch.set_grad_enabled(
+        torch.is_grad_enabled() and any(one.requires_grad for one in given)
+    )
 
 
 def _appearance(scene: Scene) -> Tensor:

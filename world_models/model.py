@@ -200,13 +200,15 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         """The scene of N states: components (N, K, 3, H, W) and masks (N, K, 1, H, W)."""
 
     @abstractmethod
-    def loss(self, window: Window, objective: str, step: int) -> Losses:
+    def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """The training loss of a batch of clips.
 
         Args:
             window: clips; their length is the training stage's choice.
             objective: one of ``objectives``.
-            step: optimiser steps done so far (for warm-ups inside a loss).
+            step: optimiser steps done so far (for warm-ups inside a loss): a number, or () int64 on
+                the model's device where steps are recorded once and replayed. A loss that needs
+                the number (``if step < 100``) is not recorded and runs as it is.
 
         Raises:
             ArmillaryError: the objective is not one of ``objectives``.
@@ -236,14 +238,16 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         """
         return mask_centroids(self.decode(state).masks)
 
-    def latent_loss(self, states: State, actions: Tensor, objective: str, step: int) -> Losses:
+    def latent_loss(
+        self, states: State, actions: Tensor, objective: str, step: int | Tensor
+    ) -> Losses:
         """The loss of an objective that needs no frames, on states encoded once.
 
         Args:
             states: what ``filter`` returned, tensors shaped (N, T, ...).
             actions: (N, T - 1, A).
             objective: one of ``objectives``.
-            step: optimiser steps done so far.
+            step: as for ``loss``.
         """
         raise ArmillaryError(
             f"{type(self).__name__} has no objective that is trained on encoded states; "
@@ -278,11 +282,13 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         """
         raise ArmillaryError(f"{type(self).__name__} has no reconstruction target, got {target}")
 
-    def finish_step(self, terms: Mapping[str, float], step: int) -> None:
+    def finish_step(self, terms: Mapping[str, Tensor], step: int | Tensor) -> None:
         """Told by the trainer after each optimiser step; models with moving averages update them.
 
+        What it changes in the model's buffers is undone where the step was not finite.
+
         Args:
-            terms: the losses of the whole batch by name, as ``loss`` returned them.
+            terms: the losses () of the whole batch by name, as ``loss`` returned them.
             step: what ``loss`` was given.
         """
 

@@ -78,6 +78,7 @@ class OracleSimulator:
     def __init__(self, physics: Physics, workers: int = -1) -> None:
         self.device = torch.device("cpu")
         self.action_size = physics.action_size
+        self.identity = type(physics).__qualname__
         self._physics = physics
         self._workers = worker_count(workers)
         self._pool = Pool(self._workers)
@@ -145,6 +146,10 @@ class OracleSimulator:
         futures = torch.from_numpy(np.concatenate(list(results)))
         flat_state = PhysicsState(futures.flatten(0, 1))
         return Rollout(flat_state, (problems, candidates, 1, horizon), self, actions)
+
+    def step(self, state: PhysicsState, actions: Tensor) -> PhysicsState:
+        """See ``Simulator``. Raises ArmillaryError as ``rollout`` does."""
+        return self.rollout(state, actions[:, None, None]).state
 
     def score(
         self,

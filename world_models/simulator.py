@@ -105,6 +105,15 @@ class View(Generic[State]):
         shape = (len(states), *self.shape[1:])
         return View(states.flatten(len(shape)), shape, self._reader)
 
+    def imagined(self, shape: tuple[int, int, int, int], actions: Tensor) -> Rollout[State]:
+        """The states as those that actions lead to.
+
+        Args:
+            shape: (B, S, P, T), whose product is N.
+            actions: (B, S, T, A).
+        """
+        return Rollout(self.state, shape, self._reader, actions)
+
     def _read(self, function: Callable[[State], Tensor]) -> Tensor:
         with self._recording():
             return self._unflatten(function(self.state))
@@ -131,6 +140,12 @@ class Rollout(View[State]):
     ) -> None:
         super().__init__(state, shape, reader)
         self.actions = actions
+
+    @property
+    def end(self) -> View[State]:
+        """The last states alone, (B, S, P): what looks at no others decodes no others."""
+        last = self.state.reshape(*self.shape).map(lambda tensor: tensor[:, :, :, -1])
+        return View(last.flatten(3), self.shape[:3], self._reader)
 
     def index(self, rows: Tensor | slice | Sequence[int]) -> Rollout[State]:
         """That of some of the problems."""
@@ -234,6 +249,11 @@ class Simulator(Protocol[State]):
     action_size: int
     device: torch.device
 
+    @property
+    def identity(self) -> str:
+        """Of the model: what was learnt from the slots of one means nothing to another."""
+        ...
+
     def observe(
         self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
     ) -> State:
@@ -296,6 +316,13 @@ class Simulator(Protocol[State]):
 
         Returns:
             A rollout of shape (B, S, P, T).
+        """
+        ...
+
+    def step(self, state: State, actions: Tensor) -> State:
+        """One step of N states under actions (N, A), without noise.
+
+        Gradients reach states and actions where they require them.
         """
         ...
 

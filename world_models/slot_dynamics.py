@@ -186,7 +186,7 @@ class SlotDynamics(WorldModel[SlotState]):
         """See the contract."""
         return self.decoder(state.content, state.position)
 
-    def loss(self, window: Window, objective: str, step: int) -> Losses:
+    def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
         self.check_objective(objective)
         if objective == "dynamics":
@@ -203,7 +203,9 @@ class SlotDynamics(WorldModel[SlotState]):
         terms = discovery.terms | imagined.terms | {"consistency": consistency.detach()}
         return Losses(total, terms)
 
-    def latent_loss(self, states: SlotState, actions: Tensor, objective: str, step: int) -> Losses:
+    def latent_loss(
+        self, states: SlotState, actions: Tensor, objective: str, step: int | Tensor
+    ) -> Losses:
         """The ``dynamics`` objective: open-loop squared error and the variance's likelihood.
 
         The mean is trained by squared error alone, so that the variance cannot excuse it.

@@ -173,18 +173,18 @@ class Vrnn(WorldModel[RecurrentBelief]):
         """See the contract."""
         self.geco.target.fill_(target)
 
-    def finish_step(self, terms: Mapping[str, float], step: int) -> None:
+    def finish_step(self, terms: Mapping[str, Tensor], step: int | Tensor) -> None:
         """See the contract."""
         self.geco.finish_step(terms["frame_nll"], step)
 
-    def loss(self, window: Window, objective: str, step: int) -> Losses:
+    def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
         self.check_objective(objective)
         forced = self.context_length if objective == "open_loop" else window.length
         return self.follow(window, forced, step, GlobalNoise())[0]
 
     def follow(
-        self, window: Window, forced: int, step: int, noise: Noise
+        self, window: Window, forced: int, step: int | Tensor, noise: Noise
     ) -> tuple[Losses, Sequence[RecurrentBelief]]:
         """Goes through clips, of which the first ``forced`` frames are shown.
 
@@ -226,8 +226,8 @@ class Vrnn(WorldModel[RecurrentBelief]):
 
     def _start(self, frame: Tensor) -> RecurrentBelief:
         """Before the first frame (N, 3, H, W)."""
-        hidden = frame.new_zeros(len(frame), self.lstm.hidden_size)
-        latent = frame.new_zeros(len(frame), self.latent_size)
+        hidden = frame.new_zeros(frame.shape[0], self.lstm.hidden_size)
+        latent = frame.new_zeros(frame.shape[0], self.latent_size)
         return RecurrentBelief(latent, torch.zeros_like(frame), hidden, hidden)
 
     def _proceed(

@@ -26,6 +26,7 @@ _RATIOS = {h5z.FILTER_SHUFFLE: 1, h5z.FILTER_FLETCHER32: 1, h5z.FILTER_DEFLATE: 
 _ANY_RATIO = 2**16
 """The same for compressors that are not known here."""
 _FILTER_FAILED = "filter returned failure during read"
+_RAISED = (*DAMAGES, ValueError)
 _MEANT = "its checksum is another than when it was written, or it cannot be unpacked"
 
 
@@ -68,10 +69,14 @@ class Storage:
             yield
         except ArmillaryError:
             raise
-        except (*DAMAGES, ValueError) as error:
-            self.check_size()
-            said = reason(str(error))
-            raise self.error(f"{what} is damaged, get or make the file again ({said})") from error
+        except _RAISED as error:
+            raise self.damaged(what, error) from error
+
+    def damaged(self, what: str, error: Exception) -> DataError:
+        """What h5py raised, told as what it means."""
+        self.check_size()
+        said = reason(str(error))
+        return self.error(f"{what} is damaged, get or make the file again ({said})")
 
 
 class Array:
@@ -124,7 +129,7 @@ class Array:
     def __getitem__(self, window: Any) -> np.ndarray:
         if self.dtype.kind not in NUMBERS:
             raise self._storage.error(f"{self.name} must hold numbers")
-        with self._storage.translating(f"{self.name}{_shown(window)}"):
+        try:  # not the block of ``translating``, which takes as long as a small read
             match (self._axis, window):
                 case (0, (int(entry), slice(step=None) as span)):
                     values = self._of_chunk(0, entry, span)
@@ -132,6 +137,10 @@ class Array:
                     values = self._of_chunk(1, entry, span)
                 case _:
                     values = self._h5py[window]
+        except ArmillaryError:
+            raise
+        except _RAISED as error:
+            raise self._storage.damaged(f"{self.name}{_shown(window)}", error) from error
         self._storage.check_size()
         return values
 

@@ -131,8 +131,12 @@ class Loader(ConfigLoaderImpl):
         modules = _named_plugins(words)
         repository, words = self._prepared(verb, words)
         words = with_experiment(verb, words, repository)
+        own = options_of(verb)  # which come before a group of the same name
         loaded = [
-            w for w in words if w.is_hydra_override() or repository.group_exists(w.key_or_group)
+            w
+            for w in words
+            if w.is_hydra_override()
+            or (repository.group_exists(w.key_or_group) and w.key_or_group not in own)
         ]
         values = [word for word in words if word not in loaded]
         lines = [chosen(verb, word, repository) for word in loaded]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from armillary.experiments.command.config import to_dict
@@ -38,6 +39,16 @@ def data_of(file: EpisodeFile, former: Sequence[Mapping[str, Any]] = ()) -> Data
     identity = dict(file.identity)
     more = {"former": [dict(one) for one in former]} if former else {}
     return Data.model_validate({"digest": identity.pop(CONTENT_ID), **identity, **more})
+
+
+def describe(episodes: EpisodeFile) -> dict[str, Any]:
+    """What a checkpoint says of its data; JSON-able."""
+    return {
+        "file": episodes.path.name,
+        **episodes.identity,
+        "attributes": {name: np.asarray(v).tolist() for name, v in episodes.attributes.items()},
+        "splits": {name: info.episodes for name, info in episodes.splits.items()},
+    }
 
 
 def episodes_for(model: WorldModel, checkpoint: str, data: DictConfig) -> EpisodeFile:

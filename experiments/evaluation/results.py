@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from armillary.experiments.command.stored import Count, Part, Stored, read
 from armillary.experiments.evaluation.metrics import METRICS, Metric
+from armillary.experiments.evaluation.speed import Speed
 
 RESULTS = "results.json"
 _DESCRIPTION = attrgetter("label", "unit", "digits", "higher_is_better")
@@ -249,6 +250,15 @@ class Training(Stored):
     remarks: list[str] = Field(default_factory=list)
 
 
+class ProposalTraining(Stored):
+    """Of ``train-proposals``: squared errors of its guesses, 1 being half of the actions' range."""
+
+    horizon: Count
+    episodes: Count
+    errors: dict[str, float]
+    data: Data | None = None
+
+
 class Generation(Stored):
     """Of ``generate``: the file, the shape and kind of each array in it, and what it is made of."""
 
@@ -289,15 +299,40 @@ class Demonstration(Stored):
     render: float
 
 
+class Written(Part):
+    """A program in a file of a format; without a file, the reason.
+
+    Attributes:
+        rows: numbers of rows that it was compared with the model at.
+        difference: the greatest, in units of the greatest result where that is above 1.
+    """
+
+    bytes: Count = 0
+    reason: str = ""
+    rows: list[Count] = Field(default_factory=list)
+    difference: Number = None
+
+
+class Exported(Stored):
+    """Of ``export``: what was written, by the name of the file."""
+
+    checkpoint: str
+    tolerance: float
+    files: dict[str, Written]
+
+
 OF_VERB: dict[str, type[Stored]] = {
     "evaluate": Evaluation,
     "benchmark": Benchmark,
     "plan": Planning,
     "render": Rendering,
     "train": Training,
+    "train-proposals": ProposalTraining,
     "generate": Generation,
     "fvd": Realism,
     "demo": Demonstration,
+    "bench": Speed,
+    "export": Exported,
 }
 """The class of a verb's results; those of other verbs are ``Stored``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from armillary.experiments.command.config import flatten
 from armillary.experiments.command.console import counted
 from armillary.experiments.evaluation.results import Realism, Rendering
+from armillary.experiments.evaluation.speed import Speed
 from armillary.experiments.films.embedded import FilmRequest
 from armillary.experiments.pages.html import Content
 from armillary.experiments.pages.runs import Run
@@ -72,6 +73,22 @@ def measured(found: Realism) -> Content:
         view=[("Distances between real and generated videos, lower is better", rows)],
         about=f"{populations} of {sizes} videos of {counted(found.frames, 'frame')}.",
         highlights=[(f"{distance.mean:.4g}", name) for name, distance in told],
+    )
+
+
+def benched(found: Speed) -> Content:
+    """How fast a machine was, a table for each group of rows."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for row in found.rows:
+        name = row.key.removeprefix(f"{row.group}: ")
+        groups.setdefault(row.group, []).append((name, row.found))
+    growth = [(f"{one.name}, by {one.by}", f"{one.exponent:.2f}") for one in found.growth]
+    checks = [(one.name, f"{'yes' if one.passed else 'no'}: {one.told}") for one in found.checks]
+    more = {"time grows as the power": growth, "checks": checks}
+    machine = found.machine
+    return Content(
+        view=[(title, rows) for title, rows in (groups | more).items() if rows],
+        about=f"{machine.processor}, {counted(machine.threads, 'thread')}, {machine.device}.",
     )
 
 

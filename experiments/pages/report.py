@@ -11,6 +11,7 @@ from armillary.errors import PluginError
 from armillary.experiments.command.console import counted, joined
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.evaluation.results import Benchmark, Evaluation, Realism, Rendering
+from armillary.experiments.evaluation.speed import Speed
 from armillary.experiments.films.embedded import Film, NoFilm, prepared
 from armillary.experiments.pages import comparison, evaluation, others, planning, training
 from armillary.experiments.pages.charts import Look, look_of
@@ -123,6 +124,8 @@ def _content(run: Run) -> Content:
         return others.rendered(run, found)
     if isinstance(found, Realism):
         return others.measured(found)
+    if isinstance(found, Speed):
+        return others.benched(found)
     return others.plain(run)
 
 

@@ -15,7 +15,7 @@ from armillary import processors
 
 log = logging.getLogger(__name__)
 
-COMPUTING = ("benchmark", "evaluate", "fvd", "generate", "plan", "render")
+COMPUTING = ("bench", "benchmark", "evaluate", "export", "fvd", "generate", "plan", "render")
 """Verbs that compute with a model but do not train it."""
 
 

@@ -20,6 +20,7 @@ from armillary.experiments.evaluation.results import RESULTS, Demonstration, Tra
 from armillary.experiments.pages.demo import Phase, demo_page, render_page
 from armillary.experiments.running.run_directory import RECORD, recorded
 from armillary.files import write_text
+from armillary.locks import locked
 from armillary.reading import read_json
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,10 @@ def run(config: DictConfig) -> Path:
         headline = f"[{number}/{len(jobs)}] {job.verb}"
         directory = Path(job.config.output)
         done = _record(directory).get("status") == "finished"
-        if not done:
+        if done:
+            with locked(directory, "demo"):  # one that was killed at its end has left its lock
+                pass
+        else:
             log.info("%s", headline)
             with recorded(job.verb, job.config, job.words):
                 importlib.import_module(f"armillary.experiments.verbs.{job.verb}").run(job.config)

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import DictConfig
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -20,7 +19,7 @@ from armillary.experiments.command.config import to_dict, typed
 from armillary.experiments.command.console import messages, results
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.stored import write
-from armillary.experiments.evaluation.model_data import data_of, open_episodes
+from armillary.experiments.evaluation.model_data import data_of, describe, open_episodes
 from armillary.experiments.evaluation.results import RESULTS, Training
 from armillary.experiments.running.signals import Ended
 from armillary.processors import set_by_user
@@ -122,16 +121,6 @@ def new_model(config: DictConfig, episodes: EpisodeFile) -> WorldModel:
         raise UsageError(
             f"the model cannot be built with {to_dict(config.model)}: {error}"
         ) from error
-
-
-def describe(episodes: EpisodeFile) -> dict[str, Any]:
-    """What a checkpoint says of its data; JSON-able."""
-    return {
-        "file": episodes.path.name,
-        **episodes.identity,
-        "attributes": {name: np.asarray(v).tolist() for name, v in episodes.attributes.items()},
-        "splits": {name: info.episodes for name, info in episodes.splits.items()},
-    }
 
 
 def _show(outcome: Outcome) -> None:

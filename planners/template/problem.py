@@ -25,6 +25,7 @@ class Problem:
         score: see ``ActionOptimizer.optimize``, as the others.
 
     Attributes:
+        score: as it was given.
         mean: (B, 1, T * A), the warm start, clipped.
         half_range: (T * A,), half the width of the bounds.
         low: (T * A,), least actions.
@@ -47,7 +48,7 @@ class Problem:
         proposals: Tensor | None,
     ) -> None:
         _check_inputs(init, bounds, generators, proposals)
-        self._score = score
+        self.score = score
         self._init = init
         self._record = Record()
         self.over: Tensor | None = None
@@ -58,7 +59,9 @@ class Problem:
         self.half_range = (self.high - self.low) / 2
         self.choices = Choices(low, bounds.choices, bounds.is_one_hot) if bounds.choices else None
         self.mean = self.clip(init.flatten(1).unsqueeze(1))
-        self._proposals = None if proposals is None else proposals.to(init).flatten(2)
+        self._proposals: list[Tensor] = []
+        if proposals is not None:
+            self.propose(proposals)
 
     def noise(
         self, sizes: Sequence[int], exponent: float, centred: Collection[int] = ()
@@ -70,6 +73,14 @@ class Problem:
     def evaluations(self) -> int:
         """Candidates scored for each problem so far."""
         return self._record.count
+
+    def propose(self, proposals: Tensor) -> None:
+        """Adds candidates (B, E, T, A) to the next population, of any type and on any device."""
+        self._proposals.append(proposals.to(self._init).flatten(2))
+
+    def spend(self, evaluations: int) -> None:
+        """Counts what was asked of the model beside scores, in candidates of each problem."""
+        self._record.count += evaluations
 
     def clip(self, candidates: Tensor) -> Tensor:
         """The nearest candidates (B, S, T * A) within the bounds, or of the choices there are."""
@@ -92,9 +103,8 @@ class Problem:
         parts = [torch.addcmul(mean, std, noise).clamp_(self.low, self.high)]
         if carried is not None:
             parts.append(self.clip(carried))
-        if self._proposals is not None:
-            parts.append(self.clip(self._proposals))
-            self._proposals = None
+        parts += map(self.clip, self._proposals)
+        self._proposals = []
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def evaluate(self, candidates: Tensor, gradient: bool = False) -> Tensor:
@@ -139,7 +149,7 @@ class Problem:
 
     def _scored(self, candidates: Tensor) -> Tensor:
         count, samples, _ = candidates.shape
-        scores = self._score(candidates.view(count, samples, *self.shape))
+        scores = self.score(candidates.view(count, samples, *self.shape))
         if scores.shape != (count, samples):
             raise ArmillaryError(
                 f"score must map candidates (B, S, T, A) = {(count, samples, *self.shape)} "

@@ -45,7 +45,8 @@ def populations(
         torch.neg(noise[:, :, 0], out=noise[:, :, 1])
         noise = noise.flatten(2, 3).flatten(3)[:, :, :size]
         middle = [i for i in range(count) if first + i in centred]
-        noise[:, slice(None) if len(middle) == count else middle, 0] = 0
+        for places in [slice(None)] if len(middle) == count else middle:
+            noise[:, places, 0] = 0
         yield from noise.unbind(1)
         first += count
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
-from armillary.planners.checks import check, check_count, check_noise
 from armillary.planners.optimizer import Bounds, Plan, Score
+from armillary.planners.proposals.sources import SHIFTED, Proposals, Wanted
+from armillary.planners.proposals.stored import BUNDLED
+from armillary.planners.situation import situated
+from armillary.planners.template.checks import check, check_count, check_noise
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.record import rows
 from armillary.planners.template.settling import Settling
@@ -49,6 +53,10 @@ class Search(ABC, Generic[D]):
 
     Attributes:
         iterations: how many populations are scored.
+        proposals: what joins the first population: ``shifted`` (the good candidates of the plan
+            before), ``retrieval`` and ``inverse_dynamics`` (what ``train-proposals`` made).
+        proposals_from: what the latter two read: a run of ``train-proposals``, or the name of a
+            bundled checkpoint.
         tolerance: a problem's search ends early when neither its best cost, relative to itself, nor
             its spread, in halves of the range of the bounds, has changed by more over two
             iterations; 0 never ends early.
@@ -59,10 +67,17 @@ class Search(ABC, Generic[D]):
 
     iterations: int = 10
     tolerance: float = 0.0
+    proposals: Sequence[str] = (SHIFTED,)
+    proposals_from: str = BUNDLED
 
     def __post_init__(self) -> None:
         check_count("iterations", self.iterations, 1)
         check("tolerance", self.tolerance, "in [0, 1)", 0 <= self.tolerance < 1)
+        _ = self._proposals  # what is wrong with it is told before anything is planned
+
+    @cached_property
+    def _proposals(self) -> Proposals | None:
+        return Proposals.named(self.proposals, self.proposals_from)
 
     @abstractmethod
     def start(self, problem: Problem) -> D:
@@ -106,7 +121,11 @@ class Search(ABC, Generic[D]):
                 f"{type(self).__name__} needs {_KINDS[self.discrete]}, got "
                 f"{_KINDS[not self.discrete]}; planner={_FITTING[not self.discrete]} fits"
             )
-        problem = Problem(score, init, bounds, generators, proposals)
+        shifted = proposals if SHIFTED in self.proposals else None
+        problem = Problem(score, init, bounds, generators, shifted)
+        if self._proposals is not None:
+            situation = situated(score, f"planner.proposals=[{','.join(self.proposals)}]")
+            problem.propose(self._proposals(situation, Wanted(init.shape[1], bounds)))
         settling = Settling(problem, self.tolerance, self.iterations) if self.tolerance else None
         now = self.start(problem)
         for noise in self.noise(problem):

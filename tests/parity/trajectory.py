@@ -27,8 +27,7 @@ def check_trajectory(fixture: Fixture) -> list[Check]:
         losses.total.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), config["clip"])
         optimizer.step()
-        terms = {name: float(value) for name, value in losses.terms.items()}
-        model.finish_step(terms, step)
+        model.finish_step(losses.terms, step)
         ours = {
             "total_loss": losses.total,
             "nll": losses.terms["nll"],

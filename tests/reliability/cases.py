@@ -62,6 +62,13 @@ CASES: dict[str, Case] = {
         ),
         needs=["data.h5"],
     ),
+    "train-proposals": Case(
+        (
+            *("train-proposals", "checkpoint=model", "data.path=data.h5", "horizon=2", "steps=2"),
+            *("batch=4", "output=out"),
+        ),
+        needs=["data.h5", "model"],
+    ),
     "evaluate": Case(
         (
             *("evaluate", "checkpoint=model", "data.path=data.h5", "split=train", "videos=2"),
@@ -87,6 +94,7 @@ CASES: dict[str, Case] = {
         ),
         needs=["model"],
     ),
+    "bench": Case(("bench", "size=smoke", "rows=[search]", "output=out")),
     "plan": Case(
         ("plan", "checkpoint=model", "episodes=1", *_PLANNING, "output=out"), needs=["model"]
     ),

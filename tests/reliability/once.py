@@ -27,7 +27,7 @@ ONCE = {name: case for name, case in CASES.items() if "," not in name}
 _WORKERS = {"train": "trainer.workers", "evaluate": "workers"}
 """The options of verbs whose cases do not name them."""
 
-_TIMES = {"started", "ended", "seconds", "plan_seconds", "plan_seconds_alone"}
+_TIMES = {"started", "ended", "seconds", "plan_seconds", "plan_seconds_alone", "measured"}
 _PHASES = {"collect", "train", "benchmark", "render"}
 """Keys whose values are times, ours and those of a demo's ``results.json``."""
 _TIMED = re.compile(r".*\.(log|console|html)|.*/training\.pt|.*/events\.out\.tfevents.*")

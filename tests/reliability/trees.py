@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 _TIMES = re.compile(
-    r"seconds|started|ended|commit|versions|threads|training\.pt|identity|command|config|overwrite"
+    r"seconds|measured|started|ended|commit|versions|threads|training\.pt|identity|command|config|overwrite"
 )
 """Keys of JSON files that differ between two runs of a command, or whose values may."""
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")

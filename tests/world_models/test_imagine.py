@@ -14,7 +14,8 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 from torch.testing import assert_close
 
-from armillary.contracts.memory import PeakMemory
+from armillary.errors import ArmillaryError, RunError
+from armillary.memory import PeakMemory
 from armillary.planners.costs import (
     Approach,
     Cost,
@@ -253,3 +254,53 @@ def test_a_compiled_step_serves_every_horizon_and_number_of_candidates(
             assert_close(found.latents, plain.rollout(state.repeat(count), actions).latents)
             compilations.append(counter.frame_count)
     assert compilations[-1] == compilations[1], "later sizes need no compilation"
+
+
+class Small:
+    """A device that has no memory for more than some candidates at a time."""
+
+    def __init__(self, method: Callable[..., Any], most: int) -> None:
+        self.method, self.most, self.given = method, most, []
+
+    def __call__(self, state: Any, action: Tensor, noise: Any = None) -> Any:
+        self.given.append(len(action))
+        if len(action) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+        return self.method(state, action, noise)
+
+
+def test_a_device_with_too_little_memory_gets_half_as_much_at_a_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = build_model("slot_dynamics", action_size=2, **MODELS["slot_dynamics"]).eval()
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    observations = [{"image": image, "goal_image": image} for image in images]
+    actions = torch.rand(2, 64, 3, 2) - 0.5
+    objective = Objective({"latent": Term(LatentDistance())})
+    scores, budget = [], Budget(pixels=2**20, bytes=2**21)
+    for most in (10**9, 20):
+        simulator = LatentSimulator(model, "cpu", budget=budget)
+        state = simulator.observe(None, np.zeros((2, 2), np.float32), observations)
+        goal = simulator.goal(state, observations)
+        small = Small(simulator._core._step, most)
+        simulator._core._step = small
+        scores.append(simulator.score(state, actions, objective, goal))
+        again = len(small.given)
+        scores.append(simulator.score(state, actions, objective, goal))
+        assert max(small.given[again:]) <= most, "what was learnt is kept"
+    for score in scores[1:]:
+        assert_close(score, scores[0])
+    assert "half as much is computed at a time" in caplog.text
+    simulator._core._step = Small(model.step, 0)
+    with pytest.raises(RunError, match=r"3 slots of 32 x 32 pixels, one at a time: CUDA out"):
+        simulator.score(state, actions, objective, goal)
+
+
+@pytest.mark.parametrize(
+    ("precision", "message"),
+    [("tf32", "needs a cuda device, got cpu"), ("fp16", "needs a cuda"), ("bf61", "'bf16'")],
+)
+def test_a_precision_that_a_device_lacks_is_refused(precision: str, message: str) -> None:
+    model = build_model("slot_dynamics", action_size=2, **MODELS["slot_dynamics"])
+    with pytest.raises(ArmillaryError, match=message):
+        Imaginer(model, precision)

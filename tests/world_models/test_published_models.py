@@ -293,12 +293,12 @@ def test_a_wrong_schedule_is_explained(objective: str, message: str) -> None:
 def test_geco_follows_the_published_updates() -> None:
     model = slot_model("sdvae", geco_warm_start=1, geco_target=-10.0, geco_step_size=0.5)
     geco = model.geco
-    model.finish_step({"frame_nll": 5.0}, 0)
+    model.finish_step({"frame_nll": torch.tensor(5.0)}, 0)
     assert float(geco.average) == 0.0
-    model.finish_step({"frame_nll": 5.0}, 1)
+    model.finish_step({"frame_nll": torch.tensor(5.0)}, 1)
     assert float(geco.average) == -15.0
     assert float(geco.beta) == pytest.approx(0.55)
-    model.finish_step({"frame_nll": 7.0}, 2)
+    model.finish_step({"frame_nll": torch.tensor(7.0)}, 2)
     average = 0.99 * -15.0 + 0.01 * -17.0
     assert float(geco.average) == pytest.approx(average)
     assert float(geco.beta) == pytest.approx(0.55 - 0.5 * average)
@@ -351,5 +351,5 @@ def test_a_belief_weighs_the_likelihood_as_training_last_did() -> None:
     fresh = belief()
     model.geco.beta.fill_(4.0)
     assert torch.equal(belief(), fresh), "during the warm-up the weight is 1"
-    model.finish_step({"frame_nll": 0.0}, 1)
+    model.finish_step({"frame_nll": torch.tensor(0.0)}, 1)
     assert not torch.allclose(belief(), fresh, atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -73,7 +74,7 @@ class SpatialBroadcastDecoder(nn.Module):
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
         count = latents_at_once(device, position.numel())
-        images = [self._image(chunk, position, dtype) for chunk in latent.split(count)]
+        images = [self._image(chunk, position, dtype) for chunk in chunks(latent, count)]
         return torch.cat(images)
 
     def _first_convolution(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,14 +100,13 @@ class SpatialBroadcastDecoder(nn.Module):
         return latent.unflatten(1, summed.shape[1:]), position.contiguous()
 
     def _image(self, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
-        hidden = checkpoint(
-            self._second_convolution,
-            latent,
-            position,
-            dtype,
-            use_reentrant=False,
-            preserve_rng_state=False,
-        )
+        inputs = (latent, position, dtype)
+        if torch.compiler.is_exporting():  # a program cannot say what is to be made again
+            hidden = self._second_convolution(*inputs)
+        else:
+            hidden = checkpoint(
+                self._second_convolution, *inputs, use_reentrant=False, preserve_rng_state=False
+            )
         return self.decode[3:](hidden).contiguous()
 
     def _second_convolution(self, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
@@ -124,12 +124,17 @@ def latents_at_once(device: str, values: int) -> int:
     return max(1, (_CHUNK if device == "cpu" else _WIDER * _CHUNK) // values)
 
 
+def chunks(batch: Tensor, count: int) -> Sequence[Tensor]:
+    """A batch so many rows at a time; where it is exported in one piece, which may be any size."""
+    return [batch] if torch.compiler.is_exporting() else batch.split(count)
+
+
 class _BroadcastELU(torch.autograd.Function):
     """ELU of what ``SpatialBroadcastDecoder._first_convolution`` returns, (N, channels, H, W)."""
 
     @staticmethod
     def forward(ctx: Any, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
-        output = position.new_empty(len(latent), *position.shape, dtype=dtype)
+        output = position.new_empty(latent.shape[0], *position.shape, dtype=dtype)
         for i, rows in enumerate(_BORDERS):
             for j, columns in enumerate(_BORDERS):
                 constant = latent[:, i, j, None, None]

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from armillary.world_models.blocks.broadcast_decoder import chunks
+
 _CHANNELS = (32, 32, 64, 64, 64)
 _STRIDES = (1, 2, 1, 2, 1)
 _CHUNK, _WIDER = 16, 512
@@ -80,5 +82,5 @@ class GatedEncoder(nn.Module):
             return self.project(self.layers(frames))
         layers = [_in_one(layer) for layer in self.layers]
         count = _CHUNK if frames.device.type == "cpu" else _WIDER
-        images = [reduce(lambda x, layer: layer(x), layers, part) for part in frames.split(count)]
+        images = [reduce(lambda x, layer: layer(x), layers, part) for part in chunks(frames, count)]
         return self.project(torch.cat(images))

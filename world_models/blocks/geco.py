@@ -41,34 +41,36 @@ class Geco(nn.Module):
 
     def weight(self, step: int | Tensor) -> Tensor:
         """() what the gradient of a negative log-likelihood is multiplied with at ``step``."""
-        warm = torch.as_tensor(step, device=self.beta.device) < self.warm_start
+        warm = self._tensor(step) < self.warm_start
         return torch.where(warm, torch.ones_like(self.beta), F.softplus(self.beta))
 
-    def loss(self, nll: Tensor, step: int, frames: int = 1) -> Tensor:
+    def loss(self, nll: Tensor, step: int | Tensor, frames: int = 1) -> Tensor:
         """The share of the loss that the negative log-likelihood () of ``frames`` has at ``step``.
 
         In the warm-up it is their sum, afterwards the constraint on their mean, as published.
         """
-        if step < self.warm_start:
-            return nll
         distance = self.target - nll / frames
         constraint = distance + (self.average - distance).detach()
-        return -F.softplus(self.beta).detach() * constraint
+        weighed = -F.softplus(self.beta).detach() * constraint
+        return torch.where(self._tensor(step) < self.warm_start, nll, weighed)
 
     @torch.no_grad()
-    def finish_step(self, nll: float, step: int) -> None:
+    def finish_step(self, nll: float | Tensor, step: int | Tensor) -> None:
         """Moves the average and beta after an optimiser step.
 
         Args:
             nll: of a frame, averaged over the batch's frames and clips.
             step: that ``loss`` was given.
         """
-        self.steps.fill_(step + 1)
-        if step < self.warm_start:
-            return
+        step = self._tensor(step)
+        self.steps.copy_(step + 1)
         distance = self.target - nll
-        if step == self.warm_start:
-            self.average.copy_(distance)
-            return
-        self.average.mul_(self.decay).add_((1 - self.decay) * distance)
-        self.beta.sub_(self.step_size * self.average).clamp_(min=_LEAST_BETA)
+        first, later = step == self.warm_start, step > self.warm_start
+        moved = self.decay * self.average + (1 - self.decay) * distance
+        self.average.copy_(torch.where(later, moved, torch.where(first, distance, self.average)))
+        fallen = (self.beta - self.step_size * self.average).clamp(min=_LEAST_BETA)
+        self.beta.copy_(torch.where(later, fallen, self.beta))
+
+    def _tensor(self, step: int | Tensor) -> Tensor:
+        """() on the device, made there: a copy from the processor would be waited for."""
+        return step if isinstance(step, Tensor) else torch.full_like(self.steps, step)

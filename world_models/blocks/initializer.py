@@ -39,7 +39,7 @@ class FarthestPointInitializer(nn.Module):
         colors = means.flatten(2).transpose(1, 2)
         centres = (torch.arange(means.shape[-1], device=frames.device) + self.patch / 2) / size
         places = torch.cartesian_prod(centres, centres).flip(-1)
-        rows = torch.arange(len(frames), device=frames.device)
+        rows = torch.arange(frames.shape[0], device=frames.device)
 
         median = medians(colors)
         seed = (colors - median).square().sum(-1).argmin(1)

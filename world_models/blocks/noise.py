@@ -33,31 +33,32 @@ class GlobalNoise:
 
 
 class SharedNoise:
-    """The same draws for every member of a batch, and again whenever it is made anew.
+    """The same draws for every member of a batch, one after the other.
 
     Inference needs noise even where a deterministic answer is wanted: slots that start alike, and
     take the mean, see the same evidence in every round and stay alike forever.
 
     Args:
-        seed: of the draws, which are made on the CPU and are the same on every device.
+        draws: (draws, ...) what one member gets, see ``shared_draws``.
     """
 
-    def __init__(self, seed: int = 0) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
+    def __init__(self, draws: Tensor) -> None:
+        self._left = iter(draws)
 
     def action(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """See ``Noise``."""
-        return self._draw(shape, like)
+        return self.latent(shape, like)
 
     def latent(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """See ``Noise``."""
-        return self._draw(shape, like)
+        return next(self._left).to(like.device, like.dtype).expand(shape)
 
-    def skip(self, draws: int, shape: tuple[int, ...]) -> None:
-        """Leaves out some draws of (N, \\*shape), so that those before them are not repeated."""
-        for _ in range(draws):
-            torch.randn((1, *shape), generator=self._generator)
 
-    def _draw(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        drawn = torch.randn((1, *shape[1:]), generator=self._generator)
-        return drawn.to(like.device, like.dtype).expand(shape)
+def shared_draws(draws: int, *shape: int, seed: int = 0) -> Tensor:
+    """Standard normal (draws, \\*shape), always the same; the global generator is left as it was.
+
+    Kept by a model they follow it to its device, and are constants of what is recorded of it.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return torch.stack([torch.randn(shape) for _ in range(draws)])

@@ -26,14 +26,10 @@ LARGEST_ACTION = 1e18
 
 
 class Episodes(Protocol):
-    """Where windows are cut from; ``start`` and ``stop`` count frames in all three methods."""
+    """Where frames and labels are cut from; ``start`` and ``stop`` count frames."""
 
     def frames(self, episode: int, start: int, stop: int) -> np.ndarray:
         """(stop - start, H, W, 3) uint8."""
-        ...
-
-    def actions(self, episode: int, start: int, stop: int) -> np.ndarray:
-        """(stop - start - 1, A) float32, the actions between frames start .. stop - 1."""
         ...
 
     def labels(self, episode: int, start: int, stop: int) -> np.ndarray:
@@ -58,10 +54,6 @@ class MemoryEpisodes:
     def frames(self, episode: int, start: int, stop: int) -> np.ndarray:
         """(stop - start, H, W, 3) uint8."""
         return self.all_frames[episode, start:stop]
-
-    def actions(self, episode: int, start: int, stop: int) -> np.ndarray:
-        """(stop - start - 1, A) float32."""
-        return self.all_actions[episode, start : stop - 1]
 
     def labels(self, episode: int, start: int, stop: int) -> np.ndarray:
         """(stop - start, H, W) uint8."""

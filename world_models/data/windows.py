@@ -128,22 +128,34 @@ class WindowDataset(Dataset[RawWindow]):
         source: Episodes = self.split.load(self.labels) if self.in_memory else self.split
         count, size = len(indices), self.split.info.image_size
         area = size if self.labels else 0
+        episodes, starts = np.divmod(np.array(indices, int), self.starts)
+        wrong = (episodes < 0) | (episodes >= len(self.split))
+        if wrong.any():
+            raise IndexError(
+                f"window must be in 0..{len(self) - 1}, got {indices[int(wrong.argmax())]}"
+            )
         frames = np.empty((count, self.length, size, size, 3), np.uint8)
-        actions = np.empty((count, self.length - 1, self.split.info.action_size), np.float32)
         labels = np.empty((count, self.length, area, area), np.uint8)
-        previous = np.empty((count, self.split.info.action_size), np.float32)
-        for row, index in enumerate(indices):
-            if not 0 <= index < len(self):
-                raise IndexError(f"window must be in 0..{len(self) - 1}, got {index}")
-            episode, start = divmod(index, self.starts)
+        for row, (episode, start) in enumerate(
+            zip(episodes.tolist(), starts.tolist(), strict=True)
+        ):
             stop = start + self.span
             frames[row] = source.frames(episode, start, stop)[:: self.stride]
-            actions[row] = sum_strides(source.actions(episode, start, stop), self.stride)
-            before = max(0, start - self.stride)
-            previous[row] = source.actions(episode, before, start + 1).sum(0)
             if self.labels:
                 labels[row] = source.labels(episode, start, stop)[:: self.stride]
-        return RawWindow(*map(torch.from_numpy, (frames, actions, labels, previous)))
+        actions = self._actions(episodes, starts)
+        previous, following = np.split(actions, [self.stride], 1)
+        arrays = (frames, sum_strides(following, self.stride), labels, previous.sum(1))
+        return RawWindow(*map(torch.from_numpy, arrays))
+
+    def _actions(self, episodes: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """(N, stride + span - 1, A): those of windows and before them, zeros before an episode."""
+        steps = starts[:, None] + np.arange(-self.stride, self.span - 1)
+        every = self.split.all_actions
+        rows, there = np.broadcast_to(episodes[:, None], steps.shape), steps >= 0
+        taken = np.zeros((*steps.shape, every.shape[2]), np.float32)
+        taken[there] = every[rows[there], steps[there]]
+        return taken
 
 
 def sum_strides(actions: np.ndarray, stride: int) -> np.ndarray:

@@ -10,14 +10,10 @@ import torch
 
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
+from armillary.world_models.device import PRECISIONS
 from armillary.world_models.training.engine import STRATEGIES
 from armillary.world_models.training.schedule import Schedule, Stage
 
-PRECISIONS: dict[str, torch.dtype] = {
-    "float32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -36,7 +32,8 @@ class TrainerConfig:
             the two bounds must be set. Encoding the data for a stage is not counted.
         seed: of weights' noise, batches and everything else that is random in training.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        precision: ``float32``, ``bf16`` (autocast) or ``fp16`` (autocast and loss scaling, cuda).
+        precision: ``float32``, ``tf32`` (cuda), ``bf16`` (autocast) or ``fp16`` (autocast and loss
+            scaling, cuda).
         optimizer: ``adam`` or ``adamw``.
         weight_decay: of the optimiser.
         gradient_clip: greatest norm of the whole gradient.
@@ -46,6 +43,11 @@ class TrainerConfig:
         threads: of the CPU; None follows the processors that are free (see ``Threads``). The last
             bits of results depend on it.
         compile: whether the loss goes through ``torch.compile``.
+        capture: whether a CUDA device replays recorded steps instead of being told of each
+            operation; the results are the same.
+        read_every: steps whose losses are read together; None reads every step on a CPU and every
+            20 elsewhere, so that the device is not waited for.
+        resident: whether the frames lie in the device's memory as a whole; None where they fit.
         checkpoint_every: steps between two saves of ``last``.
         validate_every: steps between two validations.
         validation_clips: clips that each validation uses, always the same.
@@ -71,6 +73,9 @@ class TrainerConfig:
     workers: int = 0
     threads: int | None = None
     compile: bool = False
+    capture: bool = True
+    read_every: int | None = None
+    resident: bool | None = None
     checkpoint_every: int = 500
     validate_every: int = 500
     validation_clips: int = 64
@@ -105,8 +110,10 @@ class TrainerConfig:
             raise ArmillaryError(f"weight_decay must be >= 0 and finite, got {self.weight_decay}")
         if self.workers < 0:
             raise ArmillaryError(f"workers must be at least 0, got {self.workers}")
-        if self.threads is not None and self.threads < 1:
-            raise ArmillaryError(f"threads must be at least 1, or null, got {self.threads}")
+        for name in ("threads", "read_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ArmillaryError(f"{name} must be at least 1, or null, got {value}")
         parts = self.processes * self.accumulate
         for stage in self.stages:
             if stage.batch_size % parts:

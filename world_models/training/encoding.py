@@ -11,8 +11,8 @@ from torch import Tensor
 from armillary.world_models.data import Split, WindowDataset, ordered_batches
 from armillary.world_models.model import WorldModel
 from armillary.world_models.state import LatentState
-from armillary.world_models.training.batches import StateBatch
 from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.steps.batches import StateBatch
 
 ENCODED_FRAMES = 512
 """Frames that are encoded at a time."""
@@ -58,19 +58,28 @@ def _equal(here: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> bool:
     return here.keys() == there.keys() and all(torch.equal(here[n], there[n]) for n in here)
 
 
-def encode(model: WorldModel, split: Split, between: Callable[[], None]) -> StateBatch:
+def encode(
+    model: WorldModel, split: Split, between: Callable[[], None], stride: int = 1
+) -> StateBatch:
     """Filters every episode of a split: states (N, T, ...) and actions (N, T - 1, A).
 
     Leaves the model in evaluation mode or training mode, as it was.
+
+    Args:
+        model: that filters.
+        split: the episodes.
+        between: called after each batch of frames.
+        stride: of the frames; an episode then counts once for each frame that it can start at.
     """
-    episodes = WindowDataset(split, split.length, labels=False)
+    length = (split.length - 1) // stride + 1
+    episodes = WindowDataset(split, length, stride, labels=False)
     device = model.action_mean.device
     training = model.training
     states: list[LatentState] = []
     actions: list[Tensor] = []
     model.eval()
     with torch.no_grad():
-        for batch in ordered_batches(episodes, batch_size=max(1, ENCODED_FRAMES // split.length)):
+        for batch in ordered_batches(episodes, batch_size=max(1, ENCODED_FRAMES // length)):
             window = batch.to_window(device)
             states.append(model.filter(window.frames, window.actions))
             actions.append(window.actions)

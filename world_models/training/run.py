@@ -11,9 +11,9 @@ from typing import Any
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo
 from armillary.world_models.data import Split
 from armillary.world_models.model import WorldModel
-from armillary.world_models.training.batches import Batch
 from armillary.world_models.training.encoding import Encoding
-from armillary.world_models.training.update import Update
+from armillary.world_models.training.steps.batches import Batch
+from armillary.world_models.training.steps.update import Update
 from armillary.world_models.validation.validator import Validator
 
 

@@ -17,8 +17,8 @@ from torch.utils._pytree import tree_leaves
 from armillary import processors
 from armillary.world_models.model import WorldModel
 from armillary.world_models.training import randomness
-from armillary.world_models.training.batches import Batch
 from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.steps.batches import Batch
 
 log = logging.getLogger(__name__)
 

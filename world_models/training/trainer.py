@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from armillary.world_models.checkpoints.checkpoint import (
     CheckpointInfo,
     load_state,
@@ -21,7 +23,6 @@ from armillary.world_models.data import Split, action_statistics
 from armillary.world_models.data.identity import CONTENT_ID
 from armillary.world_models.model import WorldModel
 from armillary.world_models.training import randomness
-from armillary.world_models.training.batches import stage_batches
 from armillary.world_models.training.callbacks import Callback, StepReport
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.encoding import Encoding
@@ -34,12 +35,16 @@ from armillary.world_models.training.preflight import (
     other_data,
 )
 from armillary.world_models.training.run import Outcome, Run
+from armillary.world_models.training.steps.batches import Batch, stage_batches
+from armillary.world_models.training.steps.ledger import Entry, Ledger
+from armillary.world_models.training.steps.update import Update
 from armillary.world_models.training.threads import Threads
-from armillary.world_models.training.update import Update
 from armillary.world_models.validation.validator import Validator
 
 log = logging.getLogger(__name__)
 
+_READ_EVERY = 20
+"""Steps whose losses are read together where a device would be waited for."""
 
 JUDGES = ("best_metric", "validation_clips", "validation_horizon")
 """The settings that say how good a model is; with others, what was best cannot be compared."""
@@ -85,6 +90,7 @@ class Trainer:
         self._callbacks = callbacks if self._engine.leads else ()
         self._description = dict(description or {})
         self._clock = clock
+        self._ledger = Ledger(1)
         self._threads = threads or Threads(
             config.threads, config.devices if config.processes > 1 else None
         )
@@ -143,6 +149,7 @@ class Trainer:
         else:
             self._restore(run, earlier, anew=bool(told))
         self._agree(run)
+        self._ledger = Ledger(config.read_every or (1 if device.type == "cpu" else _READ_EVERY))
         self._threads.start(run.threads)
         run.began = self._clock() - run.seconds
         self._tell(lambda callback: callback.on_start(run.step))
@@ -150,10 +157,13 @@ class Trainer:
             with Interruption() as interruption:
                 while not engine.any(interruption.requested) and self._progress(run) < 1:
                     self._train(run)
+                    if self._ledger.full:
+                        self._read(run)
                     if run.step % config.validate_every == 0:
                         self._validate(run)
                     if run.step % config.checkpoint_every == 0:
                         self._save_last(run)
+                self._read(run)
                 interrupted = self._progress(run) < 1
                 if not interrupted and run.validated != run.step:
                     self._validate(run)
@@ -171,6 +181,7 @@ class Trainer:
         index = self._schedule.stage_at(position)
         starts = run.update is None or index != run.stage_index
         if starts:
+            self._read(run)
             run.update = self._start_stage(run, index)
         assert run.update is not None
         rate = self._schedule.learning_rate(position)
@@ -184,25 +195,47 @@ class Trainer:
         self._engine.seed_step(self.config.seed, run.step)
         random_state = randomness.capture(run.model.action_mean.device)
         try:
-            losses, norm = run.update.apply(batch, run.step, rate)
+            row = run.update.apply(batch, run.step, rate)
         except FloatingPointError as error:
-            tensors = {name: tensor.cpu() for name, tensor in batch.tensors().items()}
-            kept = {"batch": tensors, "random": random_state}
-            raise self._failure(run, kept, error) from error
+            self._read(run)
+            raise self._failure(run, batch, random_state, error) from error
         run.step += 1
         run.stage_steps[index] += 1
         self._read_clock(run)
-        report = StepReport(
-            step=run.step,
-            progress=self._progress(run),
-            seconds=run.seconds,
-            stage_index=index,
-            stage=self._schedule.stages[index],
-            losses=losses,
-            learning_rate=rate,
-            gradient_norm=norm,
+        self._ledger.add(
+            Entry(
+                step=run.step,
+                stage_index=index,
+                update=run.update,
+                row=row,
+                learning_rate=rate,
+                batch=batch,
+                random=random_state,
+                progress=self._progress(run),
+                seconds=run.seconds,
+            )
         )
-        self._tell(lambda callback: callback.on_step(report))
+
+    def _read(self, run: Run) -> None:
+        """Tells of the steps since the last time; ends the run at the first that failed."""
+        for entry, row in self._ledger.read():
+            try:
+                losses, norm = entry.update.told(row)
+            except FloatingPointError as error:
+                run.stage_steps[entry.stage_index] -= run.step - entry.step + 1
+                run.step = entry.step - 1
+                raise self._failure(run, entry.batch, entry.random, error) from error
+            report = StepReport(
+                step=entry.step,
+                progress=entry.progress,
+                seconds=entry.seconds,
+                stage_index=entry.stage_index,
+                stage=self._schedule.stages[entry.stage_index],
+                losses=losses,
+                learning_rate=entry.learning_rate,
+                gradient_norm=norm,
+            )
+            self._tell(lambda callback, report=report: callback.on_step(report))
 
     def _start_stage(self, run: Run, index: int) -> Update:
         """Makes a stage's optimiser and batches, without touching training's random numbers."""
@@ -227,6 +260,7 @@ class Trainer:
                 workers=self.config.workers,
                 share=self._engine.share,
                 encoded=run.encoding.states(run.model, stage),
+                resident=self.config.resident,
             )
         if self.leads:
             run.validator.start_stage(stage)
@@ -244,6 +278,7 @@ class Trainer:
 
     def _validate(self, run: Run) -> None:
         """Evaluates the model and keeps it if it is the best so far."""
+        self._read(run)
         run.validated, run.saved = run.step, -1
         if self.leads:
             assert run.update is not None
@@ -257,6 +292,7 @@ class Trainer:
 
     def _save_last(self, run: Run) -> None:
         """Saves all that an exact resume needs."""
+        self._read(run)
         random_state = randomness.capture(run.model.action_mean.device)
         state = {"threads": self._threads.number, "random": random_state}
         self._save(run, self.last, {**run.state(), **state})
@@ -317,8 +353,12 @@ class Trainer:
         run.model.load_state_dict(weights)
         run.step, run.seconds, run.saved, run.validated, run.resumed = place
 
-    def _failure(self, run: Run, kept: dict[str, Any], error: FloatingPointError) -> TrainingError:
+    def _failure(
+        self, run: Run, batch: Batch, random: dict[str, Tensor], error: FloatingPointError
+    ) -> TrainingError:
         """Keeps what led to a failure, the other processes' share beside it, and says where."""
+        tensors = {name: tensor.cpu() for name, tensor in batch.tensors().items()}
+        kept = {"batch": tensors, "random": random}
         stage = self._schedule.stages[run.stage_index]
         path = self.directory / "failure"
         first, *others = self._engine.gather(kept)

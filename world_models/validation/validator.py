@@ -8,13 +8,13 @@ from torch import Tensor
 from armillary.errors import ArmillaryError
 from armillary.world_models.data import Split, WindowDataset, ordered_batches
 from armillary.world_models.model import WorldModel
-from armillary.world_models.training.batches import Batch, stage_batches
 from armillary.world_models.training.callbacks import ValidationReport
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.encoding import Encoding
 from armillary.world_models.training.randomness import isolated
 from armillary.world_models.training.schedule import Stage
-from armillary.world_models.training.update import Update
+from armillary.world_models.training.steps.batches import Batch, stage_batches
+from armillary.world_models.training.steps.update import Update
 from armillary.world_models.validation.open_loop import evaluate_open_loop, predict
 from armillary.world_models.validation.tiers import evaluate_rollouts
 

@@ -72,7 +72,7 @@ class LinearModel(WorldModel):
         frames = pixels.view(-1, 1, 3, self.image_size, self.image_size)
         return Scene(frames, torch.ones_like(frames[:, :, :1]))
 
-    def loss(self, window: Window, objective: str, step: int) -> Losses:
+    def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See ``WorldModel``: frames are seen again, and foreseen from the first one."""
         self.check_objective(objective)
         states = self.filter(window.frames, window.actions)

@@ -137,7 +137,7 @@ def test_slot_frechet_distance_needs_no_weights_and_is_not_called_fvd(
     [
         ([], "nothing to measure with. FVD's network is not part of this package"),
         (["weights=absent.pt"], "weights=absent.pt: there is no such file. FVD's network"),
-        (["weights=real.h5"], "weights=real.h5 is no TorchScript file"),
+        (["weights=real.h5"], "weights=real.h5: is no TorchScript file"),
         (["weights=other.pt"], "weights=other.pt is not I3D"),
         (["weights=nan.pt"], "the features of video 0 are NaN or infinite"),
         (["checkpoint=absent"], "no checkpoint found"),

@@ -597,6 +597,31 @@ def test_distances_between_videos_are_told(tmp_path: Path, output: Path) -> None
         assert part in text
 
 
+def test_a_bench_is_told_row_by_row(tmp_path: Path, output: Path) -> None:
+    run = record(tmp_path / "a", "bench")
+    numbers = {"rate": 1234.0, "seconds": 0.01, "spread": 0.25, "ratio": 1.5, "share": 0.5}
+    row = {"group": "search", "name": "cem", "settings": {"problems": 2}, "unit": "solves"}
+    row |= {"ceiling": "copy", "measured": numbers, "note": "quick"}
+    row |= {"targets": [{"of": "ratio", "least": 5.0}], "reached": [False]}
+    found = {
+        "machine": {"processor": "a chip", "processors": 2, "threads": 1, "device": "cpu"},
+        "identity": "1",
+        "seed": 0,
+        "rows": [row],
+        "growth": [{"name": "solves of cem", "by": "H", "values": [3, 6], "exponent": 1.5}],
+    }
+    (run / "results.json").write_text(json.dumps(found))
+    text = text_of(page_of([run], output))
+    for part in (
+        "a chip, 1 thread, cpu.",
+        "cem, problems 2",
+        "1,234 solves a second, spread 25%; 1.50 times as fast as plain; 50.0% of a copy; quick",
+        "ratio at least 5.0: no",
+        "solves of cem, by H",
+    ):
+        assert part in text
+
+
 def test_a_plugins_metric_is_shown_as_it_says(tmp_path: Path, output: Path) -> None:
     runs = [evaluation(tmp_path / name, level=level) for name, level in (("a", 25.0), ("b", 9.0))]
     for run in runs:

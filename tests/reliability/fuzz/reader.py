@@ -11,6 +11,10 @@ Files = Mapping[str, bytes]
 """The content of files by their path below a folder."""
 
 
+LOOKED_AT = 0.01
+"""The share of readers of HDF5, each case of which starts a process that looks at the file."""
+
+
 @dataclass(frozen=True)
 class Reader:
     """A public reader.

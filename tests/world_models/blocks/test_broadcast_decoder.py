@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from armillary.experiments.speed.subjects import PlainBroadcastDecoder
 from armillary.world_models.blocks import broadcast_decoder
 from armillary.world_models.blocks.broadcast_decoder import (
     SpatialBroadcastDecoder,
     latents_at_once,
 )
-from benchmarks.plain import PlainBroadcastDecoder
 
 _COUNT = 5
 

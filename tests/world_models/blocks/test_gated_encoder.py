@@ -6,8 +6,8 @@ import torch
 from torch.testing import assert_close
 
 from armillary.contracts.memory import Widest
+from armillary.experiments.speed.subjects import PlainGatedEncoder
 from armillary.world_models.blocks.gated_encoder import GatedEncoder
-from benchmarks.plain import PlainGatedEncoder
 
 
 def test_evaluation_equals_the_plain_formulation() -> None:

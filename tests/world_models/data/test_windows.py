@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from armillary.memory import share_of
 from armillary.world_models.data import (
     DataError,
     EpisodeFile,
@@ -139,6 +140,31 @@ def test_workers_hold_no_copy_of_their_own(
     assert len(batches(dataset, 0, 6, 2)) == 6
     assert loads.value == 0
     assert bool(split._loaded) == (method == "fork")
+
+
+@pytest.mark.skipif(share_of(os.getpid()) is None, reason="needs Linux")
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_several_workers_do_not_multiply_memory(tmp_path: Path, in_memory: bool) -> None:
+    taken, workers = [], 2
+    for count in (2, 100):
+        path = tmp_path / f"{count}.h5"
+        write_clips(path, {"train": make_clips(count, length=20, size=96)}, masks=False)
+        split = EpisodeFile(path).split("train")
+        reading = training_batches(
+            WindowDataset(split, 4, in_memory=in_memory),
+            batch_size=4,
+            seed=0,
+            first_step=0,
+            last_step=90,
+            workers=workers,
+        )
+        for _ in range(60):
+            next(reading)
+        own = [process.pid or 0 for process in multiprocessing.active_children()]
+        assert len(own) == workers
+        taken.append(sum(share_of(pid) or 0 for pid in own))
+        del reading
+    assert taken[1] - taken[0] < 1.2 * split.nbytes(), "two copies would be twice as much"
 
 
 def test_spawned_workers_change_nothing(episode_path: Path) -> None:

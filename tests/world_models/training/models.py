@@ -35,11 +35,11 @@ class ConstrainedToy(toy.ToyModel):
     def set_target(self, target: float) -> None:
         self.target.fill_(target)
 
-    def finish_step(self, terms: Mapping[str, float], step: int) -> None:
+    def finish_step(self, terms: Mapping[str, Tensor], step: int | Tensor) -> None:
         assert step == int(self.calls)
         assert "total" not in terms
         self.calls.add_(1)
-        self.average.lerp_(torch.tensor(terms["reconstruction"]) - self.target, 0.1)
+        self.average.lerp_(terms["reconstruction"] - self.target, 0.1)
 
 
 @register_model("blind_toy")

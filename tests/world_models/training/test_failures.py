@@ -43,11 +43,13 @@ class ExplodingToy(toy.ToyModel):
         return Losses(losses.total + (self.dynamics.bias * 0.0).abs().sqrt().sum(), losses.terms)
 
 
+@pytest.mark.parametrize("every", [1, 4, 50])
 def test_loss_that_turns_nan_stops_with_everything_kept(
-    episodes: EpisodeFile, tmp_path: Path
+    episodes: EpisodeFile, tmp_path: Path, every: int
 ) -> None:
     with pytest.raises(TrainingError, match=r"'spoiled' is nan at step 8 .*'joint'") as caught:
-        fit(episodes, config(JOINT), tmp_path, fresh("failing_toy"))
+        fit(episodes, config(JOINT, read_every=every), tmp_path, fresh("failing_toy"))
+    assert read_info(tmp_path / "failure").step == 8
     assert str(tmp_path / "failure") in str(caught.value)
     assert read_info(tmp_path / "checkpoints" / "last").step == 5
     kept = load_state(read_info(tmp_path / "failure"))

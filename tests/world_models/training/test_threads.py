@@ -13,7 +13,7 @@ from armillary import processors
 from armillary.processors import EVERY, FALL_AFTER, RISE_AFTER, Meter, Usage
 from armillary.world_models.checkpoints.checkpoint import load_state, read_info
 from armillary.world_models.data import EpisodeFile
-from armillary.world_models.training.batches import stage_batches
+from armillary.world_models.training.steps.batches import stage_batches
 from armillary.world_models.training.threads import Threads, largest_result
 from armillary.world_models.training.trainer import Trainer
 from tests.world_models.training.runs import JOINT, STAGED, Recorder, config, fresh

@@ -13,10 +13,10 @@ import torch
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.model import WorldModel
-from armillary.world_models.training.batches import stage_batches
 from armillary.world_models.training.engine import Engine
+from armillary.world_models.training.steps.batches import stage_batches
+from armillary.world_models.training.steps.update import Update
 from armillary.world_models.training.trainer import Trainer
-from armillary.world_models.training.update import Update
 from tests.world_models.training.runs import JOINT, STAGED, Recorder, config, fit, fresh
 
 
@@ -28,6 +28,19 @@ def test_observing_more_often_changes_nothing(episodes: EpisodeFile, tmp_path: P
     assert [r.losses for r in seldom.steps] == [r.losses for r in often.steps]
     assert [r.step for r in often.validations] == list(range(1, 21))
     assert [r.step for r in seldom.validations] == [20]
+
+
+@pytest.mark.parametrize("every", [3, 50])
+def test_reading_seldom_changes_nothing(episodes: EpisodeFile, tmp_path: Path, every: int) -> None:
+    _, always = fit(episodes, config(STAGED), tmp_path / "always")
+    settings = config(STAGED, read_every=every, resident=True, checkpoint_every=4)
+    interrupted, first = fit(episodes, settings, tmp_path / "seldom", stop_at=11)
+    assert interrupted.interrupted
+    outcome, second = fit(episodes, settings, tmp_path / "seldom")
+    told = [*first.steps, *second.steps]
+    assert [r.step for r in told] == list(range(1, 21))
+    assert [r.losses for r in told] == [r.losses for r in always.steps]
+    assert outcome.stage_steps == {0: 6, 1: 14}
 
 
 def test_signal_ends_after_the_step_and_handlers_come_back(
@@ -111,8 +124,8 @@ def test_accumulating_parts_of_a_batch_gives_the_same_gradient(
     for count in (1, parts):
         model = fresh(noise_scale=0.0)
         settings = config((stage,), accumulate=count, gradient_clip=1e9)
-        told, _ = Update(model, stage, settings, Engine("cpu")).apply(batch, 0, 1e-2)
-        losses.append(told)
+        update = Update(model, stage, settings, Engine("cpu"))
+        losses.append(update.told(update.apply(batch, 0, 1e-2).tolist())[0])
         gradients.append({name: p.grad for name, p in model.named_parameters()})
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
     for name, gradient in gradients[0].items():
@@ -143,7 +156,7 @@ def test_bf16_trains_and_workers_change_nothing(episodes: EpisodeFile, tmp_path:
     assert bf16.steps[0].losses != plain.steps[0].losses
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="fp16 needs a cuda device")
+@pytest.mark.cuda
 def test_fp16_trains_on_cuda(episodes: EpisodeFile, tmp_path: Path) -> None:
     runs = [
         fit(episodes, config(JOINT, precision=name, device="cuda"), tmp_path / name)[1]

@@ -12,13 +12,13 @@ import gymnasium as gym
 import numpy as np
 
 from armillary.envs.image_goal.goals import GoalSource
-from armillary.experiments.verbs.train import describe
+from armillary.experiments.evaluation.model_data import describe
 from armillary.world_models.data.identity import content_digest
 from armillary.world_models.data.reader import EpisodeFile
 from armillary.world_models.data.sources.reference_file import ReferenceFile
 from armillary.world_models.data.writer import EpisodeWriter, Provenance
 from tests.reliability.fuzz.mutate import hdf5
-from tests.reliability.fuzz.reader import Files, Reader, replaced
+from tests.reliability.fuzz.reader import LOOKED_AT, Files, Reader, replaced
 
 FILE = "case.h5"
 _SIZE = 4
@@ -143,4 +143,6 @@ _READS: dict[str, tuple[Callable[[], list[Files]], Callable[[Path], object]]] = 
     "towel-pick-h5": (_reference, _convert),
     "goal-h5": (_goals, _goal),
 }
-READERS = tuple(Reader(name, make, damage, read) for name, (make, read) in _READS.items())
+READERS = tuple(
+    Reader(name, make, damage, read, share=LOOKED_AT) for name, (make, read) in _READS.items()
+)

@@ -13,7 +13,7 @@ from armillary.experiments.realism.populations import check_comparable, divide
 from armillary.experiments.realism.video_file import VideoFile
 from armillary.experiments.realism.video_writer import VideoWriter
 from tests.reliability.fuzz.mutate import hdf5
-from tests.reliability.fuzz.reader import Files, Reader, replaced
+from tests.reliability.fuzz.reader import LOOKED_AT, Files, Reader, replaced
 
 _FILE, _BEGUN = "videos.h5", ".videos.h5.partial"
 _SHAPE = (2, 4, 4, 3)
@@ -75,6 +75,6 @@ def _go_on(folder: Path) -> object:
 
 
 READERS = (
-    Reader("videos-h5", _videos, _damage, _read),
-    Reader("videos-h5-begun", _begun, _begun_damaged, _go_on, writes=True),
+    Reader("videos-h5", _videos, _damage, _read, share=LOOKED_AT),
+    Reader("videos-h5-begun", _begun, _begun_damaged, _go_on, share=LOOKED_AT, writes=True),
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -21,12 +21,14 @@ from armillary.world_models.model import Losses, Window, WorldModel
 from armillary.world_models.state import LatentState
 from armillary.world_models.training.engine import Share
 from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.steps.arrival import arriving
+from armillary.world_models.training.steps.resident import ResidentWindows, fits
 
 
 class Batch(Protocol):
     """N clips, whatever they are made of."""
 
-    def losses(self, model: WorldModel, objective: str, step: int) -> Losses:
+    def losses(self, model: WorldModel, objective: str, step: int | Tensor) -> Losses:
         """The model's loss of the clips."""
         ...
 
@@ -36,6 +38,10 @@ class Batch(Protocol):
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything in it by name, for a file."""
+        ...
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Applies ``function`` to every tensor."""
         ...
 
 
@@ -49,14 +55,15 @@ class FrameBatch:
 
     window: Window
 
-    def losses(self, model: WorldModel, objective: str, step: int) -> Losses:
+    def losses(self, model: WorldModel, objective: str, step: int | Tensor) -> Losses:
         """``model.loss``."""
         return model.loss(self.window, objective, step)
 
     def parts(self, count: int) -> list[Batch]:
         """The clips in ``count`` batches of equal size."""
-        rows = torch.arange(len(self.window.frames)).chunk(count)
-        return [FrameBatch(self.window.index(slice(row[0], row[-1] + 1))) for row in rows]
+        return [
+            FrameBatch(self.window.index(rows)) for rows in _parts(len(self.window.frames), count)
+        ]
 
     def tensors(self) -> dict[str, Tensor]:
         """Frames, actions, and the previous actions where the window has them."""
@@ -64,6 +71,10 @@ class FrameBatch:
         if self.window.previous is not None:
             tensors["previous"] = self.window.previous
         return tensors
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Applies ``function`` to every tensor."""
+        return replace(self, window=self.window.map(function))
 
 
 @dataclass(frozen=True)
@@ -78,19 +89,28 @@ class StateBatch:
     states: LatentState
     actions: Tensor
 
-    def losses(self, model: WorldModel, objective: str, step: int) -> Losses:
+    def losses(self, model: WorldModel, objective: str, step: int | Tensor) -> Losses:
         """``model.latent_loss``."""
         return model.latent_loss(self.states, self.actions, objective, step)
 
     def parts(self, count: int) -> list[Batch]:
         """The clips in ``count`` batches of equal size."""
-        size = len(self.actions) // count
-        rows = [slice(start, start + size) for start in range(0, len(self.actions), size)]
-        return [StateBatch(self.states.index(row), self.actions[row]) for row in rows]
+        pieces = _parts(len(self.actions), count)
+        return [StateBatch(self.states.index(rows), self.actions[rows]) for rows in pieces]
 
     def tensors(self) -> dict[str, Tensor]:
         """The states' fields and the actions."""
         return {**self.states.tensors(), "actions": self.actions}
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Applies ``function`` to every tensor."""
+        return replace(self, states=self.states.map(function), actions=function(self.actions))
+
+
+def _parts(size: int, count: int) -> list[slice]:
+    """Equal parts of ``size`` rows."""
+    step = size // count
+    return [slice(start, start + step) for start in range(0, size, step)]
 
 
 class SharedWindows(WindowDataset):
@@ -120,6 +140,7 @@ def stage_batches(
     workers: int = 0,
     share: Share | None = None,
     encoded: StateBatch | None = None,
+    resident: bool | None = None,
 ) -> Iterator[Batch]:
     """The batches that a stage trains on, from ``first_step`` on, without end.
 
@@ -135,11 +156,20 @@ def stage_batches(
         workers: processes that read clips; 0 reads in this one.
         share: of this process; None is all of each batch.
         encoded: the whole split; clips of it are drawn instead of frames.
+        resident: whether all frames lie on the device; None where they fit.
     """
     share = share or Share()
-    if encoded is not None:
-        return _state_batches(encoded, stage, seed, first_step, share)
     device = model.action_mean.device
+    if encoded is not None:
+        episodes, steps = encoded.actions.shape[:2]
+        starts = steps + 2 - stage.length
+        drawn = _drawn(seed, first_step, stage, episodes * starts, share, device)
+        return (_states(encoded, stage, windows, starts) for windows in drawn)
+    if fits(split, device) if resident is None else resident:
+        dataset = WindowDataset(split, stage.length, stage.stride, labels=False)
+        whole = ResidentWindows(dataset, device)
+        drawn = _drawn(seed, first_step, stage, len(dataset), share, device)
+        return (FrameBatch(whole.batch(windows).to_window(device)) for windows in drawn)
     raw = training_batches(
         SharedWindows(split, stage, share),
         batch_size=stage.batch_size,
@@ -149,21 +179,20 @@ def stage_batches(
         workers=workers,
         pin_memory=device.type == "cuda",
     )
-    return (FrameBatch(batch.to_window(device)) for batch in raw)
+    return (FrameBatch(window) for window in arriving(raw, device))
 
 
-def _state_batches(
-    encoded: StateBatch, stage: Stage, seed: int, first_step: int, share: Share
-) -> Iterator[Batch]:
-    episodes, steps = encoded.actions.shape[:2]
-    starts = steps + 2 - stage.length
+def _drawn(
+    seed: int, first_step: int, stage: Stage, count: int, share: Share, device: torch.device
+) -> Iterator[Tensor]:
+    """(N,) of ``count`` windows, a process's own of every step, on the device."""
     for step in range(first_step, sys.maxsize):
-        drawn = step_indices(seed, step, stage.batch_size, episodes * starts)
-        own = drawn[share.rows(stage.batch_size)]
-        windows = torch.tensor(own, device=encoded.actions.device).unsqueeze(1)
-        rows, times = windows // starts, windows % starts
-        times = times + torch.arange(stage.length, device=times.device)
-        yield StateBatch(
-            encoded.states.map(lambda tensor, rows=rows, times=times: tensor[rows, times]),
-            encoded.actions[rows, times[:, :-1]],
-        )
+        drawn = step_indices(seed, step, stage.batch_size, count)
+        yield torch.tensor(drawn[share.rows(stage.batch_size)], device=device)
+
+
+def _states(encoded: StateBatch, stage: Stage, windows: Tensor, starts: int) -> StateBatch:
+    rows, times = windows[:, None] // starts, windows[:, None] % starts
+    times = times + torch.arange(stage.length, device=times.device)
+    states = encoded.states.map(lambda tensor: tensor[rows, times])
+    return StateBatch(states, encoded.actions[rows, times[:, :-1]])

@@ -1,0 +1,188 @@
+"""Rows of training: steps a second of the trainer, end to end, beside a loop over the same loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from shutil import rmtree
+from typing import Any
+
+import torch
+
+from armillary.experiments.evaluation.speed import Target
+from armillary.experiments.speed.cases import Case, Setting, Work
+from armillary.experiments.speed.files import episodes_of_noise
+from armillary.experiments.speed.subjects import OURS, build, build_plain
+from armillary.experiments.speed.timing import Clock, clock_of
+from armillary.world_models.data import EpisodeFile
+from armillary.world_models.device import computing_in
+from armillary.world_models.model import WorldModel
+from armillary.world_models.training.callbacks import Callback, StepReport
+from armillary.world_models.training.config import TrainerConfig
+from armillary.world_models.training.encoding import encode
+from armillary.world_models.training.schedule import Stage
+from armillary.world_models.training.steps.batches import Batch, stage_batches
+from armillary.world_models.training.trainer import Trainer
+
+_NEVER = 10**9
+_CLIP = 5.0
+STAGES = {
+    "discovery": Stage("discovery", steps=1, batch_size=24, length=3),
+    "dynamics_1": Stage("dynamics", steps=1, batch_size=128, length=2, encode_once=True),
+    "dynamics_3": Stage("dynamics", steps=1, batch_size=128, length=4, encode_once=True),
+    "dynamics_7": Stage("dynamics", steps=1, batch_size=128, length=8, encode_once=True),
+    "joint": Stage("joint", steps=1, batch_size=24, length=6),
+}
+"""Of ``push_blocks/slot_dynamics``, and of ``push_blocks/slot_dynamics_joint``."""
+_BY_FRAME = 10
+"""Frames of the VRNN's clips; the slot models begin with three."""
+
+
+def cases(setting: Setting) -> Iterator[Case]:
+    """Every stage of ours, every published model, and the precisions of one of each."""
+    for name in setting.models:
+        if name == OURS:
+            yield from (step(setting, name, *staged(setting, told)) for told in STAGES)
+            if setting.threads > 1:
+                yield step(setting, name, *staged(setting, "discovery"), threads=1)
+        else:
+            yield step(setting, name, published(setting, name))
+            yield step(setting, name, published(setting, name), precision="bf16")
+
+
+def staged(setting: Setting, name: str) -> tuple[Stage, str]:
+    """A stage of ours, with four clips where everything is a toy."""
+    stage = STAGES[name]
+    return (stage if setting.size.published else replace(stage, batch_size=4)), name
+
+
+def published(setting: Setting, name: str, clips: int | None = None, length: int = 0) -> Stage:
+    """A stage of a published model, by its default objective."""
+    objective = build(name, setting).objectives[0]
+    frames = length or (_BY_FRAME if name.startswith("vrnn") else 3)
+    return Stage(objective, steps=1, batch_size=clips or setting.size.clips, length=frames)
+
+
+def step(
+    setting: Setting,
+    name: str,
+    stage: Stage,
+    told: str = "",
+    *,
+    precision: str = "float32",
+    threads: int | None = None,
+    targets: tuple[Target, ...] = (),
+    **more: Any,
+) -> Case:
+    """The row of a stage's steps, the first ones left out."""
+    number = threads or setting.threads
+    settings = {
+        "stage": told or stage.objective,
+        "clips": stage.batch_size,
+        "frames": stage.length,
+        "precision": precision,
+        "threads": number,
+    }
+
+    def make() -> Work:
+        ours, plain = (f(name, setting, **more) for f in (build, build_plain))
+        file = episodes_of_noise(setting, ours.image_size, ours.action_size)
+        alone = build(name, setting, **more).train()
+        ours_loss = _loss(alone, batch_of(alone, file, stage), stage, precision)
+        return Work(
+            lambda: trained(ours, file, stage, setting, number, precision),
+            loop(plain.train(), batch_of(plain, file, stage), stage),
+            counted=lambda: ours_loss().backward(),
+            own_clock=True,
+            megabytes=lambda: _peak(setting.device),
+        )
+
+    return Case(
+        *("training", name, settings, "steps", 1, make),
+        threads=threads,
+        precision={"bf16": "bfloat16"}.get(precision, precision),
+        targets=targets,
+    )
+
+
+class _Ends(Callback):
+    """Notes when each step ended."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.times: list[float] = []
+
+    def on_step(self, report: StepReport) -> None:
+        self.times.append(self._clock())
+
+
+def trained(
+    model: WorldModel,
+    file: EpisodeFile,
+    stage: Stage,
+    setting: Setting,
+    threads: int,
+    precision: str,
+) -> float:
+    """Seconds of a step of the trainer; the first third of the steps is not counted."""
+    skipped = max(1, setting.size.steps // 3)
+    count = setting.size.steps + skipped
+    ends, folder = _Ends(clock_of(setting, threads)), setting.scratch / "run"
+    if setting.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(setting.device)
+    config = TrainerConfig(
+        stages=(replace(stage, steps=count),),
+        seed=setting.seed,
+        device=str(setting.device),
+        precision=precision,
+        gradient_clip=_CLIP,
+        threads=threads,
+        checkpoint_every=_NEVER,
+        validate_every=_NEVER,
+        validation_clips=1,
+        validation_horizon=1,
+    )
+    try:
+        Trainer(config, folder, [ends]).fit(model, file.split("train"), file.split("val"))
+    finally:
+        rmtree(folder, ignore_errors=True)
+    return (ends.times[-1] - ends.times[skipped - 1]) / (count - skipped)
+
+
+def _peak(device: torch.device) -> float | None:
+    """Megabytes of the trainer, where the device counts them."""
+    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
+
+
+def batch_of(model: WorldModel, file: EpisodeFile, stage: Stage) -> Batch:
+    """The first batch of a stage."""
+    split = file.split("train")
+    encoded = encode(model, split, lambda: None) if stage.encode_once else None
+    return next(stage_batches(model, split, stage, seed=0, encoded=encoded))
+
+
+def _loss(
+    model: WorldModel, batch: Batch, stage: Stage, precision: str = "float32"
+) -> Callable[[], torch.Tensor]:
+    device = batch.tensors()["actions"].device
+
+    def loss() -> torch.Tensor:
+        with computing_in(precision, device):
+            return batch.losses(model, stage.objective, 0).total
+
+    return loss
+
+
+def loop(model: WorldModel, batch: Batch, stage: Stage) -> Callable[[], None]:
+    """Loss, gradient, clipping and Adam, on the same batch again and again."""
+    parameters = model.trainable(stage.objective)
+    adam = torch.optim.Adam(parameters, stage.learning_rate)
+    loss = _loss(model, batch, stage)
+
+    def run() -> None:
+        adam.zero_grad()
+        loss().backward()
+        torch.nn.utils.clip_grad_norm_(parameters, _CLIP)
+        adam.step()
+
+    return run

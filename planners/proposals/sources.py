@@ -1,0 +1,141 @@
+"""Sources of proposals by name, and the checks that what they propose fits the problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from armillary.errors import ArmillaryError
+from armillary.planners.optimizer import Bounds
+from armillary.planners.proposals.query import Query
+from armillary.planners.proposals.stored import Stored, load
+from armillary.planners.situation import Situation
+from armillary.suggestions import suggest
+
+SHIFTED = "shifted"
+NEAREST = 16
+"""Recorded episodes that are proposed."""
+_INSIDE = 1e-3
+"""How far recorded actions may leave the bounds, in their range: they were rounded."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What proposals must be like.
+
+    Attributes:
+        horizon: T.
+        bounds: of the actions.
+    """
+
+    horizon: int
+    bounds: Bounds
+
+
+def retrieval(stored: Stored, query: Query, wanted: Wanted, count: int = NEAREST) -> Tensor:
+    """(B, E, T, A): what was done in the recorded episodes that are most alike."""
+    idle = (wanted.bounds.low + wanted.bounds.high).to(query.slots) / 2
+    return stored.recorded.nearest(query.map(Tensor.float), count, wanted.horizon, idle)
+
+
+def inverse_dynamics(stored: Stored, query: Query, wanted: Wanted) -> Tensor:
+    """(B, M, T, A): the guesses of the network, the most trusted first.
+
+    Raises:
+        ArmillaryError: it guesses fewer steps than are wanted.
+    """
+    network = stored.network
+    if wanted.horizon > network.horizon:
+        raise ArmillaryError(
+            f"the inverse dynamics of {stored.path} propose {network.horizon} steps, the plan has "
+            f"{wanted.horizon}; set horizon={network.horizon}, or "
+            f"train-proposals horizon={wanted.horizon}"
+        )
+    return network.guess(query.map(lambda part: part.to(network.low)))[:, :, : wanted.horizon]
+
+
+Source = Callable[[Stored, Query, Wanted], Tensor]
+SOURCES: dict[str, Source] = {"retrieval": retrieval, "inverse_dynamics": inverse_dynamics}
+
+
+class Proposals:
+    """Sources with what they read, which is loaded at once.
+
+    Args:
+        sources: what proposes.
+        place: what they read, see ``stored.load``.
+
+    Raises:
+        ProposalsError: it is missing or damaged.
+    """
+
+    def __init__(self, sources: Sequence[Source], place: str) -> None:
+        self._sources = sources
+        self._stored = load(place)
+        self._known: tuple[Any, Any] = (None, None)
+        self._device: torch.device | None = None
+
+    @staticmethod
+    def named(names: Sequence[str], place: str) -> Proposals | None:
+        """The sources of some names; None where there are none beside ``SHIFTED``.
+
+        Raises:
+            ArmillaryError: a name is unknown, or given twice.
+            ProposalsError: what they read is missing or damaged.
+        """
+        known = (SHIFTED, *SOURCES)
+        if isinstance(names, str) or len(set(names)) < len(names):
+            raise ArmillaryError(
+                f"proposals must be a list that names each one once, got {names!r}; "
+                f"proposals=[{','.join(known)}] takes all"
+            )
+        for name in names:
+            if name not in known:
+                raise ArmillaryError(f"unknown proposals {name!r}; {suggest(str(name), known)}")
+        sources = [SOURCES[name] for name in names if name != SHIFTED]
+        return Proposals(sources, place) if sources else None
+
+    def __call__(self, situation: Situation, wanted: Wanted) -> Tensor:
+        """What all sources propose, (B, E, T, A).
+
+        Raises:
+            ArmillaryError: it was learnt from another model's slots, or from actions of another
+                size or of wider bounds.
+        """
+        if situation.simulator is not self._known[0] or wanted.bounds is not self._known[1]:
+            self._check(situation, wanted.bounds)
+            self._known = situation.simulator, wanted.bounds
+        query = Query.of(situation)
+        if query.slots.device != self._device:
+            self._device = query.slots.device
+            self._stored = self._stored.to(self._device)
+        with torch.no_grad():
+            parts = [source(self._stored, query, wanted) for source in self._sources]
+        return torch.cat(parts, 1)
+
+    def _check(self, situation: Situation, bounds: Bounds) -> None:
+        stored, network = self._stored, self._stored.network
+        advice = "armillary train-proposals checkpoint=RUN data.path=FILE makes some that fit"
+        if situation.simulator.identity != stored.identity:
+            raise ArmillaryError(
+                f"the proposals of {stored.path} were learnt from the slots of another model; "
+                f"{advice}"
+            )
+        if network.action_size != len(bounds.low):
+            raise ArmillaryError(
+                f"the proposals of {stored.path} are actions of size {network.action_size}, the "
+                f"task's have {len(bounds.low)}; {advice}"
+            )
+        low, high = bounds.low.cpu(), bounds.high.cpu()
+        slack = _INSIDE * (high - low)
+        least, greatest = network.low.cpu(), network.high.cpu()
+        if (least < low - slack).any() or (greatest > high + slack).any():
+            raise ArmillaryError(
+                f"the proposals of {stored.path} are actions from {least.tolist()} to "
+                f"{greatest.tolist()}, which leave the task's bounds from {low.tolist()} to "
+                f"{high.tolist()}; {advice}"
+            )

@@ -1,0 +1,1 @@
+"""Planners that look at imagined states, beside asking for scores."""

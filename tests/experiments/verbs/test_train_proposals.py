@@ -1,0 +1,145 @@
+"""The verb train-proposals: what it writes plans, and what does not fit is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from armillary.planners.proposals.stored import TENSORS, load
+from armillary.world_models.checkpoints.checkpoint import load_model, save_checkpoint
+from tests.experiments.conftest import Command
+from tests.experiments.tiny import tiny_model
+from tests.experiments.verbs.test_benchmark import rows_of
+
+QUICK = ["steps=3", "batch=8", "horizon=4"]
+PLANNING = ["horizon=4", "replan_interval=4", "episodes=1"]
+
+
+@pytest.fixture
+def proposals(armillary: Command, checkpoint: Path, episodes: Path, tmp_path: Path) -> Path:
+    words = [f"checkpoint={checkpoint}", f"data.path={episodes}", *QUICK, "episodes=3"]
+    done = armillary("train-proposals", *words, "output=proposals")
+    assert done.code == 0, done.err
+    return tmp_path / "proposals"
+
+
+def test_what_it_writes_is_small_and_told(proposals: Path, checkpoint: Path) -> None:
+    stored = load(str(proposals))
+    assert stored.path == proposals / "proposals"
+    assert stored.network.horizon == 4
+    assert stored.recorded.slots.shape[:2] == (3, 14)
+    assert stored.about["checkpoint"] == str(checkpoint)
+    assert stored.about["settings"] == {
+        "steps": 3,
+        "batch": 8,
+        "learning_rate": 1e-3,
+        "seed": 0,
+    }
+    found = json.loads((proposals / "results.json").read_text())
+    assert (found["horizon"], found["episodes"]) == (4, 3)
+    assert {*found["errors"]} == {"train_best", "train_trusted", "val_best", "val_trusted"}
+    assert found["errors"]["val_best"] <= found["errors"]["val_trusted"]
+    assert found["data"]["digest"]
+    assert json.loads((proposals / "run.json").read_text())["status"] == "finished"
+
+
+def test_slots_are_the_models_and_roles_those_that_planning_finds(
+    proposals: Path, checkpoint: Path, episodes: Path
+) -> None:
+    stored, model = load(str(proposals)), load_model(checkpoint)
+    assert stored.recorded.slots.shape[2:] == (model.num_slots, model.slot_size)
+    assert (stored.recorded.effector.sum(1) == 1).all()
+    assert ((stored.recorded.objects * stored.recorded.effector) == 0).all()
+
+
+def test_the_same_command_gives_the_same_bytes(
+    armillary: Command, proposals: Path, checkpoint: Path, episodes: Path
+) -> None:
+    words = [f"checkpoint={checkpoint}", f"data.path={episodes}", *QUICK, "episodes=3"]
+    for name, seed in (("same", 0), ("other", 1)):
+        assert armillary("train-proposals", *words, f"output={name}", f"seed={seed}").code == 0
+    tensors = [Path(name, "proposals", TENSORS) for name in (proposals, "same", "other")]
+    first, same, other = (path.read_bytes() for path in tensors)
+    assert first == same
+    assert first != other
+
+
+@pytest.mark.parametrize(
+    ("words", "evaluations"),
+    [
+        (["planner=retrieval"], 1 + 3 + 1),
+        (["planner=inverse_dynamics"], 1 + 16 + 1),
+        (
+            [
+                *("planner=predictive_sampling", "planner.samples=5"),
+                "planner.proposals=[shifted,retrieval,inverse_dynamics]",
+            ],
+            5 + 3 + 16 + 1,
+        ),
+    ],
+)
+def test_planners_take_them(
+    armillary: Command, proposals: Path, checkpoint: Path, words: list[str], evaluations: int
+) -> None:
+    place = f"planner.proposals_from={proposals}"
+    done = armillary(
+        "benchmark", *words, place, f"simulators=[{checkpoint}]", *PLANNING, "output=bench"
+    )
+    assert done.code == 0, done.err
+    (row,) = rows_of(Path("bench"))
+    assert row["evaluations"] in (evaluations, evaluations - 1)  # the first plan has none before
+
+
+def test_what_does_not_fit_is_told(
+    armillary: Command, proposals: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    place = f"planner.proposals_from={proposals}"
+    plan = ["plan", "planner=inverse_dynamics", place, "episodes=1", "output=planned"]
+    done = armillary(*plan, f"checkpoint={checkpoint}", "horizon=5")
+    assert done.code == 2
+    assert "propose 4 steps, the plan has 5" in " ".join(done.err.split())
+    done = armillary(*plan, "checkpoint=pretrained/push_blocks", "horizon=4")
+    assert done.code == 2
+    assert "learnt from the slots of another model" in " ".join(done.err.split())
+    done = armillary(*plan, "checkpoint=oracle", "horizon=4", "workers=0")
+    assert done.code == 2
+    assert "learnt from the slots of another model" in " ".join(done.err.split())
+    assert not (tmp_path / "planned").exists()
+    done = armillary("plan", "planner=retrieval", "planner.proposals_from=no", "output=planned")
+    assert done.code == 2
+    assert "armillary train-proposals checkpoint=RUN" in " ".join(done.err.split())
+
+
+def test_a_model_without_actions_proposes_none(
+    armillary: Command, episodes: Path, tmp_path: Path
+) -> None:
+    save_checkpoint(tmp_path / "free", tiny_model(action_size=0), step=1)
+    done = armillary("train-proposals", "checkpoint=free", f"data.path={episodes}", "output=p")
+    assert done.code == 2
+    assert "takes no actions" in done.err
+
+
+def test_a_model_that_sees_nan_ends_it(
+    armillary: Command, episodes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(self: object, state: object) -> torch.Tensor:
+        return torch.full((state.content.shape[0], 3, 34), torch.nan)  # pyright: ignore
+
+    save_checkpoint(tmp_path / "bad", tiny_model(), step=1)
+    monkeypatch.setattr("armillary.world_models.slot_dynamics.SlotDynamics.slots", nothing)
+    done = armillary("train-proposals", "checkpoint=bad", f"data.path={episodes}", "output=p")
+    assert done.code == 1
+    assert "NaN" in done.err
+
+
+@pytest.mark.parametrize("word", ["steps=0", "batch=0", "horizon=0", "episodes=0"])
+def test_refuses_bad_numbers(
+    armillary: Command, checkpoint: Path, episodes: Path, word: str
+) -> None:
+    words = [f"checkpoint={checkpoint}", f"data.path={episodes}", "output=p"]
+    done = armillary("train-proposals", *words, word)
+    assert done.code == 2
+    assert "must be at least 1, got 0" in done.err

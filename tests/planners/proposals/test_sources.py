@@ -1,0 +1,126 @@
+"""Proposals that join a search: which they are, and that they must fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from armillary.contracts.optimizer import BOUNDS, generators, squared_distance, uniform
+from armillary.errors import ArmillaryError
+from armillary.planners.cem import CEM
+from armillary.planners.gradient import Gradient
+from armillary.planners.optimizer import Bounds, Plan
+from armillary.planners.proposals.stored import Stored, save
+from armillary.planners.states.two_level import TwoLevel
+from armillary.planners.template.search import Search
+from tests.planners.proposals.conftest import untrained
+from tests.planners.situations import situation
+
+ALL = ("shifted", "retrieval", "inverse_dynamics")
+
+
+def sizes(search: Search, shifted: int = 4) -> list[int]:
+    """How many candidates every population has."""
+    seen: list[int] = []
+
+    def score(actions: Tensor) -> Tensor:
+        seen.append(actions.shape[1])
+        return actions.square().sum((2, 3))
+
+    init, elites = uniform(2, 5), uniform(2, shifted, 5)
+    search.optimize(situation(score, init), init, BOUNDS, generators(2), elites)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("names", "more"),
+    [
+        ((), 0),
+        (("shifted",), 4),
+        (("retrieval",), 16),
+        (["inverse_dynamics"], 16),
+        (ALL, 36),
+    ],
+)
+def test_they_join_the_first_population(names: tuple[str, ...], more: int, stored: Stored) -> None:
+    settings = {"proposals": names, "proposals_from": str(stored.path)}
+    assert sizes(CEM(samples=40, iterations=2, **settings)) == [40 + more, 40]
+    assert sizes(Gradient(restarts=8, iterations=1, **settings)) == [8 + more]
+    assert sizes(TwoLevel(samples=40, iterations=2, **settings)) == [40 + more, 2]
+
+
+def test_by_default_nothing_is_read() -> None:
+    assert CEM().proposals == ("shifted",)
+    assert sizes(CEM(samples=40, iterations=1, proposals_from="nowhere")) == [44]
+
+
+def plan(
+    stored: Stored, bounds: Bounds = BOUNDS, horizon: int = 5, name: str = "retrieval"
+) -> Plan:
+    init = torch.zeros(1, horizon, len(bounds.low))
+    search = CEM(samples=40, proposals=[name], proposals_from=str(stored.path))
+    asked = situation(squared_distance(init), init)
+    return search.optimize(asked, init, bounds, generators(1))
+
+
+def test_actions_of_another_size_are_refused(stored: Stored) -> None:
+    with pytest.raises(ArmillaryError, match=r"actions of size 3, the task's have 2;.*data\.path"):
+        plan(stored, Bounds(-torch.ones(2), torch.ones(2)))
+
+
+def test_actions_that_leave_the_bounds_are_refused(stored: Stored) -> None:
+    narrow = Bounds(BOUNDS.low * 0.5, BOUNDS.high)
+    with pytest.raises(ArmillaryError, match=r"actions from \[-2.0, -0.5.*leave the task's bounds"):
+        plan(stored, narrow)
+    assert plan(stored, Bounds(BOUNDS.low - 1, BOUNDS.high + 1)).cost.isfinite().all()
+
+
+def test_a_longer_plan_than_the_network_guesses_is_refused(stored: Stored) -> None:
+    with pytest.raises(
+        ArmillaryError,
+        match=r"propose 20 steps, the plan has 21; set horizon=20, or.*horizon=21",
+    ):
+        plan(stored, horizon=21, name="inverse_dynamics")
+    assert plan(stored, horizon=21).actions.shape == (1, 21, 3)
+
+
+def test_those_of_another_model_are_refused(stored: Stored, tmp_path: Path) -> None:
+    other = replace(stored, path=tmp_path / "other", identity="another")
+    save(other)
+    with pytest.raises(ArmillaryError, match="learnt from the slots of another model"):
+        plan(other)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["retreival"], "unknown proposals 'retreival'; did you mean 'retrieval'"),
+        (["shifted", "shifted"], "a list that names each one once"),
+        ("retrieval", "must be a list"),
+    ],
+)
+def test_wrong_names_are_told(names: list[str], message: str) -> None:
+    with pytest.raises(ArmillaryError, match=message):
+        CEM(proposals=names)
+
+
+def test_a_function_of_actions_is_refused(stored: Stored) -> None:
+    search = CEM(proposals=["retrieval"], proposals_from=str(stored.path))
+    with pytest.raises(ArmillaryError, match=r"planner.proposals=\[retrieval\] looks at states"):
+        search.optimize(squared_distance(uniform(1, 3)), uniform(1, 3), BOUNDS, generators(1))
+
+
+def test_missing_ones_are_told_before_anything_is_planned(tmp_path: Path) -> None:
+    with pytest.raises(ArmillaryError, match=r"no proposals.*train-proposals.*proposals_from=DIR"):
+        CEM(proposals=["retrieval"], proposals_from=str(tmp_path))
+
+
+def test_networks_of_any_size_are_stored(tmp_path: Path, stored: Stored) -> None:
+    network = untrained(horizon=3, guesses=2, width=8, layers=1, heads=2)
+    save(replace(stored, path=tmp_path / "small", network=network))
+    small = replace(stored, path=tmp_path / "small")
+    assert plan(small, horizon=3, name="inverse_dynamics").cost.isfinite().all()

@@ -1,0 +1,1 @@
+"""Models as programs of tensors that run without this package: torch.export and ONNX."""
