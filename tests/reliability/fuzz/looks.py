@@ -23,7 +23,7 @@ from armillary.hdf5 import probe
 
 def install() -> None:
     """Makes this process's reader ask a small process for its looks, for good."""
-    from armillary import hdf5
+    from armillary.hdf5 import file
 
     @cache
     def started() -> subprocess.Popen[str]:
@@ -42,7 +42,7 @@ def install() -> None:
         return subprocess.CompletedProcess(words, code, said.encode(), b"")
 
     stand_in = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
-    hdf5.subprocess = stand_in  # pyright: ignore[reportAttributeAccessIssue]
+    file.subprocess = stand_in  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def serve() -> None:
