@@ -102,17 +102,20 @@ def _cases(setting: Setting, toy: bool) -> Iterator[Case]:
         memory = Target(of="megabytes", most=theirs / 3)
         yield step(setting, name, stage, targets=(*_seconds(most), memory))
     samples, steps = (2, 2) if toy else (100, 8)
-    for name, most in (("sdvae", 0.035), ("op3", 0.035), ("vrnn", 0.018)):
-        for outputs, limit in ((ALL, most), (SLOTS, 0.005)):
-            yield score(
-                setting,
-                name,
-                outputs=outputs,
-                candidates=samples,
-                horizon=steps,
-                way=EAGER if toy else CAPTURED,
-                targets=_seconds(limit),
-            )
+    imagined = (  # the VRNN sees its own frames, so that it has no slots alone
+        *(("sdvae", ALL, 0.035), ("op3", ALL, 0.035), ("vrnn", ALL, 0.018)),
+        *(("sdvae", SLOTS, 0.005), ("op3", SLOTS, 0.005)),
+    )
+    for name, outputs, most in imagined:
+        yield score(
+            setting,
+            name,
+            outputs=outputs,
+            candidates=samples,
+            horizon=steps,
+            way=EAGER if toy else CAPTURED,
+            targets=_seconds(most),
+        )
 
 
 def _seconds(most: float) -> tuple[Target, ...]:
