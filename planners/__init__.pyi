@@ -21,9 +21,15 @@ from .optimizer import ActionOptimizer as ActionOptimizer
 from .optimizer import Bounds as Bounds
 from .optimizer import Plan as Plan
 from .predictive_sampling import PredictiveSampling as PredictiveSampling
+from .proposals.inverse_dynamics import InverseDynamicsGuess as InverseDynamicsGuess
+from .proposals.retrieval import Retrieval as Retrieval
 from .random_shooting import RandomShooting as RandomShooting
 from .reductions import CVaR as CVaR
 from .reductions import Discounted as Discounted
+from .situation import Situation as Situation
+from .situation import situated as situated
+from .states.collocation import Collocation as Collocation
+from .states.two_level import TwoLevel as TwoLevel
 from .template.search import Distribution as Distribution
 from .template.search import GaussianSearch as GaussianSearch
 from .template.search import Search as Search

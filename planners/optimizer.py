@@ -86,8 +86,9 @@ class Plan:
         mean: (B, T, A), the mean of the last distribution.
         spread: (B, T, A), the standard deviation that is left in it, in the actions' units.
         elites: (B, E, T, A), good candidates, best first, to propose to the next search.
-        evaluations: (B,) int64, candidates scored for each problem. With a gradient one counts as
-            one, though it takes about three times as long.
+        evaluations: (B,) int64, candidates scored for each problem, and what else was asked of the
+            model in as many. With a gradient one counts as one, though it takes about three times
+            as long.
     """
 
     actions: Tensor
@@ -117,7 +118,7 @@ class ActionOptimizer(Protocol):
 
         Args:
             score: maps (B, S, T, A), of the type and on the device of ``init``, to (B, S) of any.
-                NaN and -inf count as +inf, which always loses.
+                NaN and -inf count as +inf, which always loses. Agents give a ``Situation``.
             init: (B, T, A) mean of the first samples, a warm start; itself a candidate.
             bounds: of the actions, of any type and on any device.
             generators: one per problem, so that no plan depends on who shares its batch.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from hashlib import sha256
 from typing import Any, Generic
 
@@ -90,10 +90,6 @@ class LatentSimulator(Generic[State]):
     @property
     def identity(self) -> str:
         """SHA-256 of the model's weights."""
-        return self._identity
-
-    @cached_property
-    def _identity(self) -> str:
         digest = sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())

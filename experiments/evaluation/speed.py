@@ -21,6 +21,8 @@ class Measured(Part):
         ratio: the plain formulation's seconds divided by ours.
         share: of what the machine can do at best, in the same round.
         gigaflops: of one call, of its matrix products and convolutions.
+        operators: that a call computes, each of which a device has to launch.
+        where: the shares of time that the costliest operators take, by name.
         megabytes: of the tensors of one call at their peak, or of worker processes.
         plain_megabytes: of the plain formulation.
     """
@@ -32,6 +34,8 @@ class Measured(Part):
     ratio: Number = None
     share: Number = None
     gigaflops: Number = None
+    operators: Count | None = None
+    where: dict[str, float] = Field(default_factory=dict)
     megabytes: Number = None
     plain_megabytes: Number = None
 

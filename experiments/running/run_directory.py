@@ -163,7 +163,7 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
     if "resume" in config or "record" in config:
         return
     there, here = flatten(former), flatten(dict(config))
-    for key in sorted({*there, *here} - {"output"}):
+    for key in sorted({*there, *here} - {"output", "to"}):
         new_and_off = key not in there and here[key] is False
         if there.get(key) != here.get(key) and not new_and_off:
             raise UsageError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from armillary import processors
 from armillary.experiments.evaluation.speed import Measured, Row, Target, Value
 from armillary.experiments.speed.sizes import Size
 
@@ -34,6 +35,15 @@ class Setting:
     seed: int
     models: Sequence[str]
     scratch: Path
+
+    @property
+    def other_threads(self) -> list[int]:
+        """One, and as many as there are processors, as far as these are not the threads' number."""
+        return sorted({1, processors.usable()} - {self.threads})
+
+    def best_precision(self, precision: str) -> str:
+        """Of the product that is the ceiling; many processors multiply bfloat16 slowly."""
+        return precision if self.device.type == "cuda" else "float32"
 
     def generator(self) -> torch.Generator:
         """On the processor, seeded."""

@@ -30,6 +30,7 @@ from armillary.experiments.speed.kinds.planning import (
     score,
 )
 from armillary.experiments.speed.kinds.training import published, step
+from armillary.experiments.speed.sizes import SIZES, Size
 from armillary.experiments.speed.subjects import OURS, build, imagining
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.model import WorldModel
@@ -49,6 +50,11 @@ def require(device: torch.device, asked: str) -> None:
             f"--device-checks needs a CUDA device, and torch {torch.__version__} (built {built}) "
             "sees none; run it where there is one, or try it out at toy size with device=cpu"
         )
+
+
+def size(device: torch.device) -> Size:
+    """What fits into the time; toys on a processor."""
+    return replace(SIZES["default"], steps=20) if device.type == "cuda" else SIZES["smoke"]
 
 
 class Deadline:

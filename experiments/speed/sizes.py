@@ -20,7 +20,7 @@ class Size:
         iterations: of a plan's search.
         problems: B of plans.
         clips: of a published model's training step.
-        steps: of the trainer in a round.
+        steps: of the trainer in a round; ours are quick, and more of them are done.
         search: iterations of a search on a trivial score.
         searched: problems of such a search, and its horizon.
         episodes: in the file that windows are read from.
@@ -29,6 +29,7 @@ class Size:
         workers: processes that read.
         videos: evaluated in a call.
         rollouts: of each of them.
+        every: whether rows that take long are measured for every model.
         factors: by which sizes grow to see how time does.
         product: rows of the square matrices whose product is a ceiling.
         copied: bytes whose copy is one.
@@ -38,12 +39,12 @@ class Size:
     least: float = 0.05
     published: bool = True
     candidates: int = 300
-    decoded: int = 10
+    decoded: int = 4
     horizon: int = 8
     iterations: int = 10
     problems: Sequence[int] = (1, 4)
-    clips: int = 2
-    steps: int = 4
+    clips: int = 1
+    steps: int = 2
     search: int = 30
     searched: Sequence[tuple[int, int]] = ((1, 5), (1, 12), (50, 5))
     episodes: int = 300
@@ -52,6 +53,7 @@ class Size:
     workers: Sequence[int] = (0, 1, 2)
     videos: int = 2
     rollouts: int = 10
+    every: bool = False
     factors: Sequence[int] = (1, 2, 4)
     product: int = 1024
     copied: int = 2**26
@@ -88,6 +90,8 @@ SIZES = {
         decoded=100,
         problems=(1, 50),
         clips=16,
+        steps=4,
+        every=True,
         episodes=600,
         workers=(0, 1, 2, 4),
         videos=4,

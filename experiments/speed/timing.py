@@ -6,9 +6,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from statistics import median, quantiles
+from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from armillary.experiments.evaluation.speed import Measured, Row
@@ -18,6 +21,7 @@ from armillary.world_models.device import PRECISIONS
 
 Clock = Callable[[], float]
 _MOST_CALLS = 1000
+_COSTLIEST = 6
 
 
 def clock_of(setting: Setting, threads: int, alone: bool = True) -> Clock:
@@ -53,17 +57,14 @@ def measured(case: Case, setting: Setting) -> Row:
 
 
 def _numbers(case: Case, work: Work, setting: Setting) -> Measured:
-    flops, bytes_, plain_bytes = 0, None, None
-    if work.counted is not None:
-        flops, bytes_ = counted(work.counted, setting.device)
-        if work.plain is not None:
-            plain_bytes = counted(work.plain, setting.device)[1]
+    ours = counted(work.counted, setting.device) if work.counted else None
+    plain = counted(work.plain, setting.device) if work.counted and work.plain else None
     for _ in range(work.warm - 1 if setting.device.type == "cuda" else 0):
         work.ours()  # until it is captured
     # What can be done at best, and how much of it a call of ours asks for.
     best, asked = None, 0
-    if case.ceiling == PRODUCT and flops:
-        best, asked = product(setting, case.precision), flops
+    if case.ceiling == PRODUCT and ours and ours.flops:
+        best, asked = product(setting, case.precision), ours.flops
     elif case.ceiling == COPY and work.moved:
         best, asked = copy(setting), work.moved
     functions = {"ours": work.ours, "plain": work.plain, "best": best and best[0]}
@@ -73,23 +74,23 @@ def _numbers(case: Case, work: Work, setting: Setting) -> Measured:
         clock=clock_of(setting, case.threads or setting.threads, case.alone),
         own_clock={"ours"} if work.own_clock else set(),
     )
-    ours, plain = rounds["ours"], rounds.get("plain")
+    seconds, theirs = rounds["ours"], rounds.get("plain")
     share = best and median(
-        asked / seconds / (best[1] / least)
-        for seconds, least in zip(ours, rounds["best"], strict=True)
+        asked / own / (best[1] / least) for own, least in zip(seconds, rounds["best"], strict=True)
     )
-    own = work.megabytes()
-    megabytes = bytes_ and bytes_ / 1e6 if own is None else own
+    megabytes = work.megabytes()
     return Measured(
-        rate=case.units / median(ours),
-        seconds=median(ours),
-        spread=_spread(ours),
-        plain=median(plain) if plain else None,
-        ratio=median(b / a for a, b in zip(ours, plain, strict=True)) if plain else None,
+        rate=case.units / median(seconds),
+        seconds=median(seconds),
+        spread=_spread(seconds),
+        plain=median(theirs) if theirs else None,
+        ratio=median(b / a for a, b in zip(seconds, theirs, strict=True)) if theirs else None,
         share=share,
-        gigaflops=flops / 1e9 if flops else None,
-        megabytes=megabytes,
-        plain_megabytes=None if plain_bytes is None else plain_bytes / 1e6,
+        gigaflops=ours.flops / 1e9 if ours and ours.flops else None,
+        operators=ours.operators if ours else None,
+        where=ours.where if ours else {},
+        megabytes=ours.bytes / 1e6 if ours and megabytes is None else megabytes,
+        plain_megabytes=plain.bytes / 1e6 if plain else None,
     )
 
 
@@ -139,17 +140,58 @@ def timed(
     return max(1e-9, (clock() - started) / calls)
 
 
-def counted(function: Callable[[], object], device: torch.device) -> tuple[int, int]:
-    """Operations of a call's matrix products and convolutions, and bytes of tensors at its peak."""
-    if device.type == "cuda":
+@dataclass(frozen=True)
+class Counted:
+    """What a call asks for.
+
+    Attributes:
+        flops: of its matrix products and convolutions.
+        bytes: of the tensors that it makes, at their peak.
+        operators: that are computed, views left out.
+        where: the shares of time that the costliest of them take, where torch waits for them.
+    """
+
+    flops: int
+    bytes: int
+    operators: int
+    where: dict[str, float]
+
+
+def counted(function: Callable[[], object], device: torch.device) -> Counted:
+    """Calls a function and counts."""
+    flops = FlopCounterMode(display=False)
+    cuda = device.type == "cuda"
+    before = torch.cuda.memory_allocated(device) if cuda else 0
+    if cuda:
         torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        with FlopCounterMode(display=False) as flops:
-            function()
-        return flops.get_total_flops(), torch.cuda.max_memory_allocated(device) - before
-    with FlopCounterMode(display=False) as flops, PeakMemory() as memory:
+    with _Operators() as operators, PeakMemory() as memory, flops:
         function()
-    return flops.get_total_flops(), memory.peak
+    peak = torch.cuda.max_memory_allocated(device) - before if cuda else memory.peak
+    total = sum(operators.seconds.values()) or 1.0
+    most = sorted(operators.seconds, key=lambda name: -operators.seconds[name])[:_COSTLIEST]
+    where = {name: round(operators.seconds[name] / total, 3) for name in most}
+    return Counted(flops.get_total_flops(), peak, operators.count, {} if cuda else where)
+
+
+class _Operators(TorchDispatchMode):
+    """Counts and times what is computed; entered first, so that other modes are not timed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.seconds: dict[str, float] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
+    ) -> Any:
+        started = time.thread_time()
+        result = func(*args, **(kwargs or {}))
+        took = time.thread_time() - started
+        if not func.is_view:
+            self.count += 1
+            name = func.overloadpacket.__name__
+            self.seconds[name] = self.seconds.get(name, 0.0) + took
+        return result
 
 
 def product(setting: Setting, precision: str) -> tuple[Callable[[], object], float]:

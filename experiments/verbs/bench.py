@@ -115,9 +115,9 @@ def _setting(config: DictConfig, scratch: Path) -> Setting:
     place = resolve_device(config.device)
     if config.device_checks:
         device.require(place, str(config.device))
-    toy = config.device_checks and place.type != "cuda"
+    size = device.size(place) if config.device_checks else SIZES[config.size]
     return Setting(
-        SIZES["smoke" if toy else config.size],
+        size,
         place,
         config.threads or torch.get_num_threads(),
         config.seed,

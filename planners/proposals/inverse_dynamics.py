@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-from armillary.planners.proposals import sources
 from armillary.planners.proposals.alone import ProposalsAlone
-from armillary.planners.proposals.sources import Source
+from armillary.planners.proposals.sources import Source, inverse_dynamics
+from armillary.planners.template.checks import check_count
 from armillary.plugins import register
 
 
@@ -16,12 +17,20 @@ class InverseDynamicsGuess(ProposalsAlone):
     """The guesses of ``network.InverseDynamics``; the model says which of them is the best.
 
     Attributes:
+        guesses: that are scored, the most trusted ones; with what is left of the last plan these
+            are a hundredth of what the cross-entropy method asks of the model.
         proposals_from: a run of ``train-proposals``, or the name of a bundled checkpoint.
     """
 
     planner = "inverse_dynamics"
 
+    guesses: int = 12
+
+    def __post_init__(self) -> None:
+        check_count("guesses", self.guesses, 1)
+        super().__post_init__()
+
     @property
     def source(self) -> Source:
         """See ``ProposalsAlone``."""
-        return sources.inverse_dynamics
+        return partial(inverse_dynamics, count=self.guesses)

@@ -29,7 +29,7 @@ class Settings:
         seed: of the weights and the pairs.
     """
 
-    steps: int = 4000
+    steps: int = 8000
     batch: int = 256
     learning_rate: float = 1e-3
     seed: int = 0

@@ -42,8 +42,10 @@ def retrieval(stored: Stored, query: Query, wanted: Wanted, count: int = NEAREST
     return stored.recorded.nearest(query.map(Tensor.float), count, wanted.horizon, idle)
 
 
-def inverse_dynamics(stored: Stored, query: Query, wanted: Wanted) -> Tensor:
-    """(B, M, T, A): the guesses of the network, the most trusted first.
+def inverse_dynamics(
+    stored: Stored, query: Query, wanted: Wanted, count: int | None = None
+) -> Tensor:
+    """(B, E, T, A): guesses of the network, the most trusted ones, first; by default all.
 
     Raises:
         ArmillaryError: it guesses fewer steps than are wanted.
@@ -55,7 +57,7 @@ def inverse_dynamics(stored: Stored, query: Query, wanted: Wanted) -> Tensor:
             f"{wanted.horizon}; set horizon={network.horizon}, or "
             f"train-proposals horizon={wanted.horizon}"
         )
-    return network.guess(query.map(lambda part: part.to(network.low)))[:, :, : wanted.horizon]
+    return network.guess(query.map(lambda part: part.to(network.low)))[:, :count, : wanted.horizon]
 
 
 Source = Callable[[Stored, Query, Wanted], Tensor]

@@ -107,12 +107,13 @@ def load(source: str) -> Stored:
         payload = (path / TENSORS).read_bytes()
         if sha256(payload).hexdigest() != about.get("sha256"):
             raise ValueError(f"its bytes are not those that {ABOUT} names by SHA-256")
-        tensors = safetensors.torch.load(payload)
+        held = safetensors.torch.load(payload)
+        tensors = {name: tensor.float() for name, tensor in held.items()}
         broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
         if broken:
             raise ValueError(f"NaN or infinite numbers in {listed(broken)}")
     with reading(path / ABOUT, "is damaged", ProposalsError):
-        recorded = Recorded(*(tensors.pop(f"recorded.{name}").float() for name in _RECORDED))
+        recorded = Recorded(*(tensors.pop(f"recorded.{name}") for name in _RECORDED))
         network = _network(about["network"], tensors)
         _check_together(network, recorded)
         return Stored(path, str(about["identity"]), network, recorded, dict(about["about"]))

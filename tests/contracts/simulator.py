@@ -141,6 +141,31 @@ class SimulatorContract(ABC):
         scores = simulator.score(state, alike, pixels_and_effort, goal, self.generators())
         assert torch.allclose(scores, scores[:, :1].expand_as(scores), atol=1e-6)
 
+    def test_a_step_leads_each_state_on_and_leaves_it(self, simulator, actions):
+        state = self.encoded(simulator, self.observations())
+        before = state.map(torch.clone)
+        ahead = simulator.step(state, actions[:, 0, 0])
+        again = simulator.step(state.index([1]), actions[1:2, 0, 0])
+        for name, tensor in state.tensors().items():
+            assert torch.equal(tensor, before.tensors()[name]), name
+            assert ahead.tensors()[name].shape == tensor.shape, name
+            assert torch.allclose(ahead.tensors()[name][1:2], again.tensors()[name], atol=1e-5)
+        moved = simulator.view(ahead).positions - simulator.view(state).positions
+        assert moved.abs().max() > 1e-3
+
+    def test_states_can_be_seen_as_a_rollout(self, simulator, actions):
+        state = self.encoded(simulator, self.observations()).repeat(CANDIDATES)
+        seen = simulator.view(state).imagined((3, CANDIDATES, 1, 1), actions[:, :, :1])
+        assert seen.positions.shape[:4] == (3, CANDIDATES, 1, 1)
+        assert torch.equal(seen.positions.flatten(0, 3), simulator.view(state).positions)
+        assert torch.equal(seen.actions, actions[:, :, :1])
+
+    def test_a_model_is_known_by_its_identity(self, simulator):
+        other = self.make()
+        assert simulator.identity == other.identity
+        assert isinstance(other.identity, str)
+        other.close()
+
     def test_a_view_shows_the_beliefs_and_roles_are_told_of_them(self, simulator):
         state = self.encoded(simulator, self.observations())
         view, roles = simulator.view(state), simulator.roles(state, FindRoles())

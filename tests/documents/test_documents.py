@@ -41,14 +41,19 @@ TOY = {
         "trainer.validation_horizon=1",
         "trainer.validation_rollouts=1",
     ),
+    "train-proposals": ("steps=2", "batch=8"),
     "plan": ("episodes=1", *SHORT, *SEARCH),
     "benchmark": ("episodes=2", "workers=0", *SHORT, *SEARCH),
     "render": ("samples=1", "plan=never", "side=64"),
     "evaluate": ("rollouts=2", "videos=2", "side=32"),
+    "export": ("onnx=never",),
     "generate": ("videos=4",),
     "demo": ("size=smoke",),
+    "bench": ("size=smoke", "rows=[search]"),
 }
 """Words that are added to a verb's, so that it ends within seconds."""
+WITHOUT_SAMPLES = ("gradient", "collocation", "retrieval", "inverse_dynamics")
+"""Planners that have not the settings of ``SEARCH``."""
 SMALLER = (
     (r"samples=\d+", "samples=32"),
     (r"iterations=\d+", "iterations=2"),
@@ -87,9 +92,12 @@ class Shell:
 
     def _armillary(self, words: list[str]) -> None:
         toy = [] if "--help" in words else list(TOY.get(words[0], ()))
+        if {*words} & {f"planner={name}" for name in WITHOUT_SAMPLES}:
+            toy = [word for word in toy if word not in SEARCH]
         if words[0] == "train" and PUBLISHED.search(" ".join(words)):
             toy += ["model.conv_channels=4"]
-        if words[0] == "fvd":  # needs more videos than a toy has: composed, not run
+        # More videos than a toy has, or a GPU: composed, not run.
+        if words[0] == "fvd" or "--device-checks" in words:
             toy += ["--cfg", "job"]
         assert main([*words, *toy]) == 0
 

@@ -122,11 +122,12 @@ def proposals(simulator: LatentSimulator, tmp_path_factory: pytest.TempPathFacto
 
 def posed(simulator: LatentSimulator, problems: int) -> Situation:
     """Scenes of noise, and goals of other noise."""
+    slots = simulator.model.num_slots
     frames = torch.rand(2 * problems, 1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     encoded = simulator.model.encode(frames, torch.zeros(2 * problems, 0, 2))
     state, aim = (encoded.detach().index(slice(i * problems, (i + 1) * problems)) for i in (0, 1))
-    flags = torch.ones(problems, 3)
-    goal = Goal(simulator.view(aim), torch.arange(3).expand(problems, -1), flags, 0 * flags)
+    flags = torch.ones(problems, slots)
+    goal = Goal(simulator.view(aim), torch.arange(slots).expand(problems, -1), flags, 0 * flags)
     objective = Objective({"slots": Term(LatentDistance())})
     return Situation(simulator, state, objective, goal, generators(problems))
 
@@ -179,7 +180,7 @@ def test_nothing_within_a_search_waits_for_the_device(
 def test_problems_planned_together_take_less_time(
     name: str, simulator: LatentSimulator, proposals: str
 ) -> None:
-    """16 at once at most 0.8 of the time of one by one; a quiet machine does far better."""
+    """16 at once at most half the time of one by one; ``benchmarks/planned_together.py`` tells."""
     plans = {
         count: planned(name, simulator, proposals, count, **QUICK.get(name, {}))[2]
         for count in (1, 16)
@@ -192,9 +193,4 @@ def test_problems_planned_together_take_less_time(
                 plan()
                 if turn:
                     taken[count].append(time.process_time() - began)
-    assert median(taken[16]) < 0.8 * 16 * median(taken[1])
-
-
-def test_the_names_of_the_planners_are_those_of_the_command_line() -> None:
-    for name in NAMES:
-        assert find("planner", name).thing.__doc__
+    assert median(taken[16]) < 0.5 * 16 * median(taken[1])

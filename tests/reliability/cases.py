@@ -105,6 +105,7 @@ CASES: dict[str, Case] = {
         ),
         needs=["data.h5", "model"],
     ),
+    "export": Case(("export", "checkpoint=model", "onnx=never", "to=out"), needs=["model"]),
     "report": Case(
         ("report", "played", "output=page.html", "overwrite=true"),
         needs=["played"],

@@ -49,6 +49,29 @@ class TestMean(SimulatorContract):
         assert torch.allclose(rollout.slots, expected.slots, atol=1e-5)
         assert torch.allclose(rollout.frames, expected.frames, atol=1e-5)
 
+    def test_steps_are_those_of_a_rollout(self, simulator, actions):
+        rollout = self.rolled(simulator, self.observations(), actions)
+        state = self.encoded(simulator, self.observations())
+        for t in range(actions.shape[2]):
+            state = simulator.step(state, actions[:, 1, t])
+            assert torch.allclose(simulator.view(state).slots, rollout.slots[:, 1, 0, t], atol=1e-5)
+
+    def test_gradients_reach_states_and_actions_that_want_them(self, simulator, actions):
+        state = self.encoded(simulator, self.observations())
+        assert not simulator.step(state, actions[:, 0, 0]).requires_grad
+        moved = actions[:, 0, 0].clone().requires_grad_()
+        ahead = simulator.step(state, moved).position.sum()
+        assert torch.autograd.grad(ahead, moved)[0].abs().max() > 0
+        wanted = state.map(lambda tensor: tensor.clone().requires_grad_())
+        ahead = simulator.step(wanted, actions[:, 0, 0]).position.sum()
+        assert torch.autograd.grad(ahead, wanted.content)[0].abs().max() > 0
+
+    def test_other_weights_are_another_model(self, simulator):
+        other = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5)
+        assert LatentSimulator(other, "cpu").identity != simulator.identity
+        other.load_state_dict(model().state_dict())
+        assert LatentSimulator(other, "cpu").identity == simulator.identity
+
     @pytest.mark.parametrize(
         "image", [np.zeros((64, 64, 3), np.uint8), np.zeros((32, 32, 3), np.float32)]
     )

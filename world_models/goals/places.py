@@ -33,10 +33,10 @@ class _PlacesReader:
         raise _no_image("slots")
 
     def decode(self, state: Places) -> NoReturn:
-        raise _no_image("an image")
+        raise _no_image("image")
 
     def frames(self, state: Places) -> NoReturn:
-        raise _no_image("an image")
+        raise _no_image("image")
 
     def masks(self, state: Places) -> NoReturn:
         raise _no_image("masks")
@@ -49,6 +49,6 @@ def view_of(places: Tensor) -> View[Places]:
 
 def _no_image(what: str) -> ArmillaryError:
     return ArmillaryError(
-        f"this objective compares with {what} of the goal, but the goal only says where objects "
-        "should be; take objective=object_position, or goal=image"
+        f"the goal has no {what}, it only says where objects should be; take "
+        "objective=object_position, or goal=image; proposals=[shifted] need none either"
     )

@@ -20,7 +20,7 @@ _CHUNK = 256
 def cases(setting: Setting) -> Iterator[Case]:
     """Ours; all models where there is time."""
     for name in imagining(list(setting.models)):
-        if name == OURS or setting.size.decoded > 10:
+        if name == OURS or setting.size.every:
             yield videos(setting, name)
 
 

@@ -42,12 +42,12 @@ def cases(setting: Setting) -> Iterator[Case]:
     for name in names:
         for outputs in OUTPUTS:
             yield score(setting, name, outputs=outputs)
-        yield score(setting, name, precision="bfloat16")
         yield score(setting, name, outputs=ALL, precision="bfloat16")
         yield score(setting, name, way=CAPTURED)
-    for name in names if size.decoded > 10 else names[: int(size.published)]:
+    for name in names if size.every else names[: int(size.published)]:
         yield score(setting, name, way=COMPILED)
     first = names[0]
+    yield score(setting, first, precision="bfloat16")
     for factor in (0.25, 4):
         yield score(setting, first, candidates=int(factor * size.candidates))
         yield score(setting, first, horizon=max(1, int(factor * size.horizon)))
@@ -56,8 +56,8 @@ def cases(setting: Setting) -> Iterator[Case]:
     if has_slots(first):
         for factor in (2, 4):
             yield score(setting, first, slots=factor * slots_of(first, setting))
-    if setting.threads > 1:
-        yield score(setting, first, threads=1)
+    for threads in setting.other_threads:
+        yield score(setting, first, threads=threads)
 
 
 def score(
@@ -119,7 +119,7 @@ def score(
         None if nothing else make,
         f"on a {setting.device.type} it is eager" if nothing else "",
         threads=threads,
-        precision=precision,
+        precision=setting.best_precision(precision),
         may_fail=way == COMPILED,
         targets=targets,
     )

@@ -47,7 +47,8 @@ def windows(
     targets: tuple[Target, ...] = (),
 ) -> Case:
     """The row of random windows in batches, beside a file that is opened for every one of them."""
-    batches = setting.size.windows // _BATCH
+    count = max(_BATCH, 4 * setting.size.episodes) if first else setting.size.windows
+    batches = count // _BATCH
     settings = _settings(layout, in_memory, 0) | {"episodes": FIRST if first else TOUCHED}
 
     def make() -> Work:
@@ -75,10 +76,10 @@ def windows(
         if not first:
             for start in range(0, len(known), known.starts):
                 known.batch([start])
-        return Work(read, plain, moved=_bytes(setting))
+        return Work(read, plain, moved=_bytes(batches * _BATCH))
 
     return Case(
-        *("data", "windows", settings, "windows", setting.size.windows, make),
+        *("data", "windows", settings, "windows", batches * _BATCH, make),
         threads=1,
         ceiling=COPY,
         targets=targets,
@@ -111,7 +112,7 @@ def loaded(setting: Setting, workers: int, in_memory: bool) -> Case:
             return None if None in shares else sum(filter(None, shares)) / 1e6
 
         read()
-        return Work(read, moved=_bytes(setting), megabytes=memory, close=held.clear)
+        return Work(read, moved=_bytes(setting.size.windows), megabytes=memory, close=held.clear)
 
     settings = _settings(OURS, in_memory, workers)
     return Case(
@@ -172,5 +173,6 @@ def _settings(layout: str, in_memory: bool, workers: int) -> dict[str, int | flo
     return {"layout": layout, "held": held, "frames": _FRAMES, "workers": workers}
 
 
-def _bytes(setting: Setting) -> int:
-    return 2 * setting.size.windows * _FRAMES * 3 * _SIDE**2
+def _bytes(count: int) -> int:
+    """That are read and written for so many windows."""
+    return 2 * count * _FRAMES * 3 * _SIDE**2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from shutil import rmtree
@@ -26,12 +27,14 @@ from armillary.world_models.training.trainer import Trainer
 
 _NEVER = 10**9
 _CLIP = 5.0
+_TOGETHER = 20
+"""Steps whose losses are read together on a device, as by default."""
 STAGES = {
-    "discovery": Stage("discovery", steps=1, batch_size=24, length=3),
-    "dynamics_1": Stage("dynamics", steps=1, batch_size=128, length=2, encode_once=True),
-    "dynamics_3": Stage("dynamics", steps=1, batch_size=128, length=4, encode_once=True),
-    "dynamics_7": Stage("dynamics", steps=1, batch_size=128, length=8, encode_once=True),
-    "joint": Stage("joint", steps=1, batch_size=24, length=6),
+    "discovery": Stage("discovery", steps=4, batch_size=24, length=3),
+    "dynamics_1": Stage("dynamics", steps=4, batch_size=128, length=2, encode_once=True),
+    "dynamics_3": Stage("dynamics", steps=4, batch_size=128, length=4, encode_once=True),
+    "dynamics_7": Stage("dynamics", steps=4, batch_size=128, length=8, encode_once=True),
+    "joint": Stage("joint", steps=4, batch_size=24, length=6),
 }
 """Of ``push_blocks/slot_dynamics``, and of ``push_blocks/slot_dynamics_joint``."""
 _BY_FRAME = 10
@@ -43,8 +46,8 @@ def cases(setting: Setting) -> Iterator[Case]:
     for name in setting.models:
         if name == OURS:
             yield from (step(setting, name, *staged(setting, told)) for told in STAGES)
-            if setting.threads > 1:
-                yield step(setting, name, *staged(setting, "discovery"), threads=1)
+            for threads in setting.other_threads:
+                yield step(setting, name, *staged(setting, "discovery"), threads=threads)
         else:
             yield step(setting, name, published(setting, name))
             yield step(setting, name, published(setting, name), precision="bf16")
@@ -89,18 +92,26 @@ def step(
         file = episodes_of_noise(setting, ours.image_size, ours.action_size)
         alone = build(name, setting, **more).train()
         ours_loss = _loss(alone, batch_of(alone, file, stage), stage, precision)
+        peaks: list[float] = []
+
+        def run() -> float:
+            seconds = trained(ours, file, stage, setting, number, precision)
+            if setting.device.type == "cuda":
+                peaks.append(torch.cuda.max_memory_allocated(setting.device) / 1e6)
+            return seconds
+
         return Work(
-            lambda: trained(ours, file, stage, setting, number, precision),
+            run,
             loop(plain.train(), batch_of(plain, file, stage), stage),
             counted=lambda: ours_loss().backward(),
             own_clock=True,
-            megabytes=lambda: _peak(setting.device),
+            megabytes=lambda: max(peaks, default=None),
         )
 
     return Case(
         *("training", name, settings, "steps", 1, make),
         threads=threads,
-        precision={"bf16": "bfloat16"}.get(precision, precision),
+        precision=setting.best_precision(precision),
         targets=targets,
     )
 
@@ -125,8 +136,12 @@ def trained(
     precision: str,
 ) -> float:
     """Seconds of a step of the trainer; the first third of the steps is not counted."""
-    skipped = max(1, setting.size.steps // 3)
-    count = setting.size.steps + skipped
+    timed = setting.size.steps * (stage.steps or 1)
+    skipped, together = max(1, timed // 3), 1
+    if setting.device.type == "cuda":  # losses are read, and steps told of, so many at a time
+        skipped = together = _TOGETHER
+        timed = math.ceil(timed / together) * together
+    count = timed + skipped
     ends, folder = _Ends(clock_of(setting, threads)), setting.scratch / "run"
     if setting.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(setting.device)
@@ -137,6 +152,7 @@ def trained(
         precision=precision,
         gradient_clip=_CLIP,
         threads=threads,
+        read_every=together,
         checkpoint_every=_NEVER,
         validate_every=_NEVER,
         validation_clips=1,
@@ -146,12 +162,7 @@ def trained(
         Trainer(config, folder, [ends]).fit(model, file.split("train"), file.split("val"))
     finally:
         rmtree(folder, ignore_errors=True)
-    return (ends.times[-1] - ends.times[skipped - 1]) / (count - skipped)
-
-
-def _peak(device: torch.device) -> float | None:
-    """Megabytes of the trainer, where the device counts them."""
-    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
+    return (ends.times[-1] - ends.times[skipped - 1]) / timed
 
 
 def batch_of(model: WorldModel, file: EpisodeFile, stage: Stage) -> Batch:

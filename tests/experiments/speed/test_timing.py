@@ -14,7 +14,7 @@ from armillary.experiments.speed import timing
 from armillary.experiments.speed.cases import COPY, Case, Setting, Work
 from armillary.experiments.speed.timing import clock_of, counted, in_turn, measured
 
-SIDE = 64
+SIDE = 128
 
 
 def case(work: Work | None, **more: Any) -> Case:
@@ -70,9 +70,12 @@ def test_backward_is_counted_and_so_is_memory_at_its_peak() -> None:
     def step() -> None:
         (torch.ones(SIDE, SIDE) @ weight).sum().backward()
 
-    flops, peak = counted(step, torch.device("cpu"))
-    assert flops == 2 * 2 * SIDE**3
-    assert peak >= 2 * 4 * SIDE**2
+    found = counted(step, torch.device("cpu"))
+    assert found.flops == 2 * 2 * SIDE**3
+    assert found.bytes >= 2 * 4 * SIDE**2
+    assert found.operators >= 5
+    assert found.where["mm"] > 0.3
+    assert sum(found.where.values()) <= 1.01
 
 
 def test_what_cannot_be_done_here_is_told(setting: Setting) -> None:

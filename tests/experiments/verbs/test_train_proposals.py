@@ -71,7 +71,7 @@ def test_the_same_command_gives_the_same_bytes(
     ("words", "evaluations"),
     [
         (["planner=retrieval"], 1 + 3 + 1),
-        (["planner=inverse_dynamics"], 1 + 16 + 1),
+        (["planner=inverse_dynamics"], 1 + 12 + 1),
         (
             [
                 *("planner=predictive_sampling", "planner.samples=5"),

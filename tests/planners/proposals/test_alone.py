@@ -66,10 +66,10 @@ def test_the_network_is_asked_with_the_slots_of_the_present_and_of_the_goal(
         seen.append(actions)
         return actions.square().sum((2, 3))
 
-    search = InverseDynamicsGuess(proposals_from=str(stored.path))
+    search = InverseDynamicsGuess(proposals_from=str(stored.path), guesses=12)
     for wanted in (torch.zeros(2, 3), torch.ones(2, 3)):
         search.optimize(situation(score, init, wanted), init, BOUNDS, generators(2))
-    assert seen[0].shape == (2, 17, 6, 3)
+    assert seen[0].shape == (2, 13, 6, 3)
     assert torch.equal(seen[0][:, 0], seen[1][:, 0])
     assert not torch.allclose(seen[0][:, 1:], seen[1][:, 1:])
 
@@ -101,5 +101,7 @@ def test_a_function_of_actions_is_refused(
 def test_refuses_bad_settings(stored: Stored) -> None:
     with pytest.raises(ArmillaryError, match="nearest must be a whole number of at least 1"):
         Retrieval(nearest=0, proposals_from=str(stored.path))
+    with pytest.raises(ArmillaryError, match="guesses must be a whole number of at least 1"):
+        InverseDynamicsGuess(guesses=0, proposals_from=str(stored.path))
     with pytest.raises(ArmillaryError, match=r"no proposals are found in 'nowhere'"):
         Retrieval(proposals_from="nowhere")

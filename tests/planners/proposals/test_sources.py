@@ -17,6 +17,7 @@ from armillary.planners.optimizer import Bounds, Plan
 from armillary.planners.proposals.stored import Stored, save
 from armillary.planners.states.two_level import TwoLevel
 from armillary.planners.template.search import Search
+from armillary.world_models.goals.places import view_of
 from tests.planners.proposals.conftest import untrained
 from tests.planners.situations import situation
 
@@ -93,6 +94,15 @@ def test_those_of_another_model_are_refused(stored: Stored, tmp_path: Path) -> N
     save(other)
     with pytest.raises(ArmillaryError, match="learnt from the slots of another model"):
         plan(other)
+
+
+def test_a_goal_that_says_no_more_than_places_has_no_slots_to_go_to(stored: Stored) -> None:
+    init = uniform(1, 3)
+    asked = situation(squared_distance(init), init)
+    placed = replace(asked, goal=replace(asked.goal, view=view_of(torch.zeros(1, 1, 2))))
+    search = CEM(proposals=["inverse_dynamics"], proposals_from=str(stored.path))
+    with pytest.raises(ArmillaryError, match=r"the goal has no slots.*proposals=\[shifted\]"):
+        search.optimize(placed, init, BOUNDS, generators(1))
 
 
 @pytest.mark.parametrize(
