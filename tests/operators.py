@@ -26,6 +26,12 @@ REFUSED = (
 )
 """Operators for which torch has no deterministic kernel on CUDA, by how their names begin."""
 
+UNORDERED = (
+    *("bmm", "convolution", "embedding_dense_backward", "gather_backward", "index_add"),
+    *("index_copy", "index_put", "mm", "put_", "repeat_interleave", "scatter"),
+)
+"""Those that have one, and others which torch may take on CUDA when nobody asks for the same bits."""
+
 
 class Operators(TorchDispatchMode):
     """Remembers the names of all that is computed, backward too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from armillary.errors import RunError
 from armillary.planners.optimizer import Bounds
 from armillary.world_models.model import Window
 from armillary.world_models.registry import build_model
-from tests.operators import Operators
+from tests.operators import REFUSED, UNORDERED, Operators
 from tests.world_models.test_published_models import FRAMEWISE, SLOT_MODELS, SLOTS
 
 SMALL = {
@@ -93,6 +94,19 @@ def test_no_model_needs_a_kernel_that_there_is_not(name: str) -> None:
         with Operators() as seen:
             model.loss(window, objective, 0).total.backward()
         assert not seen.refused, objective
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_documents_name_what_may_give_other_bits_without_the_switch(name: str) -> None:
+    model = build_model(name, **SMALL[name])
+    frames = torch.rand(1, 4, 3, model.image_size, model.image_size)
+    with Operators() as seen:
+        for objective in model.objectives:
+            model.loss(Window(frames, torch.rand(1, 3, 2), None), objective, 0).total.backward()
+    found = {one.partition(".")[0] for one in seen.names if one.startswith((*REFUSED, *UNORDERED))}
+    text = (Path(__file__).parents[1] / "docs" / "reliability.md").read_text("utf-8")
+    assert found
+    assert not [one for one in found if f"`{one}`" not in text]
 
 
 @pytest.mark.usefixtures("on")
