@@ -71,12 +71,12 @@ class Planner:
         """Reads the goal of an episode and makes the first plan (T, A)."""
         self._generator = torch.Generator(self._simulator.device).manual_seed(seed)
         still = np.zeros((1, self._simulator.action_size), np.float32)
-        self._belief = None
-        for _ in range(self._simulator.context_length):
-            self._belief = self._simulator.observe(self._belief, still, [observation])
         bounds = self._bounds.low, self._bounds.high
-        self._goal = ImageGoal().read(self._simulator, self._belief, [observation], *bounds)
+        self._belief = None
         with self._working():
+            for _ in range(self._simulator.context_length):
+                self._belief = self._simulator.observe(self._belief, still, [observation])
+            self._goal = ImageGoal().read(self._simulator, self._belief, [observation], *bounds)
             return self._search(self._belief, self._idle)
 
     def ahead(
