@@ -113,6 +113,8 @@ def test_the_documents_name_what_may_give_other_bits_without_the_switch(name: st
 @pytest.mark.parametrize("name", sorted(plugins.registered("planner")))
 def test_no_search_needs_one(name: str) -> None:
     search = plugins.find("planner", name).thing
+    if {"states", "proposals"} & {*search.__module__.split(".")}:
+        pytest.skip("it looks at states: tests/planners runs it on a model")
     bounds = Bounds.one_hot(3) if search.discrete else BOUNDS
     target = torch.zeros(1, 4, len(bounds.low))
     with Operators() as seen:
