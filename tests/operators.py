@@ -30,7 +30,7 @@ UNORDERED = (
     *("bmm", "convolution", "embedding_dense_backward", "gather_backward", "index_add"),
     *("index_copy", "index_put", "mm", "put_", "repeat_interleave", "scatter"),
 )
-"""Those that have one, and others which torch may take on CUDA when nobody asks for the same bits."""
+"""Those that have one, and others which torch may take on CUDA while nobody asks for it."""
 
 
 class Operators(TorchDispatchMode):
