@@ -83,8 +83,11 @@ def _read(thing: Any) -> Mapping[str, Parameter]:
         hints = get_type_hints(made)
     except (NameError, TypeError):  # names that are only there for the type checker
         hints = {}
+    told = reversed(inspect.getmro(thing)) if inspect.isclass(thing) else (thing,)
     texts = {
-        name: " ".join(text.split()) for name, text in _ENTRY.findall(inspect.getdoc(thing) or "")
+        name: " ".join(text.split())
+        for holder in told
+        for name, text in _ENTRY.findall(inspect.getdoc(holder) or "")
     }
     return {
         name: Parameter(one.default, hints.get(name, Any), texts.get(name, ""))
