@@ -120,3 +120,8 @@ def test_no_search_needs_one(name: str) -> None:
     with Operators() as seen:
         search().optimize(squared_distance(target), target, bounds, generators(1))
     assert not seen.refused
+
+
+def test_older_torch_cannot_say_that_it_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.compiler, "is_exporting", raising=False)
+    assert sampled(torch.rand(1, 2, 4, 4), torch.zeros(1, 1, 3, 2)).shape == (1, 2, 1, 3)
