@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -147,7 +148,7 @@ class Threads:
         sizes = Sizes()
         measured = self.follows and not self._known
         try:
-            with sizes if measured else nullcontext():
+            with _as_written() if measured else nullcontext(), sizes if measured else nullcontext():
                 yield
             if measured:
                 self._known = True
@@ -170,6 +171,12 @@ class Threads:
     def _apply(self) -> None:
         if torch.get_num_threads() != self._current:
             torch.set_num_threads(self._current)
+
+
+def _as_written() -> AbstractContextManager[Any]:
+    """A block in which nothing is compiled: what would be, inside a ``Sizes``, never is again."""
+    compiles = "torch._dynamo" in sys.modules  # importing it takes seconds
+    return torch.compiler.set_stance("force_eager") if compiles else nullcontext()
 
 
 class Sizes(TorchDispatchMode):

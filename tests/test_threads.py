@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -154,3 +154,19 @@ def test_sizes_are_those_of_the_largest_result() -> None:
         torch.zeros(3, 4).sum()
         torch.zeros(5).split(2)
     assert sizes.largest == 12
+
+
+def test_work_that_was_measured_is_compiled_afterwards() -> None:
+    graphs: list[object] = []
+
+    def compiler(graph: torch.fx.GraphModule, inputs: object) -> Callable[..., object]:
+        graphs.append(graph)
+        return graph.forward
+
+    doubled = torch.compile(lambda x: 2 * x, backend=compiler, dynamic=True)
+    threads, counts = Busy().threads(), []
+    for _ in range(2):
+        with threads.working():
+            doubled(torch.zeros(3))
+        counts.append(len(graphs))
+    assert counts == [0, 1]
