@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -17,6 +18,7 @@ from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
 from armillary.planners.situation import Situation
 from armillary.spaces import OneHot, native, vectors
+from armillary.threads import Threads
 from armillary.world_models.goals.image import ImageGoal
 from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.simulator import Goal, Observation, Simulator
@@ -57,6 +59,7 @@ class MPCAgent:
         horizon: T, steps that a plan looks ahead.
         replan_interval: steps executed before the next plan.
         goal_reader: what reads the goals; by default ``ImageGoal``.
+        threads: of the CPU while it plans there; by default they follow what is free.
 
     Attributes:
         planning_times: of every call that planned.
@@ -73,6 +76,7 @@ class MPCAgent:
         horizon: int,
         replan_interval: int = 1,
         goal_reader: GoalReader | None = None,
+        threads: Threads | None = None,
     ) -> None:
         if replan_interval < 1 or horizon < replan_interval:
             raise ArmillaryError(
@@ -87,6 +91,8 @@ class MPCAgent:
                 f"the task's are {space.shape}"
             )
         self._simulator = simulator
+        on_cpu = simulator.device.type == "cpu"
+        self._working = (threads or Threads()).working if on_cpu else nullcontext
         self._objective = objective
         self._optimizer = optimizer
         low, high = (
@@ -183,6 +189,12 @@ class MPCAgent:
         return native(self._space, action)
 
     def _act(
+        self, observations: Sequence[Observation], active: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        with self._working():
+            return self._chosen(observations, active)
+
+    def _chosen(
         self, observations: Sequence[Observation], active: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         started = time.perf_counter()

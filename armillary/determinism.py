@@ -17,6 +17,12 @@ _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _NONE = "does not have a deterministic implementation"
 
 
+def exporting() -> bool:
+    """Whether torch writes a program now; before torch 2.7, whether it traces one at all."""
+    ask = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+    return ask()
+
+
 def switch(on: bool) -> None:
     """Lets torch use kernels only that give the same bits again, or all kernels.
 
@@ -87,6 +93,6 @@ def medians(values: Tensor) -> Tensor:
 
     Sorted where an exported program may run somewhere that knows no medians, as ONNX does not.
     """
-    if not (torch.are_deterministic_algorithms_enabled() or torch.compiler.is_exporting()):
+    if not (torch.are_deterministic_algorithms_enabled() or exporting()):
         return values.median(dim=1, keepdim=True).values
     return values.sort(dim=1).values[:, (values.shape[1] - 1) // 2].unsqueeze(1)

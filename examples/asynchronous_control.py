@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ from armillary import (
     Term,
     load_model,
 )
+from armillary.threads import Threads
 
 
 class Planner:
@@ -63,17 +65,19 @@ class Planner:
         )
         self._bounds = Bounds(low, high)
         self._idle = ((low + high) / 2).repeat(horizon, 1)
+        self._working = Threads().working if simulator.device.type == "cpu" else nullcontext
 
     def begin(self, observation: dict[str, Any], seed: int) -> Tensor:
         """Reads the goal of an episode and makes the first plan (T, A)."""
         self._generator = torch.Generator(self._simulator.device).manual_seed(seed)
         still = np.zeros((1, self._simulator.action_size), np.float32)
-        self._belief = None
-        for _ in range(self._simulator.context_length):
-            self._belief = self._simulator.observe(self._belief, still, [observation])
         bounds = self._bounds.low, self._bounds.high
-        self._goal = ImageGoal().read(self._simulator, self._belief, [observation], *bounds)
-        return self._search(self._belief, self._idle)
+        self._belief = None
+        with self._working():
+            for _ in range(self._simulator.context_length):
+                self._belief = self._simulator.observe(self._belief, still, [observation])
+            self._goal = ImageGoal().read(self._simulator, self._belief, [observation], *bounds)
+            return self._search(self._belief, self._idle)
 
     def ahead(
         self, seen: Sequence[tuple[Tensor, dict[str, Any]]], action: Tensor, init: Tensor
@@ -86,13 +90,14 @@ class Planner:
             action: (A,) that is being executed.
             init: (T, A) what the search starts from.
         """
-        for taken, observation in seen:
-            taken = taken.cpu().numpy()[None]
-            self._belief = self._simulator.observe(self._belief, taken, [observation])
-        assert self._belief is not None
-        with torch.no_grad():
-            expected = self._simulator.rollout(self._belief, action.view(1, 1, 1, -1)).state
-        return self._search(expected, init)
+        with self._working():
+            for taken, observation in seen:
+                taken = taken.cpu().numpy()[None]
+                self._belief = self._simulator.observe(self._belief, taken, [observation])
+            assert self._belief is not None
+            with torch.no_grad():
+                expected = self._simulator.rollout(self._belief, action.view(1, 1, 1, -1)).state
+            return self._search(expected, init)
 
     def rest(self, plan: Tensor, done: int) -> Tensor:
         """A plan (T, A) without its first steps, middling actions being added at its end."""

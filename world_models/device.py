@@ -39,10 +39,12 @@ def resolve_device(name: str | torch.device) -> torch.device:
         raise ArmillaryError(
             f"unknown device {name!r}; choose from {', '.join(DEVICES)}"
         ) from error
-    if not present.get(device.type, device.type == "cpu"):
-        here = ", ".join([kind for kind in present if present[kind]] + ["cpu"])
+    there = present.get(device.type, device.type == "cpu")
+    if not there or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+        here = [f"cuda:{index}" for index in range(torch.cuda.device_count() * present["cuda"])]
+        here += [kind for kind in ("mps",) if present[kind]] + ["cpu"]
         raise ArmillaryError(
-            f"this machine has no device {str(device)!r}; it has {here} (or use auto)"
+            f"this machine has no device {str(device)!r}; it has {', '.join(here)} (or use auto)"
         )
     return device
 

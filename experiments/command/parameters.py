@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -78,12 +78,16 @@ def model_class(name: str) -> Any:
 
 @cache
 def _read(thing: Any) -> Mapping[str, Parameter]:
-    try:
-        hints = get_type_hints(thing.__init__ if inspect.isclass(thing) else thing)
+    try:  # what a dataclass inherits is written in the words of its base's module
+        made = thing.__init__ if inspect.isclass(thing) and not is_dataclass(thing) else thing
+        hints = get_type_hints(made)
     except (NameError, TypeError):  # names that are only there for the type checker
         hints = {}
+    told = reversed(inspect.getmro(thing)) if inspect.isclass(thing) else (thing,)
     texts = {
-        name: " ".join(text.split()) for name, text in _ENTRY.findall(inspect.getdoc(thing) or "")
+        name: " ".join(text.split())
+        for holder in told
+        for name, text in _ENTRY.findall(inspect.getdoc(holder) or "")
     }
     return {
         name: Parameter(one.default, hints.get(name, Any), texts.get(name, ""))

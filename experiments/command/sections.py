@@ -65,11 +65,13 @@ _LEAST = {
     "side": 1,
     "stride": 1,
     "threads": 1,
+    "tolerance": 0,
 }
 """What options must be at least, in whichever verb has them."""
 _CHOICES = {
     "context_frames": ("reconstructed", "recorded"),
     "objects": ("auto", "required", "never"),
+    "onnx": ("auto", "always", "never"),
     "plan": ("auto", "always", "never"),
     "precision": ("float32", "bfloat16", "bf16"),
 }

@@ -1,6 +1,6 @@
 """Torch's threads of a verb that computes: as many as are free when it starts, kept if it resumes.
 
-Training looks after its own threads, again and again (``world_models.training.threads``).
+Training and planning look after their threads themselves, again and again (``armillary.threads``).
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from armillary import processors
 
 log = logging.getLogger(__name__)
 
-COMPUTING = ("bench", "benchmark", "evaluate", "export", "fvd", "generate", "plan", "render")
-"""Verbs that compute with a model but do not train it."""
+COMPUTING = ("bench", "evaluate", "export", "fvd", "generate", "render")
+"""Verbs that compute with a model."""
+PLANNING = ("benchmark", "plan")
+"""Verbs whose agents follow what is free."""
 
 
 def number_for(verb: str, recorded: Any = None, deterministic: bool = False) -> int | None:
     """How many threads a run uses; None for a verb that does not compute, or looks itself.
 
     The number in the environment, else the recorded one, else what is free, or one where results
-    may not depend on it.
+    may not depend on it. Planning then keeps to that one.
 
     Args:
         verb: what runs.
         recorded: the number in the record of the run that is continued, if there is one.
         deterministic: whether the same command must give the same bits.
     """
-    if verb not in COMPUTING:
+    if verb not in (*COMPUTING, *(PLANNING if deterministic else ())):
         return None
     import torch  # which these verbs have loaded already
 

@@ -88,7 +88,7 @@ def _checked(config: DictConfig, setting: Setting, found: Speed) -> Iterator[Spe
         for check in device.equal(setting):
             checks.append(check)
             yield found.model_copy(update={"checks": checks})
-        rows.append(device.end_to_end(setting))
+        rows.append(device.end_to_end(setting, deadline))
         progress.advance(task)
         for case in cases:
             progress.update(task, description=f"{case.group}, {case.name}")

@@ -154,7 +154,10 @@ def _check_processes(config: DictConfig) -> None:
         raise UsageError(f"workers must be at least 0, got {config.workers}")
     device = resolve_device(config.device)
     if config.workers and device.type != "cpu":
-        raise UsageError(f"workers={config.workers} share the CPU; on {device} use workers=0")
+        raise UsageError(
+            f"workers={config.workers} share the CPU, and device={config.device} is {device} here; "
+            "give workers=0, or device=cpu"
+        )
 
 
 def _check_videos(config: DictConfig, split: Split) -> None:

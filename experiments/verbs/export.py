@@ -15,7 +15,6 @@ from armillary.experiments.command.stored import write
 from armillary.experiments.evaluation.results import RESULTS, Exported, Written
 from armillary.experiments.running.provenance import made_with
 from armillary.files import write_bytes, write_json
-from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.exporting.making import ONNX, TORCH, Made, make
 from armillary.world_models.exporting.manifest import MANIFEST, manifest
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 
 EXAMPLE = "run_programs.py"
 """What loads and runs the programs, with torch alone."""
-_CHOICES = ("auto", "always", "never")
 
 
 def run(config: DictConfig) -> Path:
@@ -69,8 +67,6 @@ def run(config: DictConfig) -> Path:
 
 def _with_onnx(wanted: str) -> bool:
     """Whether ONNX files are to be written; says so where they would be but for libraries."""
-    if wanted not in _CHOICES:
-        raise UsageError(f"onnx={wanted}: {suggest(wanted, _CHOICES)}")
     missing = joined(missing_libraries())
     if not missing or wanted == "never":
         return wanted != "never"

@@ -59,7 +59,8 @@ def run(config: DictConfig) -> Path:
     with progress:
         network = learn(recorded, config.horizon, settings, told)
     kept = recorded.map(lambda tensor: tensor[: config.episodes])
-    about = {"checkpoint": checkpoint, "data": describe(episodes), "settings": vars(settings)}
+    data = {name: value for name, value in describe(episodes).items() if name != "path"}
+    about = {"checkpoint": checkpoint, "data": data, "settings": vars(settings)}
     path = save(Stored(output / FOLDER, simulator.identity, network, kept, about))
     found = ProposalTraining(
         horizon=config.horizon,

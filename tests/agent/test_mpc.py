@@ -18,9 +18,12 @@ from armillary.planners.costs import ObjectPosition
 from armillary.planners.objective import Objective, Term
 from armillary.planners.optimizer import Plan
 from armillary.planners.random_shooting import RandomShooting
+from armillary.processors import FALL_AFTER
 from armillary.spaces import native
+from armillary.threads import SHARED_VALUES
 from armillary.world_models.simulator import Goal, Rollout, View
 from armillary.world_models.state import LatentState, Scene
+from tests.busy import Busy, four_processors
 
 SPACE = spaces.Box(-1.0, 1.0, (2,), np.float32)
 
@@ -365,3 +368,29 @@ def test_what_act_takes_is_said():
     for observations, flags in (([seen], np.ones(2, bool)), ([seen] * 2, np.ones(3, bool))):
         with pytest.raises(ArmillaryError, match="takes 2 observations and flags"):
             agent.act(observations, flags)
+
+
+def test_threads_follow_what_is_free_while_it_plans() -> None:
+    class Watched(PointSimulator):
+        def score(self, *given):
+            numbers.append(torch.get_num_threads())
+            return super().score(*given)
+
+    def act(samples: int) -> list[int]:
+        others = Busy(others=2.0)
+        agent = MPCAgent(
+            *(Watched(), Objective({"goal": Term(ObjectPosition())})),
+            *(RandomShooting(samples=samples, iterations=1), SPACE, 4),
+            threads=others.threads(),
+        )
+        agent.reset(0)
+        for _ in range(FALL_AFTER + 2):
+            agent.act({"place": np.zeros(2), "goal": np.ones(2)})
+            assert torch.get_num_threads() == 4
+        return numbers
+
+    with four_processors():
+        numbers: list[int] = []
+        assert act(samples=SHARED_VALUES) == [4, 4, 2, 2]
+        numbers = []
+        assert act(samples=2) == [4, 1, 1, 1], "too small for two threads"

@@ -116,7 +116,7 @@ def soak(
             time.sleep(every)
     finally:
         for process in running.values():
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
         for process in running.values():
             process.wait()
     return seen

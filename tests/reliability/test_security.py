@@ -52,6 +52,7 @@ def test_the_configuration_of_a_run_is_text(
     Path("owned.py").write_text("raise AssertionError('imported')")
     assert main(["report", "run", "output=page.html"]) == 0
     assert "nobody" not in Path("page.html").read_text("utf-8")
+    (run / "plan.txt").write_text("work that is not to be lost")
     assert main(["plan", "checkpoint=pretrained/push_blocks", "output=run"]) == 2
     assert not Path("owned").exists()
     assert "owned" not in sys.modules

@@ -108,6 +108,7 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".png": _read_picture,
     ".npz": _read_archive,
     ".pt": _read_archive,
+    ".pt2": _read_archive,
     ".html": _read_page,
     ".safetensors": load_file,
 }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from armillary.determinism import exporting
 from armillary.errors import ArmillaryError
 
 _KERNEL = 5
@@ -101,7 +102,7 @@ class SpatialBroadcastDecoder(nn.Module):
 
     def _image(self, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
         inputs = (latent, position, dtype)
-        if torch.compiler.is_exporting():  # a program cannot say what is to be made again
+        if exporting():  # a program cannot say what is to be made again
             hidden = self._second_convolution(*inputs)
         else:
             hidden = checkpoint(
@@ -126,7 +127,7 @@ def latents_at_once(device: str, values: int) -> int:
 
 def chunks(batch: Tensor, count: int) -> Sequence[Tensor]:
     """A batch so many rows at a time; where it is exported in one piece, which may be any size."""
-    return [batch] if torch.compiler.is_exporting() else batch.split(count)
+    return [batch] if exporting() else batch.split(count)
 
 
 class _BroadcastELU(torch.autograd.Function):

@@ -104,6 +104,7 @@ def _difference(program: Program, run: Pure, values: Mapping[str, Tensor]) -> fl
 
 
 def _apart(found: Tensor, expected: Tensor) -> float:
+    found = found.to(expected.device)
     if found.shape != expected.shape or not torch.equal(found.isnan(), expected.isnan()):
         return math.nan
     apart = (found - expected).abs().nan_to_num(0.0).max()

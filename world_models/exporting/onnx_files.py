@@ -67,7 +67,7 @@ def running(content: bytes, program: Program) -> Pure:
 
     def run(*tensors: Tensor) -> tuple[Tensor, ...]:
         named = zip(program.inputs, tensors, strict=True)
-        given = {value.name: tensor.numpy() for value, tensor in named if value.name in read}
+        given = {value.name: tensor.cpu().numpy() for value, tensor in named if value.name in read}
         return tuple(torch.from_numpy(array) for array in session.run(None, given))
 
     return run

@@ -110,13 +110,20 @@ class FabricEngine(Engine):
 
     def __init__(self, device: str, *, devices: int, nodes: int, strategy: str) -> None:
         super().__init__(device)
-        kind = resolve_device(device).type
+        found = resolve_device(device)
+        kind = found.type
         if kind not in ("cpu", "cuda"):
             raise ArmillaryError(f"several processes train on cpu or cuda, got device={kind}")
+        if found.index is not None:
+            raise ArmillaryError(
+                f"devices={devices}: several processes have a device each, the first ones of their "
+                f"kind; give device={kind}, or devices=1 with device={device}"
+            )
         if kind == "cuda" and devices > torch.cuda.device_count():
             raise ArmillaryError(
                 f"devices={devices} needs as many cuda devices on each machine; this one has "
-                f"{torch.cuda.device_count()}"
+                f"{torch.cuda.device_count()}. Give devices={torch.cuda.device_count()}, or "
+                "device=cpu"
             )
         if find_spec("lightning_fabric") is None:
             raise ArmillaryError(

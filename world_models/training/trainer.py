@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from armillary.threads import Threads
 from armillary.world_models.checkpoints.checkpoint import (
     CheckpointInfo,
     load_state,
@@ -38,7 +39,7 @@ from armillary.world_models.training.run import Outcome, Run
 from armillary.world_models.training.steps.batches import Batch, stage_batches
 from armillary.world_models.training.steps.ledger import Entry, Ledger
 from armillary.world_models.training.steps.update import Update
-from armillary.world_models.training.threads import Threads
+from armillary.world_models.training.threads import suit
 from armillary.world_models.validation.validator import Validator
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Trainer:
         self._clock = clock
         self._ledger = Ledger(1)
         self._threads = threads or Threads(
-            config.threads, config.devices if config.processes > 1 else None
+            config.threads, config.devices if config.processes > 1 else None, config.workers
         )
 
     @property
@@ -138,7 +139,7 @@ class Trainer:
         earlier = earlier_run(self.last, model, config, resume) if self.leads else None
         told = earlier and self._follow(earlier, data_changed)
         check_fit(config, model, train, validation)
-        encoding = Encoding(train, lambda: self._threads.look(run.step))
+        encoding = Encoding(train, lambda: self._threads.look(f"step {run.step}"))
         run = Run(model, train, Validator(model, validation, config), encoding)
         device = engine.start()
         model.to(device).train()
@@ -186,11 +187,10 @@ class Trainer:
         assert run.update is not None
         rate = self._schedule.learning_rate(position)
         batch = next(run.batches)
-        self._threads.look(run.step)
+        self._threads.look(f"step {run.step}")
         if starts:
-            self._threads.suit(
-                run.model, batch, self._schedule.stages[index], self.config.accumulate
-            )
+            stage = self._schedule.stages[index]
+            suit(self._threads, run.model, batch, stage, self.config.accumulate)
             run.began = self._clock() - run.seconds
         self._engine.seed_step(self.config.seed, run.step)
         random_state = randomness.capture(run.model.action_mean.device)

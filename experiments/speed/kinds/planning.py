@@ -76,7 +76,8 @@ def score(
 ) -> Case:
     """The row of scoring candidates with a model, as a search does."""
     size = setting.size
-    count = candidates or (size.candidates if outputs == SLOTS else size.decoded)
+    cheap = outputs == SLOTS and has_slots(name)  # others decode at every step
+    count = candidates or (size.candidates if cheap else size.decoded)
     steps = horizon or size.horizon
     settings = {
         "outputs": outputs,

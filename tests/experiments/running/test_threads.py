@@ -14,7 +14,7 @@ from armillary import processors
 from armillary.experiments.command.config import compose
 from armillary.experiments.command.verbs import verbs
 from armillary.experiments.running.run_directory import recorded
-from armillary.experiments.running.threads import COMPUTING, number_for
+from armillary.experiments.running.threads import COMPUTING, PLANNING, number_for
 from armillary.experiments.verbs.evaluate import _threads
 from armillary.experiments.verbs.train import trainer_settings
 
@@ -34,10 +34,13 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 def test_verbs_that_compute_take_what_is_free() -> None:
-    assert set(COMPUTING) <= set(verbs())
-    assert number_for("plan") == 2
-    assert number_for("train") is None
+    assert {*COMPUTING, *PLANNING} <= set(verbs())
+    assert {number_for(verb) for verb in COMPUTING} == {2}
     assert number_for("collect") is None
+
+
+def test_training_and_planning_look_themselves() -> None:
+    assert {number_for(verb) for verb in ("train", *PLANNING)} == {None}
 
 
 def test_one_where_results_may_not_depend_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,9 +55,9 @@ def test_one_where_results_may_not_depend_on_it(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_users_number_wins_over_the_recorded_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [number_for("plan", recorded) for recorded in (1, 3, 9)] == [1, 3, 4]
+    assert [number_for("render", recorded) for recorded in (1, 3, 9)] == [1, 3, 4]
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    assert number_for("plan", 1) == 4
+    assert number_for("render", 1) == 4
 
 
 def test_a_run_keeps_its_number_when_it_is_resumed(

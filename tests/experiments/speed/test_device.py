@@ -47,7 +47,7 @@ def test_rows_have_their_targets(setting: Setting) -> None:
     assert all(case.targets and case.may_fail for case in cases)
     assert {case.group for case in cases} == {"planning", "training"}
     published = [*device.cases(replace(setting, size=replace(setting.size, published=True)))]
-    assert len(published) == len(cases) == 14
+    assert len(published) == len(cases) == 13
     assert published[0].targets[0].most == 0.012
 
 

@@ -105,7 +105,7 @@ def test_device_checks_are_one_run(
     all_cases = device.cases
     monkeypatch.setattr(device, "cases", lambda setting: [*all_cases(setting)][-2:])
     row = Row(group="training", name="armillary train", settings={}, unit="steps")
-    monkeypatch.setattr(device, "end_to_end", lambda setting: row)
+    monkeypatch.setattr(device, "end_to_end", lambda setting, deadline: row)
     told = Check(name="tests", passed=True, told="1 passed")
     monkeypatch.setattr(device, "marked_tests", lambda deadline: told)
     words = ("bench", "--device-checks", "device=cpu", "models=[slot_dynamics,vrnn]")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from armillary.experiments.verbs import evaluate
 from armillary.world_models.checkpoints.checkpoint import save_checkpoint
 from tests.experiments.conftest import Command
 from tests.experiments.tiny import tiny_model
@@ -124,3 +125,13 @@ def test_nan_in_weights_beliefs_and_frames_is_named(
         done = armillary(*words(path, episodes, "output=out"))
         assert done.code == code, done.err
         assert message in " ".join(done.err.split())
+
+
+def test_several_processes_do_not_share_a_gpu(
+    armillary: Command, checkpoint: Path, episodes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "resolve_device", lambda name: torch.device("cuda"))
+    done = armillary(*words(checkpoint, episodes, "output=out", "workers=2", "device=auto"))
+    assert done.code == 2, done.err
+    assert "device=auto is cuda here; give workers=0, or device=cpu" in done.err
+    assert not Path("out").exists()

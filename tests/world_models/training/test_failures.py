@@ -144,7 +144,7 @@ def test_resume_choices(episodes: EpisodeFile, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"precision": "fp8"}, "unknown precision 'fp8'; .*bf16, float32, fp16"),
+        ({"precision": "fp8"}, "unknown precision 'fp8'; .*bf16, bfloat16, float32, fp16, tf32"),
         ({"optimizer": "adan"}, r"unknown optimizer 'adan'; did you mean 'adam'\?"),
         ({"best_metric": "psnr"}, "unknown best_metric 'psnr'"),
         ({"accumulate": 3}, "accumulate=3 must divide every stage's batch_size, got 8"),
