@@ -19,7 +19,7 @@ from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.training.callbacks import StepReport
 from tests.experiments.conftest import Command, Finished
 
-ROOT = Path(train.__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 SMALL = ["trainer.batch_size=2", "trainer.validation_clips=2", "output=run"]
 
 
