@@ -42,12 +42,13 @@ def cases(setting: Setting) -> Iterator[Case]:
     for name in names:
         for outputs in OUTPUTS:
             yield score(setting, name, outputs=outputs)
-        yield score(setting, name, outputs=ALL, precision="bfloat16")
         yield score(setting, name, way=CAPTURED)
-    for name in names if size.every else names[: int(size.published)]:
-        yield score(setting, name, way=COMPILED)
     first = names[0]
-    yield score(setting, first, precision="bfloat16")
+    for name in names if size.every else [first]:
+        for outputs in (SLOTS, ALL):
+            yield score(setting, name, outputs=outputs, precision="bfloat16")
+        if size.published:
+            yield score(setting, name, way=COMPILED)
     for factor in (0.25, 4):
         yield score(setting, first, candidates=int(factor * size.candidates))
         yield score(setting, first, horizon=max(1, int(factor * size.horizon)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from armillary.experiments.evaluation.speed import Growth, Row
 from armillary.experiments.speed.cases import Case, Setting
@@ -24,11 +25,9 @@ def cases(setting: Setting) -> Iterator[Case]:
     stage = staged(setting, "joint")[0] if name == OURS else published(setting, name)
     steps = max(1, size.horizon // 2)
     for factor in size.factors:
-        for outputs, all_ in ((SLOTS, size.candidates), (ALL, size.decoded)):
-            few = max(1, all_ // 4)
-            told = {"outputs": outputs, "horizon": steps}
+        for outputs, few in ((SLOTS, size.candidates), (ALL, size.decoded)):
+            told: dict[str, Any] = {"outputs": outputs, "horizon": steps}
             yield _by("S", few * factor, score(setting, name, **told, candidates=few * factor))
-            told["candidates"] = few
             yield _by("N problems", factor, score(setting, name, **told, problems=factor))
             if has_slots(name):
                 yield _by("K", 3 * factor, score(setting, name, **told, slots=3 * factor))
