@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import h5py
 import numpy as np
@@ -34,33 +34,26 @@ _LONGEST = 60_000
 
 
 class WrittenFile:
-    """An HDF5 file that is written; a context manager that closes it.
+    """A new HDF5 file; a context manager that closes it.
+
+    Its format (HDF5 1.10) has checksums in all that describes the data.
 
     Args:
         path: of the file.
-        version: of the format: v110 has checksums in all that describes the data; what earliest
-            lets a killed process leave can be gone on with.
-        mode: ``w`` for a new file, ``r+`` for one that is there and is whole.
 
     Raises:
         BlockingIOError: another process has the file open.
         RunError: on entering, in every ``step`` and on leaving: the disk is full, or the like.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        version: Literal["earliest", "v110"],
-        mode: Literal["w", "r+"] = "w",
-    ) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._version, self._mode = version, mode
 
     def __enter__(self) -> Self:
-        self._sink = _Sink(self.path, new=self._mode == "w")
+        self._sink = _Sink(self.path)
         try:
             with _uninterrupted():
-                self._file = h5py.File(self._sink, self._mode, libver=self._version)
+                self._file = h5py.File(self._sink, "w", libver="v110")
                 self._file.flush()
         except BaseException:
             self._sink.close()
@@ -130,18 +123,16 @@ class WrittenFile:
 class _Sink(io.RawIOBase):
     """A file whose writes seem to succeed, always."""
 
-    def __init__(self, path: Path, *, new: bool) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__()
         self.failure: OSError | None = None
         self._place = 0
         self._lost: list[tuple[int, bytes]] = []
-        create = os.O_CREAT if new else 0
-        opener = lambda name, flags: os.open(name, flags | create, 0o666)  # noqa: E731
+        opener = lambda name, flags: os.open(name, flags | os.O_CREAT, 0o666)  # noqa: E731
         self._file = open(path, "r+b", buffering=0, opener=opener)  # noqa: SIM115
         try:
             _lock(self._file.fileno())
-            if new:
-                self._file.truncate(0)
+            self._file.truncate(0)
         except BaseException:
             self._file.close()
             raise

@@ -78,7 +78,7 @@ def run(config: DictConfig) -> Path:
 def _fill(writer: VideoWriter, source: Source, count: int, batch: int) -> None:
     """Makes the videos that are missing, so many at a time."""
     progress, task = counting("generating", count)
-    with writer, progress:
+    with writer.open(), progress:
         missing = writer.missing()
         progress.advance(task, count - len(missing))
         for start in range(0, len(missing), batch):

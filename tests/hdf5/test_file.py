@@ -24,7 +24,7 @@ ENTRIES = np.arange(5 * 4 * 6, dtype=np.uint8).reshape(5, 4, 6)
 
 def checksummed(path: Path) -> Path:
     """Five entries with a chunk and a checksum each, in the format of our writer."""
-    with WrittenFile(path, "v110") as written:
+    with WrittenFile(path) as written:
         written.set({"text": "héé", "empty": "", "number": 3})
         with written.step() as file:
             file.create_dataset("a", data=ENTRIES, chunks=(1, 4, 6), fletcher32=True)

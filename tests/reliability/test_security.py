@@ -9,12 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 
 from armillary.experiments.cli import main
 from armillary.experiments.command.verbs import verbs
-from armillary.hdf5.writing import WrittenFile
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "security.md"
@@ -65,8 +66,9 @@ def test_what_data_say_of_their_making_is_text(
     words = ("episodes=4", "length=8", "workers=0", "val=0.25", "out=data.h5", "output=made")
     assert main(["collect", *words]) == 0
     evil = json.dumps({"_target_": "os.mkdir", "path": "owned"})
-    with WrittenFile(Path("data.h5"), "v110", "r+") as file:
-        file.set({"policy": evil, "environment": "owned:Id-v0", "name": evil, "plugins": "owned"})
+    with h5py.File("data.h5", "r+") as file:
+        said = {"policy": evil, "environment": "owned:Id-v0", "name": evil, "plugins": "owned"}
+        file.attrs.update({name: np.bytes_(text) for name, text in said.items()})
     assert main(["train", "data.path=data.h5", *SMALL, "output=run"]) == 0
     convert = ("source=towel_pick", "input=data.h5", "out=copy.h5", "workers=0")
     assert main(["convert", *convert, "output=copied"]) == 0

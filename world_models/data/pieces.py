@@ -1,4 +1,4 @@
-"""Pieces of a file of episodes wait in a folder beside it until all are there and are joined."""
+"""Pieces of a file wait in a folder beside it until all are there and are joined."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ def digest(*identity: object) -> str:
     return sha256(repr(identity).encode()).hexdigest()
 
 
+def pieces_folder(path: Path) -> Path:
+    """Where the pieces of a file wait: ``.NAME.parts`` beside NAME."""
+    return path.with_name(f".{path.name}.parts")
+
+
 @contextmanager
 def waiting(path: Path) -> Iterator[Path]:
-    """The folder of a file's pieces, ``.NAME.parts`` beside NAME.
+    """The folder of a file's pieces.
 
     It is removed when the block ends, which is when the file is there. A block that raises leaves
     the pieces for the next one.
     """
-    folder = path.with_name(f".{path.name}.parts")
+    folder = pieces_folder(path)
     folder.mkdir(exist_ok=True)
     try:
         yield folder

@@ -203,7 +203,7 @@ class EpisodeWriter:
     def _whole(self, attributes: Mapping[str, Attribute]) -> Iterator[WrittenFile]:
         """The open file, which is moved to its place once it is whole."""
         with replacing(self.path) as partial:
-            with WrittenFile(partial, "v110") as file:
+            with WrittenFile(partial) as file:
                 file.set(attributes)
                 yield file
                 if not self._entries:

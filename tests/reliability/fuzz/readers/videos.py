@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from armillary.experiments.realism.video_writer import VideoWriter
 from tests.reliability.fuzz.mutate import hdf5
 from tests.reliability.fuzz.reader import LOOKED_AT, Files, Reader, replaced
 
-_FILE, _BEGUN = "videos.h5", ".videos.h5.partial"
+_FILE, _BEGUN = "videos.h5", ".videos.h5.parts"
 _SHAPE = (2, 4, 4, 3)
 _ATTRIBUTES = {"seed": 3, "model": "slot_dynamics", "stride": 1}
 
@@ -57,17 +58,18 @@ def _write(writer: VideoWriter, rows: np.ndarray) -> None:
 @cache
 def _begun() -> list[Files]:
     with tempfile.TemporaryDirectory() as name:
-        with _writer(Path(name) / _FILE) as writer:
+        with contextlib.suppress(InterruptedError), _writer(Path(name) / _FILE).open() as writer:
             _write(writer, np.array([0]))
-        return [{_BEGUN: (Path(name) / _BEGUN).read_bytes()}]
+            raise InterruptedError
+        return [{f"{_BEGUN}/{p.name}": p.read_bytes() for p in Path(name, _BEGUN).iterdir()}]
 
 
 def _begun_damaged(random: Random, files: Files) -> Files:
-    return {_BEGUN: hdf5.damaged(random, files[_BEGUN])}
+    return {name: hdf5.damaged(random, content) for name, content in files.items()}
 
 
 def _go_on(folder: Path) -> object:
-    with _writer(folder / _FILE) as writer:
+    with _writer(folder / _FILE).open() as writer:
         rows = writer.missing()
         if len(rows):
             _write(writer, rows)
