@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
+
+Network = TypeVar("Network", bound=nn.Module)
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS: dict[str, torch.dtype] = {
@@ -47,6 +51,17 @@ def resolve_device(name: str | torch.device) -> torch.device:
             f"this machine has no device {str(device)!r}; it has {', '.join(here)} (or use auto)"
         )
     return device
+
+
+def placed(network: Network, device: torch.device) -> Network:
+    """Moves a network to a device, its convolutions laid out as they are fastest there.
+
+    On CUDA that is channels last, whatever the layout of what they are given: cuDNN takes slow
+    kernels (FFT for 5 x 5) for planes. The numbers are the same but for the order of sums.
+    """
+    last = device.type == "cuda"
+    layout = torch.channels_last if last else torch.contiguous_format
+    return network.to(device, memory_format=layout)
 
 
 def check_precision(name: str, device: torch.device) -> None:

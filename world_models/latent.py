@@ -15,7 +15,7 @@ from torch import Tensor
 
 from armillary.errors import ArmillaryError
 from armillary.world_models.assignment import assign
-from armillary.world_models.device import resolve_device
+from armillary.world_models.device import placed, resolve_device
 from armillary.world_models.goals.roles import FindRoles
 from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.model import WorldModel
@@ -80,7 +80,7 @@ class LatentSimulator(Generic[State]):
         if particles < 1:
             raise ArmillaryError(f"particles must be at least 1, got {particles}")
         self.device = resolve_device(device)
-        self.model = model.to(self.device).eval()
+        self.model = placed(model, self.device).eval()
         self.context_length = model.context_length if still else 1
         self.action_size = model.action_size
         self.particles = particles

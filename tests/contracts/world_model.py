@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from armillary.world_models.checkpoints.checkpoint import load_model, save_checkpoint
+from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
 from armillary.world_models.model import Window, WorldModel
 from armillary.world_models.state import LatentState, Scene
 
@@ -280,6 +282,22 @@ class WorldModelContract:
                 assert gradient is not None, f"no gradient for {name}"
                 assert torch.isfinite(gradient).all(), f"bad gradient for {name}"
             assert any(gradient.abs().sum() > 0 for gradient in gradients if gradient is not None)
+
+    def test_the_layout_of_convolutions_changes_no_number(
+        self, model: WorldModel, window: Window, tmp_path: Path
+    ) -> None:
+        """On a GPU they lie channels last."""
+        losses, files = [], []
+        for layout in (torch.contiguous_format, torch.channels_last):
+            copy = deepcopy(model).to(memory_format=layout)
+            saved = save_checkpoint(tmp_path / str(layout), copy, step=0)
+            files.append((saved / WEIGHTS_FILE).read_bytes())
+            copy.train()
+            torch.manual_seed(0)
+            losses.append([copy.loss(window, name, 0).total for name in model.objectives])
+            torch.autograd.backward(losses[-1])
+        assert_close(*losses, atol=1e-5, rtol=1e-4)
+        assert files[0] == files[1]
 
     def test_checkpoint_keeps_every_output(
         self, model: WorldModel, actions: Tensor, noise: Tensor, tmp_path: Path

@@ -46,7 +46,7 @@ from armillary.world_models.checkpoints.weights import (
     differences,
     outline,
 )
-from armillary.world_models.device import resolve_device
+from armillary.world_models.device import placed, resolve_device
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import model_config
 
@@ -84,7 +84,10 @@ def save_checkpoint(
         data: description of the training data, JSON-able.
         state: what resuming needs: nested dictionaries and lists of tensors, numbers and strings.
     """
-    weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    weights = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }
     described = model_config(model)
     config: dict[str, Any] = {
         "format": FORMAT,
@@ -132,7 +135,7 @@ def load_model(
     with _rebuilding(info):
         model = built(info.model["name"], hyperparameters)
     _put(weights, model, info)
-    return model.to(target).eval()
+    return placed(model, target).eval()
 
 
 def load_weights(model: WorldModel, info: CheckpointInfo) -> None:

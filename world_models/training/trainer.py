@@ -22,6 +22,7 @@ from armillary.world_models.checkpoints.checkpoint import (
 from armillary.world_models.checkpoints.locate import CheckpointError, settled
 from armillary.world_models.data import Split, action_statistics
 from armillary.world_models.data.identity import CONTENT_ID
+from armillary.world_models.device import placed
 from armillary.world_models.model import WorldModel
 from armillary.world_models.training import randomness
 from armillary.world_models.training.callbacks import Callback, StepReport
@@ -142,7 +143,7 @@ class Trainer:
         encoding = Encoding(train, lambda: self._threads.look(f"step {run.step}"))
         run = Run(model, train, Validator(model, validation, config), encoding)
         device = engine.start()
-        model.to(device).train()
+        placed(model, device).train()
         randomness.seed_everything(config.seed)
         if earlier is None:
             statistics = action_statistics(train, config.stages[-1].stride)

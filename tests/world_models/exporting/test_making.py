@@ -48,10 +48,10 @@ HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "slot_dynamics": {"image_size": 32, "num_slots": 3},
 }
 PROGRAMS = {
-    "sdvae": ("start", "step", "decode"),
+    "sdvae": ("start", "decode"),
     "sdvae_davos": ("slots",),
-    "op3": ("observe", "decode"),
-    "ssm": ("observe", "slots"),
+    "op3": ("observe",),
+    "ssm": ("step",),
     "vrnn": ("step", "positions"),
     "vrnn_star": ("slots",),
     "slot_dynamics": ("start", "observe", "step", "slots", "positions", "decode"),
