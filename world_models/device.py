@@ -61,7 +61,7 @@ def placed(network: Network, device: torch.device) -> Network:
     """
     last = device.type == "cuda"
     layout = torch.channels_last if last else torch.contiguous_format
-    return network.to(device, memory_format=layout)
+    return network.to(device, memory_format=layout)  # pyright: ignore[reportCallIssue]
 
 
 def check_precision(name: str, device: torch.device) -> None:

@@ -289,7 +289,7 @@ class WorldModelContract:
         """On a GPU they lie channels last."""
         losses, files = [], []
         for layout in (torch.contiguous_format, torch.channels_last):
-            copy = deepcopy(model).to(memory_format=layout)
+            copy = deepcopy(model).to(memory_format=layout)  # pyright: ignore[reportCallIssue]
             saved = save_checkpoint(tmp_path / str(layout), copy, step=0)
             files.append((saved / WEIGHTS_FILE).read_bytes())
             copy.train()
