@@ -86,6 +86,7 @@ class LatentSimulator(Generic[State]):
         self.particles = particles
         self._core = Imaginer(self.model, precision, compile, budget)
         self._recordings = Recordings(recorder(self.device) if capture else None)
+        self._beliefs: dict[str, State] = {}  # the last of each kind, for what they are made of
 
     @property
     def identity(self) -> str:
@@ -103,23 +104,38 @@ class LatentSimulator(Generic[State]):
         frames = self._frames([[observation["image"]] for observation in observations])[:, 0]
         taken = self._actions(actions)
         if state is None:
-            belief = self._core.observe(None, taken, frames)
+
+            def begun(taken: Tensor, frames: Tensor) -> State:
+                return self._core.observe(None, taken, frames)
+
+            belief = self._believed("a first frame", begun, [taken, frames])
             warn_if_crowded(self._core, belief, frames)
             return belief
 
-        def observed(taken: Tensor, frames: Tensor, *tensors: Tensor) -> Tensors:
-            return tuple(leaves(self._core.observe(regrown(state, tensors), taken, frames)))
+        def observed(taken: Tensor, frames: Tensor, *tensors: Tensor) -> State:
+            return self._core.observe(regrown(state, tensors), taken, frames)
 
-        name = f"observing of {type(self.model).__name__}"
-        given = [taken, frames, *leaves(state)]
-        plain = partial(observed, *given)
-        return regrown(state, self._recordings.call(name, plain, observed, given, self._core))
+        return self._believed("observing", observed, [taken, frames, *leaves(state)])
 
     @torch.no_grad()
     def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
         frames = self._frames([[step["image"] for step in history] for history in histories])
-        return self._core.encode(frames, self._actions(actions))
+        return self._believed("encoding", self._core.encode, [frames, self._actions(actions)])
+
+    def _believed(self, name: str, believe: Callable[..., State], given: Sequence[Tensor]) -> State:
+        """What ``believe`` makes of tensors, recorded."""
+
+        def plain() -> Tensors:
+            self._beliefs[name] = believe(*given)
+            return tuple(leaves(self._beliefs[name]))
+
+        def pure(*tensors: Tensor) -> Tensors:
+            return tuple(leaves(believe(*tensors)))
+
+        told = f"{name} of {type(self.model).__name__}"
+        tensors = self._recordings.call(told, plain, pure, given, self._core)
+        return regrown(self._beliefs[name], tensors)
 
     def view(self, state: State) -> View[State]:
         """See ``Simulator``."""

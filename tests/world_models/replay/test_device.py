@@ -42,7 +42,9 @@ def test_captured_beliefs_scores_and_gradients_are_those_of_the_model(model, par
             state = simulator.observe(None, taken, clip(model, seed))
             state = simulator.observe(state, taken, clip(model, seed + 10))
             aim = simulator.goal(state, clip(model, seed))
-            results = [*state.tensors().values()]
+            history = [[clip(model, seed)[row], clip(model, seed + 10)[row]] for row in range(2)]
+            again = simulator.encode(history, taken[:, None])
+            results = [*state.tensors().values(), *again.tensors().values()]
             for cost in costs:
                 noise = [torch.Generator(DEVICE).manual_seed(i) for i in range(2)]
                 results.append(simulator.score(state, actions, cost, aim, noise))

@@ -142,6 +142,8 @@ def test_replayed_plans_are_those_of_the_model(model, monkeypatch, particles):
         for simulator in (plain, replaying):
             state = simulator.observe(None, taken, observations)
             state = simulator.observe(state, taken, clip(model, seed + 10))
+            history = [[clip(model, seed)[row], clip(model, seed + 10)[row]] for row in range(2)]
+            again = simulator.encode(history, taken[:, None])
             aim = simulator.goal(state, observations)
             scores = []
             for cost in costs:
@@ -151,10 +153,11 @@ def test_replayed_plans_are_those_of_the_model(model, monkeypatch, particles):
                 generators = [torch.Generator().manual_seed(i) for i in range(2)]
                 total = simulator.score(state, varied, cost, aim, generators).square().sum()
                 scores += torch.autograd.grad(total, varied)
-            found.append((*state.tensors().values(), *scores))
+            believed = (*state.tensors().values(), *again.tensors().values())
+            found.append((*believed, *scores))
         for expected, replayed in zip(*found, strict=True):
             assert_close(replayed, expected)
-    assert record.recorded >= 1 + len(costs)
+    assert record.recorded >= 3 + len(costs), "a first frame, a next one, a history, the scores"
     assert record.replayed > record.recorded
 
 
