@@ -42,7 +42,7 @@ class CEM(GaussianSearch):
         self, distribution: Distribution, candidates: Tensor, scores: Tensor
     ) -> Distribution:
         """See ``Search``."""
-        elites = best(candidates, scores, self.elites)
+        elites = best(candidates, scores, self.elites, ordered=False)
         mean, std = refit(elites, distribution.mean, distribution.std, self.momentum)
         problem = distribution.problem
         if self.min_std > 0:

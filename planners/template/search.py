@@ -173,20 +173,26 @@ class GaussianSearch(Search[Distribution]):
         return range(self.iterations)
 
 
-def best(candidates: Tensor, scores: Tensor, count: int) -> Tensor:
-    """The ``count`` candidates of each problem with the least scores, best first.
+def best(candidates: Tensor, scores: Tensor, count: int, ordered: bool = True) -> Tensor:
+    """The ``count`` candidates of each problem with the least scores.
 
     Args:
         candidates: (B, S, T * A).
         scores: (B, S).
         count: E, from 1 to S.
+        ordered: whether the best come first; any order takes half the time.
 
     Returns:
         (B, E, T * A).
     """
-    return candidates[
-        rows(scores.shape[0], scores.device), scores.topk(count, 1, largest=False).indices
-    ]
+    problems, samples, size = candidates.shape
+    places = scores.topk(count, 1, largest=False, sorted=ordered).indices
+    if problems > 1:
+        places = places + samples * rows(problems, scores.device)
+    # Several times as fast as indexing with two tensors.
+    return (
+        candidates.reshape(-1, size).index_select(0, places.flatten()).view(problems, count, size)
+    )
 
 
 def refit(elites: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[Tensor, Tensor]:
