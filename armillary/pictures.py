@@ -56,7 +56,9 @@ def frames_of(path: Path, kind: type[ArmillaryError] = ArmillaryError) -> Iterat
         for picture in ImageSequence.Iterator(image):
             seen += picture.width * picture.height
             _check(seen, _MOST_OF_FILM)
-            yield picture.convert("RGB")
+            plain = picture.convert("RGB")
+            plain.info = {"duration": picture.info.get("duration", 100)}
+            yield plain
 
 
 def _check(pixels: int, most: int) -> None:

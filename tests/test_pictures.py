@@ -65,3 +65,10 @@ def test_a_film_that_is_cut_off_is_refused(tmp_path: Path) -> None:
             list(frames_of(path))
         except ArmillaryError:
             continue
+
+
+def test_what_else_a_film_says_of_a_picture_is_left_out(tmp_path: Path) -> None:
+    picture = Image.new("P", (8, 8))
+    picture.save(tmp_path / "a.gif", transparency=0, duration=70, comment=b"x")
+    (found,) = frames_of(tmp_path / "a.gif")
+    assert found.info == {"duration": 70}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from armillary.errors import ArmillaryError
 from armillary.world_models.state import Scene, State, mask_centroids
 
-MOST_SLOTS = 256
+MOST_SLOTS, MOST_CONTEXT = 256, 1024
 """No weight depends on K, and time and memory grow with its square."""
 
 
@@ -89,7 +89,8 @@ class WorldModel(nn.Module, ABC, Generic[State]):
     Attributes:
         image_size: H = W of the frames, in pixels.
         action_size: A, 0 for an action-free model.
-        context_length: C, how many frames a belief takes to settle; what it is trained with.
+        context_length: C, at most ``MOST_CONTEXT``, how many frames a belief takes to settle; what
+            it is trained with.
         num_slots: K, at most ``MOST_SLOTS``; 1 for a model that does not segment.
         slot_size: D, the width of what ``slots`` returns.
         noise_shape: shape of the standard-normal noise that one ``step`` of one state takes.
@@ -123,6 +124,10 @@ class WorldModel(nn.Module, ABC, Generic[State]):
             )
         if num_slots > MOST_SLOTS:
             raise ArmillaryError(f"num_slots must be at most {MOST_SLOTS}, got {num_slots}")
+        if context_length > MOST_CONTEXT:
+            raise ArmillaryError(
+                f"context_length must be at most {MOST_CONTEXT}, got {context_length}"
+            )
         self.image_size = image_size
         self.action_size = action_size
         self.context_length = context_length

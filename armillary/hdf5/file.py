@@ -9,11 +9,8 @@ is allocated that the bytes of the file do not justify, and what libhdf5 says is
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +19,8 @@ from typing import Any
 import h5py
 from h5py import h5g, h5l, h5o
 
-from armillary.errors import DataError, RunError
+from armillary import looks
+from armillary.errors import DataError
 from armillary.hdf5 import probe
 from armillary.hdf5.array import Array, Storage, reason
 from armillary.hdf5.probe import DAMAGES, read_attributes, variable_text
@@ -32,8 +30,6 @@ _CHECKSUMMED = 3
 """Version of the superblock from which on all that describes the data has checksums."""
 _SECONDS, _BYTES_A_SECOND = 0.3, 1e9
 """Of the processor that a look may take, and bytes of the file for which it gets another second."""
-_PATIENCE = 120.0
-"""Seconds by the clock that a look may take, on slow storage."""
 _MOST_LINKS = 16
 
 
@@ -170,26 +166,7 @@ def look(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _looked_at(path: Path, stamp: tuple[int, ...]) -> dict[str, Any]:
     seconds = _SECONDS + stamp[2] / _BYTES_A_SECOND
-    words = [sys.executable, "-P", probe.__file__, str(path), str(seconds)]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    try:
-        ended = subprocess.run(
-            words, capture_output=True, timeout=_PATIENCE, env=environment, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DataError(path, f"the file could not be read in {_PATIENCE:g} seconds") from error
-    except OSError as error:
-        raise RunError(f"{path}: no process could be started to look at it: {error}") from error
-    if ended.returncode < 0:
-        raise DataError(
-            path,
-            "the file is damaged: reading what it says of itself crashes or never ends; get or "
-            "make it again",
-        )
-    if ended.returncode:
-        said = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise RunError(f"{path}: the process that looks at the file failed: {' '.join(said)}")
-    found = json.loads(ended.stdout)
+    found = looks.look(probe.__file__, path, seconds, DataError)
     if "error" in found:
         raise _open_error(path, found["error"])
     return found["attributes"]

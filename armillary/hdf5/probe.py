@@ -98,7 +98,7 @@ def _walk(group: h5g.GroupID, depth: int) -> None:
                 _walk(found, depth - 1)
 
 
-def _bound(seconds: float) -> None:
+def bound(path: str, seconds: float) -> None:
     """Ends this process when it takes too much time of the processor or memory, where it can."""
     with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
         import resource
@@ -109,16 +109,18 @@ def _bound(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
-def _look(path: str) -> dict[str, Any]:
+def look(path: str) -> dict[str, Any]:
+    """``attributes`` of the root, or ``error``: why the file cannot be read."""
     try:
         with h5py.File(path, "r", rdcc_nbytes=0) as file:
             attributes = read_attributes(file, variable=True)
             _walk(h5g.open(file.id, b"/"), 1)
         return {"attributes": attributes}
     except (*DAMAGES, ValueError) as error:
-        return {"error": str(error)}
+        greedy = isinstance(error, MemoryError) or "memory allocation" in str(error)
+        return {"error": "it asks for more memory than there is" if greedy else str(error)}
 
 
 if __name__ == "__main__":
-    _bound(float(sys.argv[2]))
-    print(json.dumps(_look(sys.argv[1])))
+    bound(sys.argv[1], float(sys.argv[2]))
+    print(json.dumps(look(sys.argv[1])))

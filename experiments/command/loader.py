@@ -206,7 +206,7 @@ def _folders_there(path: ConfigSearchPath) -> Iterator[None]:
             raise UsageError(reason(error)) from error
         except ArmillaryError:
             raise
-        except (YAMLError, RecursionError, ValueError) as error:
+        except (YAMLError, RecursionError, ValueError, OSError) as error:
             for folder in path.get_path():
                 files = Path((folder.path or "").removeprefix("file://")).rglob("*.yaml")
                 for file in files if (folder.path or "").startswith("file://") else ():

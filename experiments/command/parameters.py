@@ -54,7 +54,7 @@ def target_of(section: DictConfig) -> Any:
         raise UsageError(f"_target_ must be the dotted name of a class or function, got {target!r}")
     try:
         return None if target is None else _locate(target)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         reason = shortened(" ".join(str(error).split()), 200)
         raise UsageError(
             f"_target_: {target} cannot be imported ({reason}); a module of yours is named with "

@@ -7,10 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from armillary.archives import TORCHSCRIPT, archived
-from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
-from armillary.reading import reading
+from armillary.torchscript.network import load
 
 _HELP = (
     "lpips must name a TorchScript module that takes two float tensors (N, 3, H, W) in -1..1 and "
@@ -36,9 +34,7 @@ class PerceptualDistance:
         if not file.is_file():
             raise UsageError(f"there is no file {file}: {_HELP}")
         try:
-            with reading(file, "is no TorchScript module", UsageError):
-                archived(file, ArmillaryError, TORCHSCRIPT)
-                self._module = torch.jit.load(str(file), map_location=device).eval()
+            self._module = load(file, device, str(file), "is no TorchScript module", UsageError)
         except UsageError as error:
             raise UsageError(f"{error}: {_HELP}") from error
         shape = (2, 1, 1, 3, image_size, image_size)

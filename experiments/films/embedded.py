@@ -24,6 +24,8 @@ _SIZES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.25)
 _EVERY = (1, 2, 4)
 _COLORS = 128
 _STILL = ("PNG",)
+_LONGEST = 655_350
+"""Milliseconds that a GIF can show a picture."""
 _SPARSE = 2
 """The palette is chosen from one in so many rows and columns."""
 
@@ -171,7 +173,7 @@ def _digest(path: Path) -> str:
 def _read(path: Path) -> _Reel:
     durations, last = [], Image.new("RGB", (1, 1))
     for last in frames_of(path):
-        durations.append(int(last.info.get("duration", 100)))
+        durations.append(int(last.info["duration"]))
     return _Reel(path, durations, last)
 
 
@@ -216,7 +218,8 @@ def _write(reel: _Reel, path: Path, size: float, every: int) -> None:
     """Writes one in ``every`` pictures, always the last, all in one palette."""
     kept = range((len(reel.durations) - 1) % every, len(reel.durations), every)
     durations = [sum(reel.durations[index : index + every]) for index in kept[:-1]]
-    durations.append(reel.durations[-1])
+    longest = _LONGEST // len(kept)  # equal pictures become one
+    durations = [min(duration, longest) for duration in (*durations, reel.durations[-1])]
     palette = _palette(reel, size, every, (0, len(kept) // 2, len(kept) - 1))
     plain = (
         picture.quantize(palette=palette, dither=Image.Dither.NONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +119,11 @@ def of_evaluation(found: Evaluation) -> Conditions:
     return Conditions(tuple(facts.items()), text, file)
 
 
+def _many(number: str) -> str:
+    """So many steps, or what stands in the place of their number."""
+    return counted(int(number), "step") if re.fullmatch("[0-9]{1,9}", number) else f"{number} steps"
+
+
 def of_planning(run: Run, row: Row) -> Conditions:
     """The problems that were posed, and everything about how plans are found but the model."""
     settings = run.settings or flatten(run.results.config if run.results else {})
@@ -128,7 +134,7 @@ def of_planning(run: Run, row: Row) -> Conditions:
         facts["steps"] = str(settings["task.max_steps"])
     facts |= {"problems": str(row.episodes), "seed": str(row.seed)}
     told = ", ".join(f"{name} {value}" for name, value in posed.items())
-    steps = f" of at most {counted(int(facts['steps']), 'step')}" if "steps" in facts else ""
+    steps = f" of at most {_many(facts['steps'])}" if "steps" in facts else ""
     seeds = f"with seeds from {row.seed}" if row.episodes > 1 else f"with seed {row.seed}"
     text = f"Task {row.task}{f' ({told})' if told else ''}, "
     text += f"{counted(row.episodes, 'problem')}{steps} {seeds}"
@@ -136,7 +142,7 @@ def of_planning(run: Run, row: Row) -> Conditions:
         if name in settings:
             facts[_words(name)] = str(settings[name])
     if "horizon" in settings:
-        text += f"; plans look {counted(int(settings['horizon']), 'step')} ahead"
+        text += f"; plans look {_many(str(settings['horizon']))} ahead"
     search = _below(settings, "planner.")
     facts |= {f"search {name}".removesuffix(" _target_"): v for name, v in search.items()}
     spent = {name: search[name] for name in _BUDGET if name in search}

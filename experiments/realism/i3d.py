@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from hashlib import file_digest
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from armillary.archives import TORCHSCRIPT, archived
-from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
-from armillary.reading import reading
 from armillary.suggestions import listed, suggest
+from armillary.torchscript.network import load
 
 WHERE = (
     "FVD's network is not part of this package and is never downloaded: get i3d_torchscript.pt, "
@@ -49,13 +46,8 @@ class I3D:
         with open(path, "rb") as file:
             self.sha256 = file_digest(file, "sha256").hexdigest()
         try:
-            with (
-                reading(f"weights={path}", "is no TorchScript file", UsageError),
-                warnings.catch_warnings(),  # the field's file is TorchScript, deprecated or not
-            ):
-                warnings.simplefilter("ignore", DeprecationWarning)
-                archived(path, ArmillaryError, TORCHSCRIPT)
-                network = torch.jit.load(str(path), map_location=device).eval()
+            name = f"weights={path}"
+            network = load(path, device, name, "is no TorchScript file", UsageError)
         except UsageError as error:
             raise UsageError(f"{error}. {WHERE}") from error
         try:

@@ -207,8 +207,8 @@ def _fitting(
     with _rebuilding(info):
         try:
             model = outline(name, hyperparameters, len(weights))
-        except RuntimeError:
-            if info.plugin is None:
+        except RuntimeError as error:
+            if info.plugin is None or "meta" not in str(error):
                 raise
             model = built(name, hyperparameters)  # a class may read its own weights, not on meta
     _check_fit(weights, model, info)

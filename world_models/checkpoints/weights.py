@@ -90,7 +90,7 @@ def check_finite(
     """
     broken = [
         name
-        for name, tensor in weights.items()
+        for name, tensor in ((name, _counted(tensor)) for name, tensor in weights.items())
         if not (tensor.isnan().logical_not() if name in buffers else tensor.isfinite()).all()
     ]
     if broken:
@@ -99,6 +99,11 @@ def check_finite(
             f"NaN or infinite numbers in {len(broken)} of {len(weights)} tensors: "
             f"{listed(broken)}; the training diverged, take an earlier checkpoint",
         )
+
+
+def _counted(tensor: Tensor) -> Tensor:
+    """The same numbers in a type in which torch can tell whether they are finite."""
+    return tensor.float() if tensor.is_floating_point() and tensor.itemsize == 1 else tensor
 
 
 def metadata(path: Path) -> dict[str, Any]:

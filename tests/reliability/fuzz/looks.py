@@ -1,8 +1,8 @@
-"""Looks at HDF5 files in processes that are forked: new ones take a hundred times longer.
+"""Looks at files in processes that are forked: new ones take a hundred times longer.
 
-The reader starts an interpreter for a look at an old kind of file. Here a small process is started
-once, and forks for each look: the same code under the same bounds, which ends, crashes or hangs as
-it does in an interpreter of its own.
+Readers start an interpreter for a look at a file that might crash it. Here a small process is
+started once, and forks for each look: the same code under the same bounds, which ends, crashes or
+hangs as it does in an interpreter of its own.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
-from types import SimpleNamespace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from armillary.hdf5 import probe
+from armillary import hdf5, looks, torchscript
 
 
 def install() -> None:
     """Makes this process's reader ask a small process for its looks, for good."""
-    from armillary.hdf5 import file
 
     @cache
     def started() -> subprocess.Popen[str]:
@@ -36,23 +37,24 @@ def install() -> None:
         server = started()
         assert server.stdin is not None
         assert server.stdout is not None
-        server.stdin.write(json.dumps([*words[-2:], timeout]) + "\n")
+        server.stdin.write(json.dumps([*words[-3:], timeout]) + "\n")
         server.stdin.flush()
         code, said = json.loads(server.stdout.readline())
         return subprocess.CompletedProcess(words, code, said.encode(), b"")
 
     stand_in = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
-    file.subprocess = stand_in  # pyright: ignore[reportAttributeAccessIssue]
+    looks.subprocess = stand_in  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def serve() -> None:
     """The small process: answers until nobody asks any more."""
     for line in sys.stdin:
-        path, seconds, timeout = json.loads(line)
+        script, path, seconds, timeout = json.loads(line)
+        probe = _probe(script)
         ends, writes = os.pipe()
         child = os.fork()
         if not child:
-            _look(path, float(seconds), writes)
+            _look(probe, path, float(seconds), writes)
         os.close(writes)
         said = b""
         while select.select([ends], [], [], timeout)[0]:
@@ -67,12 +69,20 @@ def serve() -> None:
         print(json.dumps([code, said.decode(errors="replace")]), flush=True)
 
 
-def _look(path: str, seconds: float, writes: int) -> None:
+@cache
+def _probe(script: str) -> ModuleType:
+    """The module of a script, imported when it is first asked for."""
+    packages = (hdf5, torchscript)
+    (name,) = {p.__name__ for p in packages if Path(script).parent == Path(p.__path__[0])}
+    return import_module(f"{name}.probe")
+
+
+def _look(probe: ModuleType, path: str, seconds: float, writes: int) -> None:
     """The forked process; never returns."""
     code = 1
     try:
-        probe._bound(seconds)
-        os.write(writes, json.dumps(probe._look(path)).encode())
+        probe.bound(path, seconds)
+        os.write(writes, json.dumps(probe.look(path)).encode())
         code = 0
     finally:
         os._exit(code)

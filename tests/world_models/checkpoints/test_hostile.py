@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info, save_checkpoint
 from armillary.world_models.checkpoints.locate import CheckpointError, find_checkpoint
+from armillary.world_models.checkpoints.weights import check_finite
 from armillary.world_models.registry import build_model, register_model
 from tests.world_models import toy
 from tests.world_models.checkpoints.edits import edit_config, replace_weights
@@ -125,3 +127,33 @@ def test_a_model_of_a_plugin_may_read_its_own_weights(tmp_path: Path) -> None:
 
 def _hyper(config: dict[str, Any], **values: Any) -> None:
     config["model"]["hyperparameters"].update(values)
+
+
+@register_model("endless_toy")
+class EndlessToy(toy.ToyModel):
+    """Of a plug-in, with weights that its shapes alone describe."""
+
+
+def test_a_model_of_a_plugin_is_not_built_at_any_size(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "one", build_model("endless_toy", image_size=8), step=1)
+    edit_config(path, lambda config: _hyper(config, slot_size=3 * 10**9))
+    with pytest.raises(CheckpointError) as told:
+        load_model(path)
+    assert "memory" not in str(told.value)
+
+
+def test_a_context_of_any_length_is_refused(tmp_path: Path) -> None:
+    sizes = {"image_size": 8, "action_size": 2, "num_slots": 2, "lstm_hidden": 2}
+    model = build_model("sdvae", **sizes, conv_channels=2)
+    path = save_checkpoint(tmp_path / "one", model, step=1)
+    edit_config(path, lambda config: _hyper(config, context_length=10**9))
+    with pytest.raises(CheckpointError, match="context_length must be at most 1024"):
+        load_model(path)
+
+
+def test_numbers_of_eight_bits_are_looked_at() -> None:
+    weights = {"a": torch.ones(2).to(torch.float8_e4m3fn)}
+    check_finite(weights, "file")
+    weights["b"] = torch.tensor([1.0, torch.nan]).to(torch.float8_e4m3fn)
+    with pytest.raises(CheckpointError, match="NaN or infinite numbers in 1 of 2 tensors: b"):
+        check_finite(weights, "file")

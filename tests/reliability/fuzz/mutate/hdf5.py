@@ -131,7 +131,7 @@ def _shape(random: Random, held: dict[str, Any]) -> None:
     if names := _arrays(held):
         name = random.choice(names)
         array = held[name]
-        if not array.ndim:
+        if not array.ndim or not array.size:
             return
         axis = random.randrange(array.ndim)
         held[name] = random.choice(
