@@ -83,7 +83,7 @@ def test_a_path_takes_the_place_of_a_name(folder: Path) -> None:
         ("plan", "planner", "a: [1\n", "is no YAML"),
         ("plan", "planner", "_target_: my_pack.Search\n", "my_pack"),
         ("plan", "planner", "_target_: armillary.planners.CEM ...\n", "cannot be imported"),
-        ("plan", "experiment", f"defaults: [/task: {'x' * 300}]\n", "File name too long"),
+        ("train", "experiment", f"defaults: [/task: {'x' * 300}]\n", "File name too long"),
     ],
 )
 def test_mistakes_in_a_yaml_are_named(
