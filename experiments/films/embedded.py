@@ -24,6 +24,8 @@ _SIZES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.25)
 _EVERY = (1, 2, 4)
 _COLORS = 128
 _STILL = ("PNG",)
+_LARGEST = 1600
+"""Pixels of a side of a film that was made smaller."""
 _LONGEST = 655_350
 """Milliseconds that a GIF can show a picture."""
 _SPARSE = 2
@@ -196,11 +198,13 @@ def _smaller(film: Film, path: Path, share: int) -> Film:
     """The largest and, after that, longest version of a film that costs no more than its share."""
     reel = _read(film.gif)
     small = Film(film.title, film.caption, path, path.with_suffix(".small.png"), film.alt)
-    ratio = share / _cost(film)
+    ratio, side = share / _cost(film), max(film.size)
     with opened(film.still, _STILL) as image:
         still = image.convert("RGB")
     for every in _EVERY:
         for size in _SIZES:
+            if size * side > _LARGEST and size != _SIZES[-1]:
+                continue  # no page shows it
             if size * size / every > 1.4 * ratio and (every, size) != (_EVERY[-1], _SIZES[-1]):
                 continue  # bytes go with the area: far too large to be worth a try
             _write(reel, path, size, every)

@@ -30,3 +30,15 @@ def test_long_and_strange_films_are_made_smaller(
     assert film.gif.parent.name == "scratch"
     with Image.open(film.gif) as image:
         assert image.info["duration"] > 0
+
+
+def test_no_film_that_was_made_smaller_is_wider_than_a_page(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    wide = [Image.fromarray(random.integers(0, 2, (9, 4000), np.uint8) * 255) for _ in range(3)]
+    wide[0].save(tmp_path / "film.gif", save_all=True, append_images=wide[1:])
+    (tmp_path / "scratch").mkdir()
+    request = FilmRequest("film", "caption", "alt", tmp_path / "film.gif")
+    as_it_is = (tmp_path / "film.gif").stat().st_size
+    (film,) = prepared([request], tmp_path / "scratch", as_it_is)
+    assert isinstance(film, Film)
+    assert film.size[0] <= 1600
