@@ -21,6 +21,7 @@ from armillary.reading import reading
 
 _MOST = 8
 """How often the bytes of a file may be shared by its tensors, those of tied weights say."""
+_DIGITS = 12
 _UNKNOWN = re.compile(r"(?:GLOBAL|module) ([\w.]+)")
 
 
@@ -69,6 +70,8 @@ def load(
         size, archive, payload = path.stat().st_size, zipfile.is_zipfile(path), path.read_bytes()
     if archive:
         archived(path, kind)
+        with reading(path, problem, kind):
+            _check_alignment(path)
     if b"bytearray\n" in payload:
         raise kind(path, _told("builtins.bytearray", advice))
 
@@ -90,6 +93,16 @@ def load(
     if not isinstance(content, Mapping):
         raise kind(path, f"must hold a dictionary, got {type(content).__name__}")
     return content
+
+
+def _check_alignment(path: Path) -> None:
+    """Raises ValueError where the tensors lie at multiples of nothing, by which torch divides."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.filename.endswith("/.storage_alignment"):
+                said = archive.read(entry)[:_DIGITS]
+                if not int(said) > 0:
+                    raise ValueError(f"its tensors are aligned to {said.decode()} bytes")
 
 
 def _told(unknown: str, advice: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from armillary.errors import ArmillaryError
+from armillary.world_models.checkpoints import pickled
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info, save_checkpoint
 from armillary.world_models.checkpoints.locate import CheckpointError, find_checkpoint
 from armillary.world_models.checkpoints.weights import check_finite
@@ -157,3 +160,20 @@ def test_numbers_of_eight_bits_are_looked_at() -> None:
     weights["b"] = torch.tensor([1.0, torch.nan]).to(torch.float8_e4m3fn)
     with pytest.raises(CheckpointError, match="NaN or infinite numbers in 1 of 2 tensors: b"):
         check_finite(weights, "file")
+
+
+@pytest.mark.parametrize("alignment", ["0", "-8", "x", ""])
+def test_tensors_that_lie_at_multiples_of_nothing_are_refused(
+    tmp_path: Path, alignment: str
+) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "a.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "a.pt") as whole,
+        zipfile.ZipFile(tmp_path / "b.pt", "w") as new,
+    ):
+        for entry in whole.infolist():
+            here = entry.filename.endswith(".storage_alignment")
+            new.writestr(entry.filename, alignment if here else whole.read(entry))
+    assert pickled.load(tmp_path / "a.pt")["a"].tolist() == [1, 1]
+    with pytest.raises(ArmillaryError, match=r"b\.pt: is no file of torch\.save, or is damaged"):
+        pickled.load(tmp_path / "b.pt")
