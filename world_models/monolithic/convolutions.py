@@ -10,6 +10,9 @@ from armillary.errors import ArmillaryError
 def shrinking(image_size: int, side: int, channels: int) -> tuple[nn.Sequential, int]:
     """Halves an image until ``side`` is left, by strided convolutions (PlaNet, 1811.04551, app. A).
 
+    Each is normalised over channels and places and goes through SiLU, as in DreamerV3 (2301.04104):
+    without it, training stays at the mean image for hundreds of steps.
+
     Args:
         image_size: H = W, ``side`` times a power of two.
         side: h = w of the grid.
@@ -24,7 +27,7 @@ def shrinking(image_size: int, side: int, channels: int) -> tuple[nn.Sequential,
     layers: list[nn.Module] = []
     inputs, outputs = 3, channels
     for _ in range(_halvings(image_size, side)):
-        layers += [nn.Conv2d(inputs, outputs, 4, 2, padding=1), nn.ELU()]
+        layers += [nn.Conv2d(inputs, outputs, 4, 2, padding=1), *_normed(outputs)]
         inputs, outputs = outputs, 2 * outputs
     return nn.Sequential(*layers), inputs
 
@@ -37,9 +40,14 @@ def growing(image_size: int, side: int, channels: int) -> tuple[nn.Sequential, i
     layers: list[nn.Module] = []
     inputs, outputs = channels, 3
     for _ in range(_halvings(image_size, side)):
-        layers = [nn.ELU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, padding=1), *layers]
+        growth = nn.ConvTranspose2d(inputs, outputs, 4, 2, padding=1)
+        layers = [*_normed(inputs), growth, *layers]
         inputs, outputs = 2 * inputs, inputs
     return nn.Sequential(*layers, nn.Sigmoid()), outputs
+
+
+def _normed(channels: int) -> list[nn.Module]:
+    return [nn.GroupNorm(1, channels), nn.SiLU()]
 
 
 def _halvings(image_size: int, side: int) -> int:
