@@ -43,10 +43,10 @@ class PatchDynamics(WorldModel[PatchState]):
     As in DINO-WM (Zhou et al. 2024, 2411.04983) a transformer, causal by frames, predicts the
     features of the next frame from those of the last C and the actions between them; plans compare
     imagined features with the goal's. The features are DINOv2's, frozen, or those of convolutions
-    that are trained together with the transformer. The latter cannot collapse: every frame must be
-    reconstructed from them, as in E2C (Watter et al. 2015, 1506.07365), and each patch's have a
-    fixed variance, so that they cannot shrink either. From DINOv2's features frames are decoded for
-    those who look: nothing but the decoder learns by that.
+    that are trained beside the transformer. The latter cannot collapse, since nothing rewards them
+    for being foreseen: they learn by reconstruction alone, as in World Models (Ha & Schmidhuber
+    2018, 1803.10122). From DINOv2's features frames are decoded for those who look; nothing but the
+    decoder learns by that.
 
     Objectives:
         joint: reconstruction and prediction together.
@@ -153,7 +153,7 @@ class PatchDynamics(WorldModel[PatchState]):
         losses = Losses(error / (2.0 * self.pixel_std**2), {"squared_error": error.detach()})
         if objective == "features":
             return losses
-        foresight = self._foresight(patches, window.actions)
+        foresight = self._foresight(patches.detach(), window.actions)
         return Losses(losses.total + foresight.total, losses.terms | foresight.terms)
 
     def latent_loss(

@@ -9,9 +9,7 @@ from armillary.world_models.monolithic.convolutions import shrinking
 
 
 class ConvolutionalPatches(nn.Module):
-    """Convolutions whose features have mean 0 and variance 1 in every patch.
-
-    So that no loss can be lowered by shrinking them.
+    """Convolutions whose features have mean 0 and variance 1 in every patch, as DINOv2's nearly do.
 
     Args:
         image_size: H = W.
