@@ -91,8 +91,10 @@ class PatchDynamics(WorldModel[PatchState]):
         if features != _CONVOLUTIONAL and features not in SIZES:
             valid = (_CONVOLUTIONAL, *SIZES)
             raise ArmillaryError(f"unknown features {features!r}; {suggest(features, valid)}")
-        if width % heads:
+        if heads < 1 or width % heads:
             raise ArmillaryError(f"heads must divide width = {width}, got {heads}")
+        if depth < 1:
+            raise ArmillaryError(f"depth must be at least 1, got {depth}")
         size = SIZES[features][0] if features in SIZES else feature_size
         super().__init__(
             image_size=image_size,

@@ -161,6 +161,7 @@ def test_it_learns_what_actions_do_without_collapsing():
         ({"image_size": 12}, "2 times 2, 4, 8.* got 12"),
         ({"features": "dinov2_vits16"}, "did you mean 'dinov2_vits14'"),
         ({"heads": 3}, "heads must divide width = 8, got 3"),
+        ({"depth": 0}, "depth must be at least 1, got 0"),
         ({"weights": "some.pth"}, "weights are for features=dinov2_vits14"),
     ],
 )
