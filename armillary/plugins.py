@@ -36,7 +36,7 @@ VARIABLE = "ARMILLARY_PLUGINS"
 """Modules that were named, with commas between them: processes that are started load them too."""
 
 _BUILT_IN = {
-    "model": ("armillary.world_models",),
+    "model": ("armillary.world_models", "armillary.world_models.monolithic"),
     "planner": ("armillary.planners", "armillary.planners.states", "armillary.planners.proposals"),
     "cost": ("armillary.planners.costs",),
     "reduction": ("armillary.planners.reductions",),

@@ -25,6 +25,8 @@ SMALL = {
     "slot_dynamics": {"image_size": 32, "action_size": 2, "num_slots": 3},
     **dict.fromkeys(SLOT_MODELS, SLOTS),
     **dict.fromkeys(("vrnn", "vrnn_star"), FRAMEWISE),
+    "rssm": {"image_size": 16, "action_size": 2, "latents": "categorical"},
+    "patch_dynamics": {"image_size": 16, "action_size": 2},
 }
 
 

@@ -97,10 +97,13 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         objectives: the names that ``loss`` accepts, the default one first; a hyperparameter
             ``objective`` may move another one to the front.
         pixel_std: standard deviation of the pixel likelihood, in units of the frames' range.
+        starts_from: hyperparameters that say what a new model starts from, such as a file of
+            weights; None, for nothing, is what a checkpoint records, which has its own.
         formerly_saved: names of what checkpoints written before hold and nothing reads any more.
     """
 
     objectives: tuple[str, ...] = ("joint",)
+    starts_from: tuple[str, ...] = ()
     formerly_saved: tuple[str, ...] = ()
     pixel_std: float = 0.1
 

@@ -53,6 +53,7 @@ def build_model(name: str, /, **hyperparameters: Any) -> WorldModel:
     """
     config = resolved_config(name, hyperparameters)
     model = plugins.find("model", config["name"]).thing(**config["hyperparameters"])
+    config["hyperparameters"] |= dict.fromkeys(model.starts_from)
     # Around nn.Module, which types attributes as tensors and modules only.
     object.__setattr__(model, "config", config)
     return model

@@ -66,12 +66,14 @@ def node(verb: str, parts: Parts, dataset: dict[str, Any], choices: Choices) -> 
         verb: whose experiment.
         parts: of it.
         dataset: the data set's YAML: its ``curriculum``, the ``size`` of its models if they have
-            one, and by verb what it changes there.
+            one, the ``num_slots`` of those that have slots, and by verb what it changes there.
         choices: of the groups.
     """
     own = {"name": parts.name, **dataset.get(verb, {})}
     if verb != TRAIN:
         return {"defaults": [{"/protocol@_global_": f"{verb}/{parts.protocol}"}, "_self_"], **own}
+    if "num_slots" in dataset and "num_slots" in parameters_of(model_class(parts.model)):
+        own["model"] = {"num_slots": dataset["num_slots"]}
     model = "/".join([*filter(None, [dataset.get("size")]), parts.model])
     curriculum = _curriculum(dataset["curriculum"], parts.model, choices)
     defaults = [{"/curriculum@_global_": curriculum}, {"override /model": model}, "_self_"]

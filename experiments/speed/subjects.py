@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from armillary.experiments.command.parameters import model_class, parameters_of
 from armillary.experiments.speed.cases import Setting
 from armillary.world_models.blocks.broadcast_decoder import SpatialBroadcastDecoder
 from armillary.world_models.blocks.gated_encoder import GatedEncoder
@@ -19,12 +20,10 @@ from armillary.world_models.sdvae import Sdvae
 
 OURS = "slot_dynamics"
 _PUBLISHED = ("op3", "sdvae", "ssm", "vrnn")
-_BY_FRAME = ("vrnn", "vrnn_star")
-"""Models without slots."""
 _TOY: dict[str, Any] = {"latent_size": 4, "conv_channels": 4}
 _TOY_SLOTS = {**_TOY, "num_slots": 3, "lstm_hidden": 8, "rollouts": 2}
 _TOYS = {name: _TOY_SLOTS for name in ("op3", "sdvae", "sdvae_davos", "ssm")}
-_TOYS |= {name: {**_TOY, "hidden": 16} for name in _BY_FRAME}
+_TOYS |= {name: {**_TOY, "hidden": 16} for name in ("vrnn", "vrnn_star")}
 
 
 def known() -> tuple[str, ...]:
@@ -71,7 +70,7 @@ def build_plain(name: str, setting: Setting, **more: Any) -> WorldModel:
 
 def has_slots(name: str) -> bool:
     """Whether the number of slots is a setting."""
-    return name not in _BY_FRAME
+    return "num_slots" in parameters_of(model_class(name))
 
 
 def _hyperparameters(name: str, setting: Setting, more: dict[str, Any]) -> dict[str, Any]:

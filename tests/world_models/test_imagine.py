@@ -45,7 +45,11 @@ MODELS: dict[str, dict[str, Any]] = {
     "ssm": SLOTS,
     "vrnn": {"image_size": SIZE, "latent_size": 4, "hidden": 16, "conv_channels": 4},
     "slot_dynamics": {"image_size": 32, "num_slots": 3, "content_size": 6},
+    "rssm": {"image_size": SIZE, "latent_size": 4, "hidden": 16, "memory_size": 16},
+    "patch_dynamics": {"image_size": SIZE, "grid": 2, "width": 16},
 }
+WHOLE = ("vrnn", "rssm", "patch_dynamics")
+"""Those that do not segment."""
 SLOT_COSTS = {
     "slots": SlotMatching(),
     "slots and positions": SlotMatching(positions_weight=1.0),
@@ -55,7 +59,7 @@ SLOT_COSTS = {
 }
 COSTS: dict[str, Cost] = {**SLOT_COSTS, "position": ObjectPosition(), "approach": Approach()}
 CASES = [
-    (model, cost) for model in MODELS for cost in COSTS if model != "vrnn" or cost in SLOT_COSTS
+    (model, cost) for model in MODELS for cost in COSTS if model not in WHOLE or cost in SLOT_COSTS
 ]
 EVERY_COST_AND_EVERY_MODEL = [
     (model, cost)

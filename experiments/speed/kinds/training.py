@@ -13,7 +13,7 @@ import torch
 from armillary.experiments.evaluation.speed import Target
 from armillary.experiments.speed.cases import Case, Setting, Work
 from armillary.experiments.speed.files import episodes_of_noise
-from armillary.experiments.speed.subjects import OURS, build, build_plain
+from armillary.experiments.speed.subjects import OURS, build, build_plain, has_slots
 from armillary.experiments.speed.timing import Clock, clock_of
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.device import computing_in
@@ -37,8 +37,8 @@ STAGES = {
     "joint": Stage("joint", steps=4, batch_size=24, length=6),
 }
 """Of ``push_blocks/slot_dynamics``, and of ``push_blocks/slot_dynamics_joint``."""
-_BY_FRAME = 10
-"""Frames of the VRNN's clips; the slot models begin with three."""
+_WHOLE = 10
+"""Frames of a clip for models without slots; the slot models begin with three."""
 
 
 def cases(setting: Setting) -> Iterator[Case]:
@@ -63,7 +63,7 @@ def staged(setting: Setting, name: str) -> tuple[Stage, str]:
 def published(setting: Setting, name: str, clips: int | None = None, length: int = 0) -> Stage:
     """A stage of a published model, by its default objective."""
     objective = build(name, setting).objectives[0]
-    frames = length or (_BY_FRAME if name.startswith("vrnn") else 3)
+    frames = length or (3 if has_slots(name) else _WHOLE)
     return Stage(objective, steps=1, batch_size=clips or setting.size.clips, length=frames)
 
 

@@ -46,6 +46,8 @@ HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "vrnn": VRNN,
     "vrnn_star": VRNN,
     "slot_dynamics": {"image_size": 32, "num_slots": 3},
+    "rssm": {"image_size": 8, "memory_size": 4, "latent_size": 2, "hidden": 4, "conv_channels": 2},
+    "patch_dynamics": {"image_size": 8, "grid": 2, "feature_size": 4, "width": 8},
 }
 PROGRAMS = {
     "sdvae": ("start", "decode"),
@@ -55,6 +57,8 @@ PROGRAMS = {
     "vrnn": ("step", "positions"),
     "vrnn_star": ("slots",),
     "slot_dynamics": ("start", "observe", "step", "slots", "positions", "decode"),
+    "rssm": ("observe", "step", "decode"),
+    "patch_dynamics": ("start", "observe", "step", "slots"),
 }
 """Those that no other model shares: tracing takes seconds."""
 with_onnx = pytest.mark.skipif(bool(missing_libraries()), reason="needs armillary[export]")

@@ -32,6 +32,8 @@ MODELS = {
     "slot_dynamics": {"image_size": 32, "action_size": 2, "num_slots": 4},
     **dict.fromkeys(("sdvae", "sdvae_davos", "op3", "ssm"), SLOTS),
     **dict.fromkeys(("vrnn", "vrnn_star"), FRAMEWISE),
+    "rssm": {"image_size": 16, "action_size": 2},
+    "patch_dynamics": {"image_size": 16, "action_size": 2},
 }
 
 

@@ -21,7 +21,8 @@ from tests.world_models.replay.rerun import RerunSteps
 from tests.world_models.replay.test_recordings import MODELS
 
 CASES = [(name, build_model(name, **kind).objectives[0]) for name, kind in MODELS.items()]
-CASES += [("slot_dynamics", "dynamics"), ("sdvae", "BMS")]
+CASES += [("slot_dynamics", "dynamics"), ("sdvae", "BMS"), ("patch_dynamics", "dynamics")]
+OF_GECO = {*MODELS} - {"slot_dynamics", "rssm", "patch_dynamics"}
 
 
 def windows(model, count=2, length=3):
@@ -70,7 +71,7 @@ class Watched(RerunSteps):
 
 @pytest.mark.parametrize(("name", "objective"), CASES)
 def test_a_recorded_step_does_what_the_step_does_and_waits_for_nothing(name, objective):
-    warm = {} if name == "slot_dynamics" else {"geco_warm_start": 4}
+    warm = {"geco_warm_start": 4} if name in OF_GECO else {}
     model, update = made(name, objective, **warm)
     told = trained(model, update, windows(model))
     capture = Watched()
