@@ -43,16 +43,12 @@ Progress = Callable[[Sequence[Episode]], None]
 """Told the episodes that have just ended."""
 
 
-def _quiet(ended: Sequence[Episode]) -> None:
-    """Tells nobody."""
-
-
 def run_episodes(
     make_env: Callable[[], gym.Env],
     agent: Agent,
     seeds: Sequence[int],
     batch: int,
-    on_end: Progress = _quiet,
+    on_end: Progress = lambda ended: None,
 ) -> list[Episode]:
     """Runs one episode per seed, all of them; see ``run_batches``.
 
@@ -68,7 +64,7 @@ def run_batches(
     agent: Agent,
     seeds: Sequence[int],
     batch: int,
-    on_end: Progress = _quiet,
+    on_end: Progress = lambda ended: None,
     play_on: bool = False,
 ) -> Iterator[list[Episode]]:
     """Runs one episode per seed, ``batch`` of them in step with each other.

@@ -20,6 +20,7 @@ from armillary.processors import spinning
 
 os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads it when it is loaded
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from armillary.determinism import deterministic
@@ -129,6 +130,8 @@ def _one(verb: str, words: Sequence[str], flags: argparse.Namespace) -> int:
     if flags.cfg:
         print(shown(loader.with_hydra(verb, words), flags.cfg, flags.package), end="")
         return 0
+    config = loader.with_hydra(verb, words)
+    HydraConfig.instance().set_config(config)  # as in the jobs of a sweep
     config = loader.compose(verb, words)
     require(config)
     _run(verb, config, words)
