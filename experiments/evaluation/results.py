@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from armillary.experiments.command.stored import Count, Interval, Number, Part, Stored, read
 from armillary.experiments.evaluation.metrics import METRICS, Metric
 from armillary.experiments.evaluation.speed import Speed
-from armillary.experiments.evaluation.success import Benchmark, Planning
+from armillary.experiments.evaluation.success import Benchmark, Planning, Selftest
 
 RESULTS = "results.json"
 _DESCRIPTION = attrgetter("label", "unit", "digits", "higher_is_better")
@@ -260,6 +260,7 @@ OF_VERB: dict[str, type[Stored]] = {
     "demo": Demonstration,
     "bench": Speed,
     "export": Exported,
+    "selftest": Selftest,
 }
 """The class of a verb's results; those of other verbs are ``Stored``."""
 

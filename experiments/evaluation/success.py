@@ -143,3 +143,32 @@ class Planning(Benchmark):
     """Of ``plan``: one row, and its episodes."""
 
     episodes: list[Played] | None = None
+
+
+class Again(Part):
+    """An episode of a card that was played again.
+
+    Attributes:
+        task: of the row.
+        planner: of the row.
+        there: what the card says.
+        here: what came out.
+    """
+
+    task: str
+    planner: str | None
+    there: Played
+    here: Played
+
+    @property
+    def same(self) -> bool:
+        """Whether both reached the goal, or neither did."""
+        return self.there.success == self.here.success
+
+
+class Selftest(Stored):
+    """Of ``selftest``: the episodes, and whether all came out the same."""
+
+    checkpoint: str
+    same: bool
+    episodes: list[Again]

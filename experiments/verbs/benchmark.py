@@ -15,8 +15,10 @@ from armillary.agent.statistics import wilson_interval
 from armillary.experiments.command.console import counted, counting, results
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.stored import read, write
+from armillary.experiments.command.sweep import command_line
+from armillary.experiments.evaluation.card import Card, keep, words_of
 from armillary.experiments.evaluation.results import RESULTS
-from armillary.experiments.evaluation.success import Benchmark, Filmed, Row
+from armillary.experiments.evaluation.success import Benchmark, Filmed, Played, Row
 from armillary.experiments.films.chosen import filmed
 from armillary.experiments.planning.entries import Entry, entry_of
 from armillary.experiments.planning.goals import BY_TASK
@@ -34,6 +36,7 @@ from armillary.experiments.suites import running
 from armillary.experiments.suites.comparing import EPISODES, compared, played_in
 from armillary.files import write_json
 from armillary.seeds import played_episode_seed
+from armillary.world_models.checkpoints.locate import WEIGHTS_FILE
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,8 @@ def _run(config: DictConfig) -> list[Row]:
     if not names or len(set(names)) < len(names):
         raise UsageError(f"simulators must name each one once, and at least one; got {names}")
     entries = [entry_of(name, config) for name in names]
+    if config.card:
+        words_of(command_line()[0])  # what cannot be kept is told before anything is played
     finished, told = _finished(output)
     rows: list[Row] = []
     films: list[Filmed] = []
@@ -76,6 +81,7 @@ def _run(config: DictConfig) -> list[Row]:
             row = summarise(entry, episodes, config).model_copy(update={"identity": identity})
             played[entry.name] = episodes
             films += _films(entry, episodes, config, output)
+            _keep_card(entry, row, episodes, config)
         rows.append(row)
         kept = {name: [one.model_dump() for one in found] for name, found in played.items()}
         write_json(output / EPISODES, kept)
@@ -147,6 +153,22 @@ def _films(
         )
         for episode, gif in filmed(entry_of(entry.name, config), wanted, folder)
     ]
+
+
+def _keep_card(entry: Entry, row: Row, episodes: Sequence[Outcome], config: DictConfig) -> None:
+    """Writes the row of a checkpoint beside its weights, if that was asked for."""
+    if not config.card or not entry.weights:
+        return
+    made = made_with(config)
+    told = Card(
+        weights=entry.weights[WEIGHTS_FILE],
+        words=words_of(command_line()[0]),
+        row=row,
+        episodes=[Played(seed=e.seed, success=e.success, steps=e.steps) for e in episodes],
+        commit=made["commit"],
+        versions=made["versions"],
+    )
+    log.info("the card is %s", keep(entry.name, told))
 
 
 def summarise(entry: Entry, episodes: Sequence[Outcome], config: DictConfig) -> Row:

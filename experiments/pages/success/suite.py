@@ -19,7 +19,7 @@ from armillary.experiments.pages.planning import (
     result_of,
 )
 from armillary.experiments.pages.runs import Run
-from armillary.experiments.pages.suites.pareto import Pareto, Point
+from armillary.experiments.pages.success.pareto import Pareto, Point
 
 _NOTE = (
     "The bars are 95 % Wilson intervals. A row is marked best only where its interval lies beyond "
