@@ -109,7 +109,8 @@ def episodes_needed(
 ) -> int | None:
     """How many episodes a difference of the size that was found would need to be seen.
 
-    Connor (1987), for McNemar's test of paired proportions.
+    Connor (1987), for McNemar's test of paired proportions; at least as many as it takes for so
+    many episodes to be discordant that the exact test can tell anything: 6 with 95 %.
 
     Args:
         only_a: see ``paired_interval``, as the next two.
@@ -128,4 +129,5 @@ def episodes_needed(
         return None
     wanted = norm.ppf((1 + confidence) / 2) * math.sqrt(discordant)
     wanted += norm.ppf(power) * math.sqrt(discordant - difference**2)
-    return math.ceil((wanted / difference) ** 2)
+    fewest = math.ceil(1 - math.log2(1 - confidence)) / discordant
+    return math.ceil(max((wanted / difference) ** 2, fewest))

@@ -199,8 +199,8 @@ def filmed(run: Run, film: Filmed) -> FilmRequest:
         title=f"{film.row}: {'a success' if film.success else 'a failure'}, episode {film.seed}",
         caption=(
             f"It {outcome}, in {counted(film.steps, 'step')}. From left to right: what happened; "
-            "what the plan in force expected; what its search considered last, drawn where the "
-            "model expects things to go, the chosen one in red; where the plan ends; the goal."
+            "what the search for the plan in force considered last, drawn where the model expects "
+            "things to go, the best in red; what that plan expected; where it ends; the goal."
         ),
         alt=f"Film of episode {film.seed} with the plans of {film.row}: the agent {outcome}",
         gif=run.directory / film.gif,

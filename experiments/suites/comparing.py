@@ -72,7 +72,8 @@ def trainings(rows: Sequence[Row]) -> list[Trainings]:
 
 def _alike(a: Row, b: Row) -> bool:
     """Whether two rows share what plans or what is planned with; floors are compared with all."""
-    return a.planner == b.planner or a.simulator == b.simulator or None in (a.planner, b.planner)
+    same = (a.model or a.simulator) == (b.model or b.simulator)
+    return same or a.planner == b.planner or None in (a.planner, b.planner)
 
 
 def _difference(a: Row, b: Row, played: Played) -> Comparison:

@@ -16,6 +16,8 @@ from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.loader import Loader
 from armillary.experiments.command.verbs import written
 from armillary.experiments.planning.entries import BASELINES, ORACLE, entry_of
+from armillary.planners.proposals.sources import SHIFTED
+from armillary.planners.proposals.stored import BUNDLED, ProposalsError, find
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.locate import (
     CheckpointError,
@@ -26,8 +28,8 @@ from armillary.world_models.checkpoints.locate import (
 VERB = "benchmark"
 _DECIDED = ("suite", "output", "task", "planner", "simulators")
 """What words for all rows cannot say."""
-_PROTOCOL = ("episodes", "seed", "goal", "environment", "play_on")
-"""What rows of one task must share, beside the task."""
+_PROTOCOL = ("task", "episodes", "seed", "goal", "environment", "play_on")
+"""What rows of one task must share."""
 
 
 @dataclass
@@ -61,7 +63,8 @@ class Suite:
         models: by name ``checkpoint`` (several where it was trained several times) and words.
         planners: by name words; ``planner`` is the name itself where they do not say it.
         tasks: by name words; likewise ``task``.
-        skip_missing: whether rows whose checkpoints are not there are left out instead of refused.
+        skip_missing: whether rows whose checkpoints or proposals are not there are left out instead
+            of refused.
     """
 
     rows: list[Block]
@@ -118,14 +121,22 @@ def jobs_of(
         key = word.lstrip("+~").partition("=")[0]
         if key in _DECIDED:
             raise UsageError(f"suite={name} decides {key} for each of its rows; leave {word} out")
+    jobs: list[Job] = []
+    skipped: list[str] = []
+    protocols: dict[str, tuple[Job, dict[str, Any]]] = {}
     try:
         suite = typed(Suite, to_dict(config.suite))
-        jobs, skipped = [], []
         for job in _rows(suite, given, list(config.plugins)):
-            there = job.simulator in (*BASELINES, ORACLE) or _is_there(job, suite)
-            jobs += [job] if there else []
-            skipped += [] if there else [job.name]
-        _check(jobs, loader)
+            if job.folder in {one.folder for one in jobs}:
+                raise UsageError(f"the row {job.name} is there twice")
+            row = _composed(job, loader)
+            if not _is_there(job, row, suite):
+                skipped.append(job.name)
+                continue
+            _check(job, row, protocols)
+            jobs.append(job)
+        if not jobs:
+            raise UsageError("no row is left to be played")
     except ArmillaryError as error:
         raise UsageError(f"suite={name}: {error}") from error
     return jobs, skipped
@@ -166,16 +177,28 @@ def _named(group: str, name: str, table: Mapping[str, Mapping[str, Any]]) -> dic
     return {group: name, **table.get(name, {})}
 
 
-def _is_there(job: Job, suite: Suite) -> bool:
-    """Whether there is a checkpoint, which is refused unless the suite may do without.
+def _composed(job: Job, loader: Loader) -> DictConfig:
+    try:
+        config = loader.compose(VERB, job.words)
+        require(config)
+    except ArmillaryError as error:
+        raise UsageError(f"the row {job.name}: {error}") from error
+    return config
+
+
+def _is_there(job: Job, config: DictConfig, suite: Suite) -> bool:
+    """Whether what a row reads is there, which is refused unless the suite may do without.
 
     Raises:
-        UsageError: there is no such model, or no such checkpoint.
+        UsageError: there is no such model, no such checkpoint, or no such proposals.
     """
     try:
-        find_checkpoint(job.simulator)
-    except CheckpointError as error:
-        if job.model not in suite.models and job.model == job.simulator:
+        if job.simulator not in (*BASELINES, ORACLE):
+            find_checkpoint(job.simulator)
+        if set(config.planner.get("proposals", [""])) - {SHIFTED}:
+            find(config.planner.get("proposals_from", BUNDLED))
+    except (CheckpointError, ProposalsError) as error:
+        if isinstance(error, CheckpointError) and job.model not in suite.models:
             known = [*suite.models, *BASELINES, ORACLE, *bundled_checkpoints()]
             raise UsageError(f"unknown model {job.model!r}; {suggest(job.model, known)}") from error
         if not suite.skip_missing:
@@ -187,37 +210,28 @@ def _is_there(job: Job, suite: Suite) -> bool:
     return True
 
 
-def _check(jobs: Sequence[Job], loader: Loader) -> None:
-    """Composes every row and makes what it plays with.
+def _check(job: Job, config: DictConfig, protocols: dict[str, tuple[Job, dict[str, Any]]]) -> None:
+    """Makes what a row plays with, and notes what its task is under.
+
+    Args:
+        job: of the row.
+        config: of the row.
+        protocols: of the tasks so far, each with its first row; grows.
 
     Raises:
-        UsageError: a row cannot be played, two are the same, there is none, or protocols differ.
+        UsageError: the row cannot be played, or other rows of its task have another protocol.
     """
-    if not jobs:
-        raise UsageError("no row is left to be played")
-    folders: dict[str, Job] = {}
-    protocols: dict[str, tuple[Job, dict[str, Any]]] = {}
-    for job in jobs:
-        if folders.setdefault(job.folder, job) is not job:
-            raise UsageError(f"the row {job.name} is there twice")
-        try:
-            config = loader.compose(VERB, job.words)
-            require(config)
-            entry = entry_of(job.simulator, config)
-        except ArmillaryError as error:
-            raise UsageError(f"the row {job.name}: {error}") from error
-        with entry.resources:
+    try:
+        with entry_of(job.simulator, config).resources:
             pass
-        told = flatten({"task": to_dict(config.task), **_facts(config)})
-        first, facts = protocols.setdefault(job.task, (job, told))
-        for key in sorted({*facts, *told}):
-            if facts.get(key) != told.get(key):
-                raise UsageError(
-                    f"{first.name} and {job.name} cannot be compared: {key} is {facts.get(key)} "
-                    f"and {told.get(key)}; give the other protocol a name of its own in 'tasks'"
-                )
-
-
-def _facts(config: DictConfig) -> dict[str, Any]:
+    except ArmillaryError as error:
+        raise UsageError(f"the row {job.name}: {error}") from error
     held = to_dict(config)
-    return {key: held.get(key) for key in _PROTOCOL}
+    told = flatten({key: held.get(key) for key in _PROTOCOL})
+    first, facts = protocols.setdefault(job.task, (job, told))
+    for key in sorted({*facts, *told}):
+        if facts.get(key) != told.get(key):
+            raise UsageError(
+                f"{first.name} and {job.name} cannot be compared: {key} is {facts.get(key)} and "
+                f"{told.get(key)}; give the other protocol a name of its own in 'tasks'"
+            )

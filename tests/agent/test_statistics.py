@@ -93,3 +93,4 @@ def test_so_many_episodes_show_the_difference_as_often_as_wanted() -> None:
     seen = np.mean([binomtest(int(a), int(a + b)).pvalue < 0.05 for a, b, _ in drawn])
     assert 0.7 < seen < 0.85  # the exact test is a little more cautious
     assert episodes_needed(4, 4, 100) is None
+    assert episodes_needed(8, 0, 8) == 6  # 5 of 5 are not told apart from none, p = 1/16
