@@ -38,7 +38,7 @@ class Outcome(Part):
 
 
 class Batch(Stored):
-    """Episodes that ended together, and the plans that were made since others had."""
+    """Episodes that ended together; with the last of a batch the plans that were made for it."""
 
     episodes: list[Outcome]
     plans: list[PlanningTime]

@@ -102,24 +102,26 @@ def play(entry: Entry, config: DictConfig, kept: Kept) -> list[Outcome]:
         times.extend(batch.plans)
     if episodes:
         log.info("%s: %d of %d episodes are kept", entry.name, len(episodes), len(seeds))
-    left = [seed for seed in seeds if seed not in episodes]
     progress, task = counting(entry.name, len(seeds))
     progress.advance(task, len(episodes))
-    before = len(times)
+    together, before = seeds, len(times)
 
     def ended(found: Sequence[Episode]) -> None:
-        nonlocal before
-        batch = Batch(episodes=outcomes(found, entry.stride), plans=times[before:])
-        kept.put(batch)
-        episodes.update({episode.seed: episode for episode in batch.episodes})
-        before = len(times)
+        told = outcomes(found, entry.stride)
+        episodes.update({episode.seed: episode for episode in told})
+        # Plans are kept with the last of the episodes that they were made for: with the others
+        # alone, those for the rest are made again.
+        over = all(seed in episodes for seed in together)
+        kept.put(Batch(episodes=told, plans=times[before:] if over else []))
         progress.advance(task, len(found))
 
     with entry.resources, progress:
-        for _ in run_batches(
-            entry.make_env, entry.agent, left, config.batch, ended, config.play_on
-        ):
-            pass
+        for first in range(0, len(seeds), config.batch):
+            together, before = seeds[first : first + config.batch], len(times)
+            left = [seed for seed in together if seed not in episodes]
+            make, agent = entry.make_env, entry.agent
+            for _ in run_batches(make, agent, left, config.batch, ended, config.play_on):
+                pass
         plan_alone(entry, seeds[0])
     return [episodes[seed] for seed in seeds]
 
