@@ -21,7 +21,7 @@ from armillary.processors import spinning
 os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads it when it is loaded
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError, shortened
@@ -132,7 +132,8 @@ def _one(verb: str, words: Sequence[str], flags: argparse.Namespace) -> int:
         return 0
     config = loader.with_hydra(verb, words)
     HydraConfig.instance().set_config(config)  # as in the jobs of a sweep
-    config = loader.compose(verb, words)
+    with open_dict(config):
+        del config["hydra"]
     require(config)
     _run(verb, config, words)
     return 0
