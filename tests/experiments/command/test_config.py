@@ -25,7 +25,7 @@ from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.entries import privileged_env
 from armillary.experiments.planning.goals import reader_of
 from armillary.experiments.planning.recording import record
-from armillary.experiments.suites.table import jobs_of
+from armillary.experiments.suites import table
 from armillary.experiments.verbs.collect import recipe_of
 from armillary.experiments.verbs.demo import jobs_of
 from armillary.experiments.verbs.train import trainer_settings
@@ -137,7 +137,7 @@ def check_source(choice: str) -> None:
 
 
 def check_suite(choice: str) -> None:
-    jobs, _ = jobs_of(compose("benchmark", [f"suite={choice}"]), ["workers=0"], loader_of())
+    jobs, _ = table.jobs_of(compose("benchmark", [f"suite={choice}"]), ["workers=0"], loader_of())
     assert len(jobs) >= 4
 
 
