@@ -14,9 +14,6 @@ from armillary.agent.agent import Agent
 from armillary.errors import ArmillaryError, required
 from armillary.spaces import native
 
-Progress = Callable[[int], None]
-"""Told how many more episodes have ended."""
-
 
 @dataclass(frozen=True)
 class Episode:
@@ -26,9 +23,11 @@ class Episode:
         seed: of the environment.
         success: whether the goal was reached at any step.
         steps: steps until success, or until the episode ended.
-        frames: (steps + 1, H, W, 3) uint8, the images observed.
+        frames: (L + 1, H, W, 3) uint8, the images observed; L is ``steps``, or more where the
+            episode went on after success.
         goal_image: (H, W, 3) uint8.
-        actions: (steps, A) float32, as commanded.
+        actions: (L, A) float32, as commanded.
+        held: whether the goal was reached at the last step; None where success ended the episode.
     """
 
     seed: int
@@ -37,6 +36,11 @@ class Episode:
     frames: NDArray[np.uint8]
     goal_image: NDArray[np.uint8]
     actions: NDArray[np.float32]
+    held: bool | None = None
+
+
+Progress = Callable[[Sequence[Episode]], None]
+"""Told the episodes that have just ended."""
 
 
 def run_episodes(
@@ -44,7 +48,7 @@ def run_episodes(
     agent: Agent,
     seeds: Sequence[int],
     batch: int,
-    on_end: Progress = lambda count: None,
+    on_end: Progress = lambda ended: None,
 ) -> list[Episode]:
     """Runs one episode per seed, all of them; see ``run_batches``.
 
@@ -60,7 +64,8 @@ def run_batches(
     agent: Agent,
     seeds: Sequence[int],
     batch: int,
-    on_end: Progress = lambda count: None,
+    on_end: Progress = lambda ended: None,
+    play_on: bool = False,
 ) -> Iterator[list[Episode]]:
     """Runs one episode per seed, ``batch`` of them in step with each other.
 
@@ -73,6 +78,7 @@ def run_batches(
         seeds: of the environments, and of the agent's generators.
         batch: episodes at a time.
         on_end: told as episodes end.
+        play_on: whether episodes go on after success, as far as the environment lets them.
 
     Yields:
         The episodes of each batch, in the order of ``seeds``.
@@ -87,12 +93,16 @@ def run_batches(
         chosen = [int(seed) for seed in seeds[first : first + batch]]
         with ExitStack() as opened:
             envs = [opened.enter_context(closing(make_env())) for _ in chosen]
-            episodes = _run_batch(envs, agent, chosen, on_end)
+            episodes = _run_batch(envs, agent, chosen, on_end, play_on)
         yield episodes
 
 
 def _run_batch(
-    envs: Sequence[gym.Env], agent: Agent, seeds: Sequence[int], on_end: Progress
+    envs: Sequence[gym.Env],
+    agent: Agent,
+    seeds: Sequence[int],
+    on_end: Progress,
+    play_on: bool,
 ) -> list[Episode]:
     observations = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
     for observation in observations:
@@ -100,9 +110,10 @@ def _run_batch(
             required(observation, name, "the observation of a task")
     agent.reset(seeds)
     active = np.ones(len(envs), bool)
-    success = np.zeros(len(envs), bool)
+    reached = [0] * len(envs)
     frames = [[observation["image"]] for observation in observations]
     taken: list[list[NDArray[np.float32]]] = [[] for _ in envs]
+    ended: dict[int, Episode] = {}
     while active.any():
         actions = agent.act(observations, active)
         running = np.flatnonzero(active).tolist()
@@ -113,17 +124,21 @@ def _run_batch(
             observations[i] = observation
             frames[i].append(observation["image"])
             taken[i].append(actions[i])
-            success[i] |= bool(required(info, "is_success", "the info of a task"))
-            active[i] = not (terminated or truncated or success[i])
-        on_end(len(running) - int(active.sum()))
-    return [
-        Episode(
-            seed=seed,
-            success=bool(success[i]),
-            steps=len(taken[i]),
-            frames=np.stack(frames[i]),
-            goal_image=observations[i]["goal_image"],
-            actions=np.stack(taken[i]),
-        )
-        for i, seed in enumerate(seeds)
-    ]
+            held = bool(required(info, "is_success", "the info of a task"))
+            if held and not reached[i]:
+                reached[i] = len(taken[i])
+            stopped = terminated and reached[i] == len(taken[i])
+            active[i] = not (terminated or truncated or (reached[i] and not play_on))
+            if not active[i]:
+                ended[i] = Episode(
+                    seed=seeds[i],
+                    success=bool(reached[i]),
+                    steps=reached[i] or len(taken[i]),
+                    frames=np.stack(frames[i]),
+                    goal_image=observation["goal_image"],
+                    actions=np.stack(taken[i]),
+                    held=held if play_on and not stopped else None,
+                )
+        if over := [ended[i] for i in running if not active[i]]:
+            on_end(over)
+    return [ended[i] for i in range(len(envs))]

@@ -62,6 +62,7 @@ class MPCAgent:
         threads: of the CPU while it plans there; by default they follow what is free.
 
     Attributes:
+        optimizer: searches; may be exchanged between episodes.
         planning_times: of every call that planned.
         last_plan: the most recent result, rows being the episodes then active.
         last_state: the states that it starts from, in the same rows.
@@ -94,7 +95,7 @@ class MPCAgent:
         on_cpu = simulator.device.type == "cpu"
         self._working = (threads or Threads()).working if on_cpu else nullcontext
         self._objective = objective
-        self._optimizer = optimizer
+        self.optimizer = optimizer
         low, high = (
             torch.as_tensor(end, dtype=torch.float32).to(simulator.device)
             for end in (space.low, space.high)
@@ -241,7 +242,7 @@ class MPCAgent:
         generators = [self._generators[row] for row in rows]
         index = torch.as_tensor(rows, device=self._plans.device)
         shift = self._interval if self._step else 0
-        plan = self._optimizer.optimize(
+        plan = self.optimizer.optimize(
             Situation(self._simulator, state, self._objective, goal, generators),
             self._shifted(self._plans[index], shift),
             self._bounds,

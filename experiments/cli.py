@@ -20,7 +20,8 @@ from armillary.processors import spinning
 
 os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads it when it is loaded
 
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
 
 from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError, shortened
@@ -129,7 +130,10 @@ def _one(verb: str, words: Sequence[str], flags: argparse.Namespace) -> int:
     if flags.cfg:
         print(shown(loader.with_hydra(verb, words), flags.cfg, flags.package), end="")
         return 0
-    config = loader.compose(verb, words)
+    config = loader.with_hydra(verb, words)
+    HydraConfig.instance().set_config(config)  # as in the jobs of a sweep
+    with open_dict(config):
+        del config["hydra"]
     require(config)
     _run(verb, config, words)
     return 0

@@ -41,6 +41,8 @@ from armillary.experiments.command.verbs import (
 from armillary.experiments.command.yaml_text import read
 
 PLUGINS = "plugins"
+FOLDER = "command-line"
+"""Who brings a user's own folder of YAMLs, as Hydra keeps it."""
 
 
 class Loader(ConfigLoaderImpl):
@@ -61,7 +63,7 @@ class Loader(ConfigLoaderImpl):
             where = Path(folder).expanduser().absolute()
             if not where.is_dir():
                 raise UsageError(f"--config-dir {folder}: there is no such folder")
-            path.prepend("command-line", f"file://{where}", SearchPathQuery(provider="schema"))
+            path.prepend(FOLDER, f"file://{where}", SearchPathQuery(provider="schema"))
         super().__init__(path)
 
     def compose(self, verb: str, words: Sequence[str]) -> DictConfig:

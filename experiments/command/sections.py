@@ -56,6 +56,7 @@ _LEAST = {
     "chunk": 1,
     "context": 1,
     "episodes": 1,
+    "films": 0,
     "fps": 0.1,
     "horizon": 1,
     "num_slots": 1,

@@ -70,6 +70,19 @@ class Stored(Part):
 
 Kind = TypeVar("Kind", bound=Part)
 Count = Annotated[int, Field(ge=0, le=2**64)]
+Number = float | None
+"""None for one that is not known."""
+
+
+def _ordered(edges: tuple[Number, ...]) -> tuple[Number, ...]:
+    known = [edge for edge in edges if edge is not None]
+    if len(edges) != 2 or known != sorted(known):
+        raise ValueError("must be an interval [low, high] with low <= high")
+    return edges
+
+
+Interval = Annotated[tuple[Number, ...], AfterValidator(_ordered)]
+"""(low, high)."""
 
 
 def read(path: Path, kind: type[Kind]) -> Kind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,10 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, open_dict
 
+from armillary.experiments.command.config import loader_of
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.command.loader import Loader
+from armillary.experiments.command.loader import FOLDER, Loader
 from armillary.experiments.command.verbs import keyed, positional_of, quoted
 
 Run = Callable[[str, DictConfig, Sequence[str]], int]
@@ -60,15 +61,11 @@ def sweep(verb: str, words: Sequence[str], loader: Loader, run: Run) -> int:
     own.setdefault(_DIRECTORY, f"{_DIRECTORY}={quoted(default)}")
     for line in _QUIET:
         own.setdefault(line.partition("=")[0], line)
-    JobRuntime.instance().set("name", verb)
-    config = loader.load_configuration(verb, list(own.values()), RunMode.MULTIRUN)
-    with open_dict(config):
-        config.hydra.overrides.hydra = list(own.values())
-        config.hydra.job.config_name = verb
+    config = _master(verb, list(own.values()), loader)
     try:
         sweeper = Plugins.instance().instantiate_sweeper(
             config=config,
-            hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
+            hydra_context=_context(loader),
             task_function=partial(_job, verb, run),
         )
         batches = sweeper.sweep(lines)
@@ -83,6 +80,61 @@ def sweep(verb: str, words: Sequence[str], loader: Loader, run: Run) -> int:
     note = f"; {failed} did not finish" if failed else ""
     messages.print(f"{len(codes)} jobs in {config.hydra.sweep.dir}{note}", highlight=False)
     return max(codes, default=0)
+
+
+def launch(verb: str, jobs: Mapping[str, Sequence[str]], folder: Path, run: Run) -> dict[str, int]:
+    """Runs jobs, each in a directory of its own, as the launcher says that the command line names.
+
+    Args:
+        verb: of all jobs.
+        jobs: their words by the names of their directories.
+        folder: that these are in.
+        run: runs one, in whichever process.
+
+    Returns:
+        The exit codes by name.
+
+    Raises:
+        UsageError: the launcher cannot run.
+    """
+    _, hydra, loader = command_line()
+    own = [word for word in hydra if not word.startswith(("hydra.sweep.", "hydra.sweeper"))]
+    config = _master(verb, [*_QUIET, *own, f"{_DIRECTORY}={quoted(str(folder))}"], loader)
+    launcher = Plugins.instance().instantiate_launcher(
+        _context(loader), partial(_job, verb, run), config
+    )
+    lines = [[*words, f"hydra.sweep.subdir={quoted(name)}"] for name, words in jobs.items()]
+    try:
+        ended = launcher.launch(lines, initial_job_idx=0)
+    except HydraException as error:
+        raise UsageError(f"the jobs cannot run: {str(error).strip()}") from error
+    return {name: job.return_value for name, job in zip(jobs, ended, strict=True)}
+
+
+def command_line() -> tuple[list[str], list[str], Loader]:
+    """The words that the running command was composed of, those of Hydra, and what composed them.
+
+    Nothing, and the loader of our own YAMLs, where none is known.
+    """
+    if not HydraConfig.initialized():
+        return [], [], loader_of()
+    now = HydraConfig.get()
+    folders = [one.path for one in now.runtime.config_sources if one.provider == FOLDER]
+    return list(now.overrides.task), list(now.overrides.hydra), loader_of(*folders)
+
+
+def _master(verb: str, own: list[str], loader: Loader) -> DictConfig:
+    """The configuration that launches jobs."""
+    JobRuntime.instance().set("name", verb)
+    config = loader.load_configuration(verb, own, RunMode.MULTIRUN)
+    with open_dict(config):
+        config.hydra.overrides.hydra = own
+        config.hydra.job.config_name = verb
+    return config
+
+
+def _context(loader: Loader) -> HydraContext:
+    return HydraContext(config_loader=loader, callbacks=Callbacks())
 
 
 def _job(verb: str, run: Run, config: DictConfig) -> int:

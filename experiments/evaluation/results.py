@@ -8,32 +8,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from armillary.experiments.command.stored import Count, Part, Stored, read
+from armillary.experiments.command.stored import Count, Interval, Number, Part, Stored, read
 from armillary.experiments.evaluation.metrics import METRICS, Metric
 from armillary.experiments.evaluation.speed import Speed
+from armillary.experiments.evaluation.success import Benchmark, Planning, Selftest
 
 RESULTS = "results.json"
 _DESCRIPTION = attrgetter("label", "unit", "digits", "higher_is_better")
-
-Number = float | None
-"""None for one that is not known."""
-
-
-def _ordered(edges: tuple[Number, ...]) -> tuple[Number, ...]:
-    known = [edge for edge in edges if edge is not None]
-    if len(edges) != 2 or known != sorted(known):
-        raise ValueError("must be an interval [low, high] with low <= high")
-    return edges
 
 
 def _something(found: dict[str, Any]) -> dict[str, Any]:
     if not found:
         raise ValueError("must hold at least one metric")
     return found
-
-
-Interval = Annotated[tuple[Number, ...], AfterValidator(_ordered)]
-"""(low, high)."""
 
 
 class Statistics(Part):
@@ -157,66 +144,6 @@ class Evaluation(Stored):
         return {**METRICS, **told}
 
 
-class Row(Part):
-    """How often something reached the goal; steps, seconds and evaluations are medians.
-
-    Success is judged by the task, or of named objects by true places or those that the model sees.
-
-    Attributes:
-        plan_seconds: of a plan, for each of the problems that were planned for together.
-        plan_seconds_alone: of a plan for one problem alone.
-        evaluations: candidates that a model was asked about for each plan.
-        identity: a digest of all that the numbers depend on; empty where it was not kept.
-    """
-
-    task: str
-    simulator: str
-    planner: str | None
-    episodes: Count
-    successes: Count
-    success_rate: float
-    ci95: Interval
-    steps_to_success: Number
-    plan_seconds: Number
-    plan_seconds_alone: Number = None
-    evaluations: Number = None
-    seed: Count
-    success_by: str = "task"
-    identity: str = ""
-
-    @model_validator(mode="after")
-    def _possible(self) -> Row:
-        low, high = self.ci95
-        rate = self.successes / max(self.episodes, 1)
-        if self.episodes < 1 or low is None or high is None or not 0 <= low <= rate <= high <= 1:
-            raise ValueError(
-                "must have successes of at least one episode and an interval around their share"
-            )
-        return self
-
-
-class Benchmark(Stored):
-    """Of ``benchmark``: a row for every simulator."""
-
-    rows: list[Row]
-
-
-class Played(Part):
-    """An episode of ``plan``; distances to the goal, as the task measures them, at every moment."""
-
-    seed: Count
-    success: bool
-    steps: Count
-    actions: list[list[float]] = Field(default_factory=list)
-    distances: list[Number] = Field(default_factory=list)
-
-
-class Planning(Benchmark):
-    """Of ``plan``: one row, and its episodes."""
-
-    episodes: list[Played] | None = None
-
-
 class RenderedPlan(Part):
     """The episode that ``render`` planned."""
 
@@ -333,6 +260,7 @@ OF_VERB: dict[str, type[Stored]] = {
     "demo": Demonstration,
     "bench": Speed,
     "export": Exported,
+    "selftest": Selftest,
 }
 """The class of a verb's results; those of other verbs are ``Stored``."""
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.experiments.command.stored import Interval
 from armillary.experiments.evaluation.metrics import Metric
 from armillary.experiments.evaluation.results import (
     Described,
-    Interval,
     Objects,
     ObjectStatistics,
     Statistics,

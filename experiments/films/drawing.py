@@ -11,16 +11,30 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from armillary.experiments.palette import INK, MUTED, PAPER, REAL, SHADED, SLOTS, Color
+from armillary.experiments.palette import (
+    IMAGINED,
+    INK,
+    MUTED,
+    PAPER,
+    REAL,
+    SHADED,
+    SLOTS,
+    Color,
+)
 from armillary.experiments.pixels import Picture, pictures
 from armillary.files import write_bytes
 
 _CHECKS = (0.66, 0.76)
 _MARGIN, _GAP, _BORDER = 14, 10, 3
 _TITLE, _TEXT = 18, 14
+_FINE = 3
+"""How many times finer lines are drawn than they are shown."""
+_STILL = 0.03
+"""What moves no further, in image widths, is drawn without a line."""
 _LINGER = 4
 """How many times longer than the others the last picture of a GIF stays."""
 
@@ -101,6 +115,33 @@ def zoom(picture: Picture, side: int) -> Picture:
     """Enlarges a square picture by the greatest whole factor that keeps it within ``side``."""
     factor = max(1, side // len(picture))
     return picture.repeat(factor, 0).repeat(factor, 1)
+
+
+def with_tracks(picture: Picture, tracks: NDArray[np.float32], side: int) -> Picture:
+    """Draws on an enlarged picture where things go: the first candidate strong, the others faint.
+
+    Args:
+        picture: (H, W, 3), square.
+        tracks: (S, T + 1, K, 2), x right and y down, in [0, 1] of the picture. A thing that stays
+            where it is has no line.
+        side: see ``zoom``.
+    """
+    large = zoom(picture, side)
+    scale = _FINE * len(large)
+    fine = Image.fromarray(large).resize((scale, scale), Image.Resampling.NEAREST)
+    moved = np.abs(tracks - tracks[:, :1]).max((1, 3)) > _STILL
+    for candidate in reversed(range(len(tracks))):
+        veil = Image.new("L", fine.size)
+        draw = ImageDraw.Draw(veil)
+        best = candidate == 0
+        for thing in np.flatnonzero(moved[candidate]).tolist():
+            line = [(x * scale, y * scale) for x, y in tracks[candidate, :, thing].tolist()]
+            draw.line(line, 255 if best else 130, (5 if best else 2) * _FINE // 2, joint="curve")
+            if best:
+                (x, y), r = line[-1], 4 * _FINE
+                draw.ellipse((x - r, y - r, x + r, y + r), 255)
+        fine.paste(IMAGINED if best else INK, (0, 0), veil)
+    return np.asarray(fine.resize((len(large), len(large)), Image.Resampling.LANCZOS))
 
 
 def sheet(rows: Sequence[Row], *, side: int, title: str, note: str = "") -> Picture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from torch import Tensor
@@ -15,6 +16,7 @@ from armillary.experiments.films.drawing import (
     segmentation,
     sheet,
     slot_colors,
+    with_tracks,
 )
 from armillary.experiments.films.imagination import Imagination
 from armillary.experiments.palette import CONTEXT, IMAGINED, REAL, SUCCESS
@@ -161,19 +163,29 @@ def plan_figure(planned: PlannedEpisode, side: int) -> Figure:
             return Tile(episode.frames[0], REAL, "start")
         return Tile(planned.imagined[time - 1], IMAGINED, caption)
 
+    @cache
+    def considered(plan: int) -> Tile:
+        seen = episode.frames[planned.plan_numbers.index(plan)]
+        drawn = with_tracks(seen, planned.candidates[plan], side)
+        return Tile(drawn, IMAGINED, "what the search considered")
+
+    side = _fitting(side, 5 if planned.candidates else 4)
     film = []
     for time in range(steps + 1):
         tiles = [real(time, "what happened")]
         title = f"episode {episode.seed} · step {time} of {steps}"
         if plans:
             end = planned.plan_ends[max(time - 1, 0)]
+            number = planned.plan_numbers[max(time - 1, 0)]
+            if planned.candidates:
+                tiles.append(considered(number))
             tiles.append(expected(time, "what the plan expected"))
             tiles.append(Tile(end, IMAGINED, "where the plan ends"))
-            title += f" · plan {planned.plan_numbers[max(time - 1, 0)] + 1}"
+            title += f" · plan {number + 1}"
         title += f" · {verdict}" if time == steps else ""
         note = f"distance to the goal {planned.distances[time]:.3f}" if planned.distances else ""
         row = Row("", [*tiles, goal])
-        film.append(sheet([row], side=_fitting(side, 4), title=title, note=note))
+        film.append(sheet([row], side=side, title=title, note=note))
 
     times = _moments(1, steps + 1)
     told = {t: f"{planned.distances[t]:.3f}" if planned.distances else f"step {t}" for t in times}

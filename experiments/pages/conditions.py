@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten
 from armillary.experiments.command.console import counted, joined
-from armillary.experiments.evaluation.results import Data, Evaluation, Row, Training
+from armillary.experiments.evaluation.results import Data, Evaluation, Training
+from armillary.experiments.evaluation.success import Row
 from armillary.experiments.pages.html import Section
 from armillary.experiments.pages.runs import Run
 from armillary.world_models.data import EpisodeFile

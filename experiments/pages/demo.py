@@ -8,7 +8,8 @@ from pathlib import Path
 
 from armillary.experiments.command.console import duration
 from armillary.experiments.command.stored import read
-from armillary.experiments.evaluation.results import RESULTS, Benchmark, Row, Training
+from armillary.experiments.evaluation.results import RESULTS, Training
+from armillary.experiments.evaluation.success import Benchmark, Row
 from armillary.experiments.films.embedded import Film
 from armillary.experiments.pages.charts import Chart, Charts
 from armillary.experiments.pages.html import render

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from armillary.experiments.command.console import counted, joined
-from armillary.experiments.evaluation.results import Benchmark, Planning, Played, Row
+from armillary.experiments.evaluation.success import (
+    Benchmark,
+    Comparison,
+    Filmed,
+    Planning,
+    Played,
+    Row,
+)
 from armillary.experiments.films.embedded import FilmRequest
 from armillary.experiments.pages.conditions import alone, grouped, of_planning
 from armillary.experiments.pages.html import Content, Section
@@ -20,6 +27,7 @@ EXPLANATIONS = {
 }
 """What the references of a benchmark are; they do not compete."""
 _MOST_FILMS = 6
+_MOST_SHOWN = 12
 _BARS = "The bars are 95 % Wilson intervals."
 _MARKS = (
     "A row is marked best only where its interval lies beyond those of all others but the "
@@ -42,6 +50,7 @@ class Result:
             ``None`` where nothing is planned.
         alone: the same for one problem alone; ``None`` where that is not known.
         evaluations: median candidates of a plan; ``None`` likewise.
+        held: the share of episodes that ended at the goal; ``None`` where that is not known.
         best: whether it is marked as better than all others.
     """
 
@@ -54,6 +63,7 @@ class Result:
     seconds: float | None
     alone: float | None = None
     evaluations: float | None = None
+    held: float | None = None
     best: bool = False
 
     def __post_init__(self) -> None:
@@ -73,7 +83,7 @@ def result_of(row: Row, explanation: str | None = None) -> Result:
     assert low is not None  # rows are checked when they are read
     assert high is not None
     return Result(
-        name=row.simulator,
+        name=row.label,
         explanation=EXPLANATIONS.get(row.simulator, "") if explanation is None else explanation,
         successes=row.successes,
         episodes=row.episodes,
@@ -82,6 +92,7 @@ def result_of(row: Row, explanation: str | None = None) -> Result:
         seconds=row.plan_seconds,
         alone=row.plan_seconds_alone,
         evaluations=row.evaluations,
+        held=row.held_at_end,
     )
 
 
@@ -90,9 +101,10 @@ def content(run: Run, found: Benchmark) -> Content:
     if not found.rows:
         return Content()
     results = [result_of(row) for row in found.rows]
-    films, rest = [], ""
+    rest = ""
     played = (found.episodes or []) if isinstance(found, Planning) else []
     films = [_film(run, episode) for episode in played[:_MOST_FILMS]]
+    films += [filmed(run, film) for film in found.films]
     if len(played) > _MOST_FILMS:
         rest = f"The first {_MOST_FILMS} of {len(played)} films; the others are in the run."
     trained = [result for result in results if result.name not in EXPLANATIONS]
@@ -101,7 +113,12 @@ def content(run: Run, found: Benchmark) -> Content:
     note = f"{searched}{_BARS}{f' {_MARKS}' if len(results) > 1 else ''}"
     return Content(
         "planning.html.j2",
-        {"note": note, "results": best_marked(results), "rest": rest},
+        {
+            "note": note,
+            "results": best_marked(results),
+            "differences": differences(found.comparisons, ""),
+            "rest": rest,
+        },
         f"{of_planning(run, found.rows[0]).text}.",
         [
             (f"{result.successes} of {result.episodes}", f"goals: {result.name}")
@@ -114,6 +131,7 @@ def content(run: Run, found: Benchmark) -> Content:
 def compared(runs: Sequence[Run]) -> list[Section]:
     """A section for every set of at least two runs that met the same problems."""
     held = [(run, run.results) for run in runs if isinstance(run.results, Benchmark)]
+    held = [(run, found) for run, found in held if not found.suite]  # each a comparison already
     rows = [(of_planning(run, row), (run, row)) for run, found in held for row in found.rows]
     groups = grouped(rows)
     sections, lone = [], []
@@ -128,6 +146,7 @@ def compared(runs: Sequence[Run]) -> list[Section]:
         view = {
             "note": f"{group.conditions.text}. {_BARS} {_MARKS}",
             "results": best_marked(results),
+            "differences": None,
             "rest": "",
         }
         sections.append(Section(group.title("Comparison of success"), "planning.html.j2", view))
@@ -144,6 +163,48 @@ def best_marked(results: Sequence[Result]) -> list[Result]:
     ]
     best = separated_best(estimates, higher_is_better=True)
     return [replace(result, best=index == best) for index, result in enumerate(results)]
+
+
+def differences(
+    comparisons: Sequence[Comparison], first: str
+) -> dict[str, Sequence[Comparison]] | None:
+    """Comparisons to show, and others to fold away.
+
+    Args:
+        comparisons: of rows; None is returned where there are none.
+        first: the row whose comparisons are shown where there are many, as its own lead.
+    """
+    if not comparisons:
+        return None
+    if len(comparisons) <= _MOST_SHOWN or not first:
+        return {"shown": comparisons, "folded": []}
+    shown = [
+        one if one.a == first else one.model_copy(update=_turned(one))
+        for one in comparisons
+        if first in (one.a, one.b)
+    ]
+    return {"shown": shown, "folded": [one for one in comparisons if first not in (one.a, one.b)]}
+
+
+def _turned(one: Comparison) -> dict[str, object]:
+    """The same comparison the other way round."""
+    low, high = (-(edge or 0.0) for edge in one.ci95)
+    return {"a": one.b, "b": one.a, "difference": -one.difference, "ci95": (high, low)}
+
+
+def filmed(run: Run, film: Filmed) -> FilmRequest:
+    """An episode that a benchmark filmed."""
+    outcome = "reached the goal" if film.success else "did not reach the goal"
+    return FilmRequest(
+        title=f"{film.row}: {'a success' if film.success else 'a failure'}, episode {film.seed}",
+        caption=(
+            f"It {outcome}, in {counted(film.steps, 'step')}. From left to right: what happened; "
+            "what the search for the plan in force considered last, drawn where the model expects "
+            "things to go, the best in red; what that plan expected; where it ends; the goal."
+        ),
+        alt=f"Film of episode {film.seed} with the plans of {film.row}: the agent {outcome}",
+        gif=run.directory / film.gif,
+    )
 
 
 def _film(run: Run, episode: Played) -> FilmRequest:

@@ -10,13 +10,15 @@ from armillary import plugins
 from armillary.errors import PluginError
 from armillary.experiments.command.console import counted, joined
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.evaluation.results import Benchmark, Evaluation, Realism, Rendering
+from armillary.experiments.evaluation.results import Evaluation, Realism, Rendering
 from armillary.experiments.evaluation.speed import Speed
+from armillary.experiments.evaluation.success import Benchmark
 from armillary.experiments.films.embedded import Film, NoFilm, prepared
 from armillary.experiments.pages import comparison, evaluation, others, planning, training
 from armillary.experiments.pages.charts import Look, look_of
 from armillary.experiments.pages.html import Content, render
 from armillary.experiments.pages.runs import Run
+from armillary.experiments.pages.success import cards, suite
 
 _OPEN = 3
 """Up to so many runs are shown unfolded."""
@@ -118,6 +120,8 @@ def _content(run: Run) -> Content:
         return training.content(run)
     if isinstance(found, Evaluation):
         return evaluation.content(evaluation.Evaluated(run, found))
+    if isinstance(found, Benchmark) and found.suite and found.rows:
+        return suite.content(run, found)
     if isinstance(found, Benchmark):
         return planning.content(run, found)
     if isinstance(found, Rendering):
@@ -130,10 +134,10 @@ def _content(run: Run) -> Content:
 
 
 def _extra(run: Run) -> list[tuple[str, str]]:
-    """What the sections of plug-ins say of a run that has results."""
-    found = []
+    """What the cards of its checkpoints and plug-ins say of a run that has results."""
     if run.results is None:
         return []
+    found = cards.told(run)
     for name, entry in plugins.registered("section").items():
         told = entry.thing(run.directory, run.verb, run.raw())
         if told is not None and not isinstance(told, str):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,6 +146,18 @@ def read_runs(directories: Sequence[Path]) -> list[Run]:
             raise UsageError(f"{directories[index]} is given twice; name every run once")
     names = short_names(resolved)
     return [_read(path, name) for path, name in zip(directories, names, strict=True)]
+
+
+def ended_run(directory: Path) -> Run:
+    """A run that is about to end well, as it will be.
+
+    Raises:
+        UsageError: see ``read_runs``.
+    """
+    run = _read(directory, directory.resolve().name)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    ended = run.record.model_copy(update={"status": _FINISHED, "ended": now})
+    return replace(run, record=ended)
 
 
 def short_names(directories: Sequence[Path]) -> list[str]:

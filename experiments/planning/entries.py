@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gymnasium as gym
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from armillary.agent.agent import Agent, NoopAgent, RandomAgent
 from armillary.agent.mpc import MPCAgent, PlanningTime
 from armillary.envs.wrappers import PrivilegedState, Strided
-from armillary.experiments.command.config import build
+from armillary.experiments.command.config import build, to_dict
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.environments import (
     Shapes,
@@ -159,7 +159,7 @@ def check_image_size(
 
 
 def plain_env(config: DictConfig) -> Callable[[], gym.Env]:
-    """Makes the task's environment.
+    """Makes the task's environment; with ``play_on`` as episodes are recorded in it.
 
     Raises:
         UsageError: the task's settings lack the id or the number of steps.
@@ -167,6 +167,8 @@ def plain_env(config: DictConfig) -> Callable[[], gym.Env]:
     if "max_steps" not in config.task:
         raise UsageError(f"the settings of task {config.task.name!r} must have 'max_steps'")
     environment, steps = environment_of(config), config.task.max_steps
+    if config.get("play_on"):
+        environment |= to_dict(config.task.get("recording") or OmegaConf.create())
     return lambda: make_environment(environment, steps)
 
 

@@ -17,7 +17,7 @@ from armillary.experiments.planning.entries import Entry
 from armillary.experiments.running.provenance import made_with
 
 PARTIAL = "partial"
-_INDECISIVE = ("output", "workers", "simulators")
+_INDECISIVE = ("output", "workers", "simulators", "films", "card")
 """Settings that the numbers of a row do not depend on."""
 
 
@@ -28,22 +28,24 @@ class Outcome(Part):
         seed: of the environment.
         success: whether the goal was reached.
         steps: steps of the task until then, or until the episode ended.
+        held: whether it ended at the goal; None where success ended it.
     """
 
     seed: Count
     success: bool
     steps: Count
+    held: bool | None = None
 
 
 class Batch(Stored):
-    """Episodes that were played together, and the plans that were made for them."""
+    """Episodes that ended together; with the last of a batch the plans that were made for it."""
 
     episodes: list[Outcome]
     plans: list[PlanningTime]
 
 
 class Kept:
-    """One file for each finished batch of a row, in ``output/partial``; one that is there is whole.
+    """Files of the finished episodes of a row, in ``output/partial``; one that is there is whole.
 
     Args:
         output: the directory of the run.
@@ -54,7 +56,7 @@ class Kept:
         self._folder = output / PARTIAL / identity[:16]
 
     def put(self, batch: Batch) -> None:
-        """Keeps a batch of at least one episode."""
+        """Keeps at least one episode."""
         self._folder.mkdir(parents=True, exist_ok=True)
         write(self._folder / f"{batch.episodes[0].seed}.json", batch)
 
@@ -70,7 +72,10 @@ class Kept:
 
 def outcomes(episodes: Sequence[Episode], stride: int) -> list[Outcome]:
     """How episodes ended whose every step is ``stride`` steps of the task."""
-    return [Outcome(seed=e.seed, success=e.success, steps=e.steps * stride) for e in episodes]
+    return [
+        Outcome(seed=e.seed, success=e.success, steps=e.steps * stride, held=e.held)
+        for e in episodes
+    ]
 
 
 def identity_of(entry: Entry, config: DictConfig) -> str:

@@ -15,6 +15,7 @@ from armillary.agent.agent import Agent
 from armillary.agent.episodes import Episode, Progress, run_episodes
 from armillary.agent.mpc import MPCAgent
 from armillary.experiments.pixels import Picture, pictures
+from armillary.experiments.planning.candidates import WatchedSearch
 from armillary.planners.optimizer import Plan
 from armillary.world_models.simulator import Observation, Simulator
 
@@ -30,6 +31,8 @@ class PlannedEpisode:
         plan_ends: (L, H, W, 3) uint8; the last frame that it imagined.
         plan_numbers: (L,) which plan that was, from 0. Of an agent that does not plan, all three
             are empty.
+        candidates: of each plan what its search considered last, see ``WatchedSearch.tracks``;
+            empty unless that was asked for.
     """
 
     episode: Episode
@@ -37,6 +40,7 @@ class PlannedEpisode:
     imagined: Picture
     plan_ends: Picture
     plan_numbers: Sequence[int]
+    candidates: Sequence[NDArray[np.float32]] = ()
 
 
 def play(
@@ -45,7 +49,8 @@ def play(
     simulator: Simulator | None,
     seeds: Sequence[int],
     batch: int = 1,
-    on_end: Progress = lambda count: None,
+    on_end: Progress = lambda ended: None,
+    candidates: bool = False,
 ) -> list[PlannedEpisode]:
     """Runs one episode per seed; see ``run_episodes``.
 
@@ -56,9 +61,10 @@ def play(
         seeds: of the environments and the agent, each once.
         batch: episodes at a time.
         on_end: told as episodes end.
+        candidates: whether to imagine the candidates of searches, too.
     """
     travelled: dict[int, list[float]] = {}
-    recorder = _PlanRecorder(agent, simulator)
+    recorder = _PlanRecorder(agent, simulator, candidates)
 
     def watched() -> gym.Env:
         return _DistanceRecorder(make_env(), travelled)
@@ -72,6 +78,7 @@ class _Log:
     """The plans of one episode, (T, H, W, 3) uint8 each, and which one each step followed."""
 
     plans: list[Picture] = field(default_factory=list)
+    candidates: list[NDArray[np.float32]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
 
 
@@ -84,6 +91,7 @@ def _told(episode: Episode, distances: Sequence[float], log: _Log) -> PlannedEpi
         imagined=np.stack([plan[offset] for plan, offset in steps]) if steps else nothing,
         plan_ends=np.stack([plan[-1] for plan, _ in steps]) if steps else nothing,
         plan_numbers=log.numbers,
+        candidates=log.candidates,
     )
 
 
@@ -115,15 +123,19 @@ class _DistanceRecorder(gym.Wrapper):
 
 
 class _PlanRecorder:
-    """Passes everything on to an agent, and films its plans.
+    """Passes everything on to an agent, and films its plans; with candidates, its search too.
 
     Attributes:
         logs: what was planned, by the seed of the episode.
     """
 
-    def __init__(self, agent: Agent, simulator: Simulator | None) -> None:
+    def __init__(self, agent: Agent, simulator: Simulator | None, candidates: bool) -> None:
         self._agent = agent
         self._simulator = simulator
+        self._search: WatchedSearch | None = None
+        if candidates and simulator is not None:
+            assert isinstance(agent, MPCAgent)
+            self._search = agent.optimizer = WatchedSearch(agent.optimizer)
         self._last: Plan | None = None
         self._seeds: Sequence[int] = ()
         self.logs: dict[int, _Log] = {}
@@ -148,6 +160,9 @@ class _PlanRecorder:
             future = self._simulator.rollout(state, plan.actions.unsqueeze(1), generators)
             for seed, frames in zip(seeds, future.frames[:, 0, 0], strict=True):
                 self.logs[seed].plans.append(pictures(frames))
+            if self._search is not None:
+                for seed, tracks in zip(seeds, self._search.tracks(seeds), strict=True):
+                    self.logs[seed].candidates.append(tracks)
             self._last = plan
         for seed in seeds:
             self.logs[seed].numbers.append(len(self.logs[seed].plans) - 1)

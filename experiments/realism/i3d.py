@@ -51,7 +51,8 @@ class I3D:
         except UsageError as error:
             raise UsageError(f"{error}. {WHERE}") from error
         try:
-            taken = [argument.name for argument in network.forward.schema.arguments][1:]
+            schema = network.forward.schema  # pyright: ignore[reportFunctionMemberAccess]
+            taken = [argument.name for argument in schema.arguments][1:]
         except AttributeError:  # a TorchScript file may have no forward
             taken = []
         missing = [name for name in _OPTIONS if name not in taken]

@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 
 from armillary.experiments.command.console import counted, counting
 from armillary.experiments.command.stored import write
-from armillary.experiments.evaluation.results import RESULTS, Planning, Played
+from armillary.experiments.evaluation.results import RESULTS
+from armillary.experiments.evaluation.success import Planning, Played
 from armillary.experiments.films.drawing import write_gif
 from armillary.experiments.films.figures import plan_figure
 from armillary.experiments.planning.entries import entry_of
@@ -42,7 +43,7 @@ def run(config: DictConfig) -> list[PlannedEpisode]:
     with entry.resources, progress:
         planned = play(
             *(entry.make_env, entry.agent, entry.simulator, seeds, config.batch),
-            lambda count: progress.advance(task, count),
+            lambda ended: progress.advance(task, len(ended)),
         )
         plan_alone(entry, seeds[0])
     row = summarise(entry, outcomes([one.episode for one in planned], entry.stride), config)

@@ -95,7 +95,7 @@ def load(source: str) -> Stored:
     Raises:
         ProposalsError: there are none, they are damaged, or of another version.
     """
-    path = _find(source)
+    path = find(source)
     about = read_json(path / ABOUT, ProposalsError)
     found = (about.get("format"), about.get("format_version"))
     if found != (FORMAT, VERSION):
@@ -119,7 +119,12 @@ def load(source: str) -> Stored:
         return Stored(path, str(about["identity"]), network, recorded, dict(about["about"]))
 
 
-def _find(source: str) -> Path:
+def find(source: str) -> Path:
+    """The folder of proposals that a run, a folder or a bundled name stands for.
+
+    Raises:
+        ProposalsError: there is none.
+    """
     given = Path(source).expanduser()
     places = [given, given / FOLDER]
     if source in bundled_checkpoints():

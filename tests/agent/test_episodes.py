@@ -8,7 +8,7 @@ import pytest
 from gymnasium import spaces
 
 from armillary.agent.agent import NoopAgent, RandomAgent
-from armillary.agent.episodes import run_episodes
+from armillary.agent.episodes import run_batches, run_episodes
 from armillary.errors import ArmillaryError
 
 SPACE = spaces.Box(-1.0, 1.0, (1,), np.float32)
@@ -37,12 +37,40 @@ class Countdown(gym.Env):
 def test_every_seed_is_run_once_and_to_its_own_end():
     ended = []
     seeds = [1, 9, 3, 2, 9]
-    episodes = run_episodes(Countdown, NoopAgent(SPACE), seeds, batch=2, on_end=ended.append)
+    episodes = run_episodes(Countdown, NoopAgent(SPACE), seeds, batch=2, on_end=ended.extend)
     assert [episode.seed for episode in episodes] == seeds
     assert [episode.success for episode in episodes] == [True, False, True, True, False]
     assert [episode.steps for episode in episodes] == [1, 5, 3, 2, 5]
     assert [len(episode.frames) for episode in episodes] == [2, 6, 4, 3, 6]
-    assert sum(ended) == len(seeds)
+    assert sorted(episode.seed for episode in ended) == sorted(seeds)
+    assert all(episode.held is None for episode in episodes)
+
+
+def test_an_episode_may_go_on_after_success():
+    class Lasting(Countdown):
+        """Stays solved where the seed is even."""
+
+        def step(self, action):
+            seen, reward, ended, cut, info = super().step(action)
+            over = self.steps >= self.needed and self.needed % 2 == 0
+            return seen, reward, ended, cut, {"is_success": info["is_success"] or over}
+
+    agent, seeds = NoopAgent(SPACE), [2, 3, 9]
+    (batch,) = run_batches(Lasting, agent, seeds, batch=3, play_on=True)
+    assert [episode.success for episode in batch] == [True, True, False]
+    assert [episode.steps for episode in batch] == [2, 3, 5]
+    assert [episode.held for episode in batch] == [True, False, False]
+    assert [len(episode.frames) for episode in batch] == [6, 6, 6]
+
+
+def test_whether_success_is_held_is_not_known_where_it_ends_the_episode():
+    class Ending(Countdown):
+        def step(self, action):
+            seen, reward, _, cut, info = super().step(action)
+            return seen, reward, info["is_success"], cut, info
+
+    (batch,) = run_batches(Ending, NoopAgent(SPACE), [2, 9], batch=2, play_on=True)
+    assert [episode.held for episode in batch] == [None, False]
 
 
 def test_the_batch_changes_nothing():

@@ -44,6 +44,7 @@ TOY = {
     "train-proposals": ("steps=2", "batch=8"),
     "plan": ("episodes=1", *SHORT, *SEARCH),
     "benchmark": ("episodes=2", "workers=0", *SHORT, *SEARCH),
+    "selftest": ("episodes=1",),
     "render": ("samples=1", "plan=never", "side=64"),
     "evaluate": ("rollouts=2", "videos=2", "side=32"),
     "export": ("onnx=never",),

@@ -94,6 +94,9 @@ CASES: dict[str, Case] = {
         ),
         needs=["model"],
     ),
+    "selftest": Case(
+        ("selftest", "checkpoint=model", "episodes=2", "output=out"), needs=["model", "measured"]
+    ),
     "bench": Case(("bench", "size=smoke", "rows=[search]", "output=out")),
     "plan": Case(
         ("plan", "checkpoint=model", "episodes=1", *_PLANNING, "output=out"), needs=["model"]
@@ -143,6 +146,10 @@ def make_inputs(cases: Sequence[Case], folder: Path, modules: Path) -> None:
         "model": (*CASES["train"].words, "trainer.max_steps=2"),
         "real.h5": (*CASES["generate"].words, "checkpoint=ground_truth", *_MANY, "output=real.h5"),
         "made.h5": (*CASES["generate"].words, *_MANY, "output=made.h5"),
+        "measured": (
+            *("benchmark", "simulators=[model]", "episodes=2", *_PLANNING, "card=true"),
+            "output=measured",
+        ),
         "played": (*CASES["benchmark"].words, "output=played"),
         "page.html": ("report", "played", "title=old", "output=page.html"),
     }

@@ -12,11 +12,20 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from armillary.experiments.command.config import CONF, build, choices, compose, to_dict, verbs
+from armillary.experiments.command.config import (
+    CONF,
+    build,
+    choices,
+    compose,
+    loader_of,
+    to_dict,
+    verbs,
+)
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.entries import privileged_env
 from armillary.experiments.planning.goals import reader_of
 from armillary.experiments.planning.recording import record
+from armillary.experiments.suites import table
 from armillary.experiments.verbs.collect import recipe_of
 from armillary.experiments.verbs.demo import jobs_of
 from armillary.experiments.verbs.train import trainer_settings
@@ -127,6 +136,11 @@ def check_source(choice: str) -> None:
         source.parts()
 
 
+def check_suite(choice: str) -> None:
+    jobs, _ = table.jobs_of(compose("benchmark", [f"suite={choice}"]), ["workers=0"], loader_of())
+    assert len(jobs) >= 4
+
+
 CHECKS: dict[str, Callable[[str], None]] = {
     "task": check_task,
     "model": check_model,
@@ -136,8 +150,15 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "simulator": check_simulator,
     "size": check_size,
     "source": check_source,
+    "suite": check_suite,
 }
-VERBS = {"task": "collect", "model": "train", "size": "demo", "source": "convert"}
+VERBS = {
+    "task": "collect",
+    "model": "train",
+    "size": "demo",
+    "source": "convert",
+    "suite": "benchmark",
+}
 GROUPED = [
     (group, choice) for group in CHECKS for choice in choices(VERBS.get(group, "plan"), group)
 ]
@@ -194,8 +215,8 @@ def test_all_yamls_are_tried_and_few() -> None:
         "experiment",
         "protocol",
     }
-    planners = {name for name in files if name.startswith("planner/")}
-    assert len(files - {*verbs()} - planners) <= 45
+    many = {name for name in files if name.startswith(("planner/", "suite/"))}
+    assert len(files - {*verbs()} - many) <= 45
 
 
 def test_every_published_experiment_is_there() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.stored import VERSION, Stored, read, write
-from armillary.experiments.evaluation.results import OF_VERB, Benchmark, Row, Training, read_results
+from armillary.experiments.evaluation.results import OF_VERB, Training, read_results
+from armillary.experiments.evaluation.success import Benchmark, Row
 
 ROW = {
     "task": "push_blocks",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from armillary.agent.episodes import Episode
-from armillary.experiments.films.drawing import zoom
+from armillary.experiments.films.drawing import with_tracks, zoom
 from armillary.experiments.films.figures import Figure, plan_figure, rollout_figure, slots_figure
 from armillary.experiments.films.imagination import Imagination, imagine
 from armillary.experiments.palette import CONTEXT as SEEN
@@ -137,3 +139,22 @@ def test_an_episode_without_plans_or_distances_shows_what_happened_and_the_goal(
         ((_, right),) = find(picture, zoom(planned.episode.goal_image, SIDE))
         assert left < right
     assert plan_figure(bare, SIDE).contact_sheet.size
+
+
+def test_what_the_search_considered_is_drawn_where_the_model_expects_it_to_go() -> None:
+    planned = episode(success=True)
+    start, end = (0.2, 0.5), (0.8, 0.5)
+    moving = np.linspace(start, end, 4, dtype=np.float32)
+    still = np.repeat(moving[:1, ::-1], 4, 0)
+    tracks = np.stack((moving, still), 1)[None].repeat(3, 0)
+    told = replace(planned, candidates=[tracks] * 3)
+    film = plan_figure(told, SIDE).film
+    assert len(film) == 6
+    drawn = with_tracks(planned.episode.frames[0], tracks, SIDE)
+    assert find(film[1], drawn)
+    assert not find(plan_figure(planned, SIDE).film[1], drawn)
+    middle = drawn[len(drawn) // 2, [round(x * len(drawn)) for x in (0.3, 0.5, 0.7)]]
+    assert (np.abs(middle.astype(int) - IMAGINED) < 40).all()
+    before = zoom(planned.episode.frames[0], SIDE)
+    row = round(0.2 * len(drawn))
+    assert np.abs(drawn[row].astype(int) - before[row]).mean() < 30, "what stays has no line"

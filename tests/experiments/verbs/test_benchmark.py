@@ -46,14 +46,16 @@ def test_rows_say_what_the_contract_names(
     done = armillary("benchmark", *words)
     assert done.code == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert set(results) == {"schema_version", "rows", "config", "commit", "versions"}
+    assert set(results) == {
+        *("schema_version", "rows", "comparisons", "films", "config", "commit", "versions")
+    }
     assert [row["simulator"] for row in results["rows"]] == names
     assert [row["planner"] for row in results["rows"]] == [None, None, "cem", "cem"]
     for row in results["rows"]:
         assert set(row) == {
             *("task", "simulator", "planner", "episodes", "successes", "success_rate", "ci95"),
             *("steps_to_success", "plan_seconds", "plan_seconds_alone", "evaluations", "seed"),
-            *("success_by", "identity"),
+            *("success_by", "identity", "held_at_end"),
         }
         assert (row["task"], row["episodes"], row["seed"]) == ("push_blocks", 2, 5)
         assert row["ci95"][0] <= row["success_rate"] <= row["ci95"][1]
@@ -121,11 +123,11 @@ def test_an_interrupted_benchmark_goes_on(
     limit = [ended]
     original = playing._run_batch
 
-    def run_batch(envs: Any, agent: Any, seeds: Any, on_end: Any) -> Any:
+    def run_batch(envs: Any, agent: Any, seeds: Any, *rest: Any) -> Any:
         if len(begun) == limit[0]:
             raise KeyboardInterrupt
         begun.append(list(seeds))
-        return original(envs, agent, seeds, on_end)
+        return original(envs, agent, seeds, *rest)
 
     monkeypatch.setattr(playing, "_run_batch", run_batch)
     words = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.reliability.fuzz.reader import Reader
 from tests.reliability.fuzz.readers import (
     archives,
+    cards,
     checkpoints,
     configurations,
     episodes,
@@ -20,6 +21,7 @@ _MODULES = (
     runs,
     configurations,
     checkpoints,
+    cards,
     proposals,
     episodes,
     videos,
