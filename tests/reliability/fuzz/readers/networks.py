@@ -56,6 +56,6 @@ def _distance(folder: Path) -> object:
 
 
 READERS = (
-    Reader("fvd-network", _i3d, _damage, _features),
-    Reader("lpips-network", _lpips, _damage, _distance),
+    Reader("fvd-network", _i3d, _damage, _features, share=0.25),
+    Reader("lpips-network", _lpips, _damage, _distance, share=0.25),
 )
