@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,23 @@ def test_a_file_that_ends_the_process_that_looks_at_it_is_refused(
     monkeypatch.setenv("PYTHONPATH", root)
     with pytest.raises(UsageError, match=told):
         loaded(file)
+
+
+def test_what_is_for_debugging_is_left_out(file: Path) -> None:
+    """Torch reads it when an operation fails, and aborts where it is damaged."""
+    damaged = file.with_name("damaged.pt")
+    with zipfile.ZipFile(file) as whole, zipfile.ZipFile(damaged, "w") as new:
+        for name in whole.namelist():
+            new.writestr(name, b"m" if name.endswith(".debug_pkl") else whole.read(name))
+        assert any(name.endswith(".debug_pkl") for name in whole.namelist())
+    with pytest.raises(RuntimeError):
+        loaded(damaged)(torch.ones(2), torch.ones(2))
+    code = "import torch, sys; from pathlib import Path; from tests.torchscript import test_network"
+    code += " as t; n = t.loaded(Path(sys.argv[1])); n.forward('text')"
+    words = [sys.executable, "-c", code, str(damaged)]
+    root = Path(network.__file__).parents[2]
+    ended = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1, ended.stderr
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"no archive at all"])
