@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -66,7 +67,7 @@ def sweep(verb: str, words: Sequence[str], loader: Loader, run: Run) -> int:
         sweeper = Plugins.instance().instantiate_sweeper(
             config=config,
             hydra_context=_context(loader),
-            task_function=partial(_job, verb, run),
+            task_function=partial(_job, verb, run, Path.cwd()),
         )
         batches = sweeper.sweep(lines)
     except HydraException as error:
@@ -101,7 +102,7 @@ def launch(verb: str, jobs: Mapping[str, Sequence[str]], folder: Path, run: Run)
     own = [word for word in hydra if not word.startswith(("hydra.sweep.", "hydra.sweeper"))]
     config = _master(verb, [*_QUIET, *own, f"{_DIRECTORY}={quoted(str(folder))}"], loader)
     launcher = Plugins.instance().instantiate_launcher(
-        _context(loader), partial(_job, verb, run), config
+        _context(loader), partial(_job, verb, run, Path.cwd()), config
     )
     lines = [[*words, f"hydra.sweep.subdir={quoted(name)}"] for name, words in jobs.items()]
     try:
@@ -137,8 +138,9 @@ def _context(loader: Loader) -> HydraContext:
     return HydraContext(config_loader=loader, callbacks=Callbacks())
 
 
-def _job(verb: str, run: Run, config: DictConfig) -> int:
-    """A job of a sweep, in whichever process it was launched."""
+def _job(verb: str, run: Run, place: Path, config: DictConfig) -> int:
+    """A job of a sweep, in whichever process it was launched; paths are those of ``place``."""
+    os.chdir(place)  # joblib's processes stay in the folder in which they were started
     own = HydraConfig.get()
     folder = Path(own.sweep.dir) / str(own.sweep.subdir)
     # A verb whose output is a file keeps its record beside it.

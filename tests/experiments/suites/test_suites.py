@@ -94,14 +94,17 @@ def test_a_suite_that_was_killed_goes_on_and_repeats_no_finished_episode(
     assert ours == whole
 
 
-def test_rows_run_side_by_side_with_joblib(armillary: Command, tmp_path: Path) -> None:
+def test_rows_run_side_by_side_with_joblib(
+    armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    from joblib.externals.loky import get_reusable_executor
-
     words = [suite(tmp_path / "own.yaml", [{"models": ["random", "noop"]}])]
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     assert armillary("benchmark", *words, *launcher, "output=run").code == 0
-    get_reusable_executor().shutdown(wait=True)  # its processes stay in the folder they began in
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")  # where joblib's processes did not begin
+    assert armillary("benchmark", *words, *launcher, "output=again").code == 0
+    monkeypatch.chdir(tmp_path)
     assert armillary("benchmark", *words, "output=alone").code == 0
     side_by_side, alone = (results(tmp_path / run)["rows"] for run in ("run", "alone"))
     ignored = ("identity",)
