@@ -103,7 +103,8 @@ def test_rows_run_side_by_side_with_joblib(
     assert armillary("benchmark", *words, *launcher, "output=run").code == 0
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")  # where joblib's processes did not begin
-    assert armillary("benchmark", *words, *launcher, "output=again").code == 0
+    again = [f"suite={tmp_path / 'own.yaml'}", *launcher, "output=again"]
+    assert armillary("benchmark", *again).code == 0
     monkeypatch.chdir(tmp_path)
     assert armillary("benchmark", *words, "output=alone").code == 0
     side_by_side, alone = (results(tmp_path / run)["rows"] for run in ("run", "alone"))
