@@ -90,7 +90,7 @@ def check_finite(
     """
     broken = [
         name
-        for name, tensor in ((name, _counted(tensor)) for name, tensor in weights.items())
+        for name, tensor in ((name, _testable(tensor)) for name, tensor in weights.items())
         if not (tensor.isnan().logical_not() if name in buffers else tensor.isfinite()).all()
     ]
     if broken:
@@ -101,7 +101,7 @@ def check_finite(
         )
 
 
-def _counted(tensor: Tensor) -> Tensor:
+def _testable(tensor: Tensor) -> Tensor:
     """The same numbers in a type in which torch can tell whether they are finite."""
     return tensor.float() if tensor.is_floating_point() and tensor.itemsize == 1 else tensor
 
