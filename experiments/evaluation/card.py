@@ -14,10 +14,17 @@ from armillary.world_models.checkpoints.checkpoint import read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE, find_checkpoint
 
 FOLDER = "card"
-_OF_THE_RUN = (
-    *("output", "batch", "workers", "films", "card", "deterministic", "simulators", "suite"),
+_OF_THE_RUN = {
+    "batch",
+    "card",
+    "deterministic",
+    "films",
+    "output",
     "plugins",
-)
+    "simulators",
+    "suite",
+    "workers",
+}
 """Words that no outcome depends on."""
 _GROUPS = ("task", "planner", "objective", "goal", "simulator")
 _KEYS = (*_GROUPS, "episodes", "seed", "horizon", "replan_interval", "num_slots", "play_on")

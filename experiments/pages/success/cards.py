@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from armillary.errors import ArmillaryError
 from armillary.experiments.evaluation.card import Card, cards_of
+from armillary.experiments.evaluation.success import Benchmark
 from armillary.experiments.pages.html import part
 from armillary.experiments.pages.runs import Run
 
@@ -29,9 +30,8 @@ def told(run: Run) -> list[tuple[str, str]]:
 def _checkpoints(run: Run) -> Sequence[str]:
     if run.verb == "train":
         return [str(run.directory)]
-    named = [run.settings.get("checkpoint"), *(run.settings.get("simulators") or [])]
-    rows = run.raw().get("rows", [])
-    named += [row.get("simulator") for row in rows]
+    rows = run.results.rows if isinstance(run.results, Benchmark) else []
+    named = [run.settings.get("checkpoint"), *(row.simulator for row in rows)]
     return list(dict.fromkeys(str(name) for name in named if name))
 
 
