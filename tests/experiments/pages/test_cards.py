@@ -1,10 +1,11 @@
-"""A page shows what the cards of the checkpoints in it say, whatever its configuration looks like."""
+"""A page shows what the cards of its checkpoints say, whatever its configuration looks like."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from armillary.experiments.evaluation.card import cards_of
 from armillary.experiments.pages.success.cards import TITLE
@@ -16,7 +17,7 @@ BUNDLED = "pretrained/push_blocks"
 def test_a_page_shows_the_card_of_a_checkpoint(tmp_path: Path) -> None:
     html = page_of([benchmark(tmp_path / "run", {BUNDLED: 40})], tmp_path / "page.html")
     (card,) = cards_of(BUNDLED)
-    assert TITLE in html
+    assert escape(TITLE) in html
     assert f"{card.row.successes} of {card.row.episodes} (" in html
     assert f"at commit {card.commit[:12]}" in html
 
@@ -25,4 +26,4 @@ def test_a_page_shows_the_card_of_a_checkpoint(tmp_path: Path) -> None:
 def test_a_page_without_checkpoints_shows_none(tmp_path: Path, simulators: str) -> None:
     run = benchmark(tmp_path / "run", {"random": 2})
     (run / "config.yaml").write_text(f"simulators: {simulators}\n")
-    assert TITLE not in page_of([run], tmp_path / "page.html")
+    assert escape(TITLE) not in page_of([run], tmp_path / "page.html")
