@@ -57,7 +57,7 @@ class ToyModel(WorldModel):
         seen = seen.unflatten(1, (2, -1))
         if state is None:
             return ToyState(seen)
-        return ToyState(torch.lerp(seen, state.tensors()["slots"], self.gate.sigmoid()))
+        return ToyState(torch.lerp(seen, state.tensors()["slots"], self.gate.sigmoid().to(seen)))
 
     def step(self, state: LatentState, action: Tensor, noise: Tensor | None = None) -> ToyState:
         slots = state.tensors()["slots"]
