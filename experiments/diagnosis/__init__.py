@@ -1,1 +1,1 @@
-"""Finds out whether the model, the cost or the search is at fault: parts exchanged for true ones."""
+"""Was it the model, the cost or the search? One part at a time is exchanged for the true one."""

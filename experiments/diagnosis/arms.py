@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass, replace
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from armillary.agent.mpc import MPCAgent
 from armillary.envs.wrappers import PrivilegedState
@@ -77,8 +78,7 @@ class Exchanges:
         """The agent that plans with a simulator and one of both costs."""
         config = self.config
         if true_cost:
-            config = OmegaConf.merge(config)
-            OmegaConf.set_struct(config, False)
+            config = copy(config)
             config.objective = self.true_objective
         shapes = shapes_of(self.entry.make_env())
         return planning_agent(simulator, config, shapes, reader_of(config.goal))

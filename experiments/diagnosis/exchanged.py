@@ -28,17 +28,12 @@ from armillary.world_models.state import LatentState
 _STATES_AT_ONCE = 4096
 
 
-@dataclass(frozen=True)
 class Strides:
     """Physics whose every action takes ``stride`` steps, for models that act so; a ``Physics``."""
 
-    physics: Physics
-    stride: int
-
-    @property
-    def action_size(self) -> int:
-        """A."""
-        return self.physics.action_size
+    def __init__(self, physics: Physics, stride: int) -> None:
+        self.physics, self.stride = physics, stride
+        self.action_size = physics.action_size
 
     def simulate(self, scene: NDArray[np.float64], actions: NDArray) -> NDArray[np.float64]:
         """See ``Physics``."""
@@ -103,11 +98,7 @@ class Exchanged(ABC):
     def __init__(self, model: Simulator, oracle: OracleSimulator, physics: Physics) -> None:
         self.model, self.oracle, self.physics = model, oracle, physics
         self.context_length, self.action_size = model.context_length, model.action_size
-
-    @property
-    def device(self) -> torch.device:
-        """Where costs are computed: where the model does it, unless said otherwise."""
-        return self.model.device
+        self.device = model.device
 
     @property
     def identity(self) -> str:
@@ -178,4 +169,5 @@ class Exchanged(ABC):
         return torch.cat(scores, 1)
 
     def close(self) -> None:
-        """Nothing is held that is its own."""
+        """See ``Simulator``."""
+        self.model.close()

@@ -1,4 +1,4 @@
-"""Plays as an agent does, and keeps what it saw, what its searches considered, and what was true."""
+"""Plays as an agent does, and keeps what it saw and what its searches considered."""
 
 from __future__ import annotations
 
@@ -82,12 +82,20 @@ class _Asked(Situation):
         return scores
 
 
+_Last = tuple[Situation, Tensor, Bounds, list[tuple[Tensor, Tensor]]]
+
+
 class _Search:
     """Passes everything on to a search, and remembers the last one."""
 
     def __init__(self, search: ActionOptimizer) -> None:
         self._search = search
-        self.last: tuple[Situation, Tensor, Bounds, list[tuple[Tensor, Tensor]]] | None = None
+        self._last: _Last | None = None
+
+    def taken(self) -> _Last | None:
+        """What the search that has just been made was given, and its stages; None for none."""
+        last, self._last = self._last, None
+        return last
 
     def optimize(
         self,
@@ -101,7 +109,7 @@ class _Search:
         stages: list[tuple[Tensor, Tensor]] = []
         fields = now.simulator, now.state, now.objective, now.goal, now.generators
         plan = self._search.optimize(_Asked(*fields, stages), init, bounds, generators, proposals)
-        self.last = now, init, bounds, stages
+        self._last = now, init, bounds, stages
         return plan
 
 
@@ -133,15 +141,15 @@ class Looking:
         """See ``Agent``."""
         now = self.batches[-1]
         now.first = now.first or list(observations)
-        self._search.last = None
         actions = self._agent.act(observations, active)
         rows = np.flatnonzero(active).tolist()
         for row in rows:
             now.episodes[row].observations.append(observations[row])
             now.episodes[row].actions.append(actions[row])
-        if self._search.last is not None:
+        searched = self._search.taken()
+        if searched is not None:
             if self._plans % _EVERY == 0:
                 shown = [observations[row] for row in rows]
-                now.searches.append(Searched(*self._search.last, rows, shown))
+                now.searches.append(Searched(*searched, rows, shown))
             self._plans += 1
         return actions

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from armillary.errors import ArmillaryError
 from armillary.experiments.diagnosis.exchanged import Exchanged, Known
-from armillary.world_models.oracle import PhysicsState
 from armillary.world_models.simulator import Rollout
 
 
@@ -42,6 +41,6 @@ class TrueDynamics(Exchanged):
         states = type(belief).stack(beliefs, 1).flatten(2)
         return self.model.view(states).imagined((problems, candidates, 1, horizon), actions)
 
-    def step(self, state: Known, actions: Tensor) -> PhysicsState:
+    def step(self, state: Known, actions: Tensor) -> Known:
         """Searches over states have no place for frames."""
         raise ArmillaryError("a planner whose states are variables cannot be shown true frames")

@@ -11,8 +11,16 @@ from torch import Tensor
 from armillary.errors import ArmillaryError
 from armillary.experiments.diagnosis.exchanged import Exchanged, Known
 from armillary.experiments.diagnosis.sight import matched, overlaps
-from armillary.world_models.oracle import PhysicsState
-from armillary.world_models.simulator import Goal, Observation, RoleFinder, Roles, Rollout, View
+from armillary.world_models.oracle import OracleSimulator, Physics, PhysicsState
+from armillary.world_models.simulator import (
+    Goal,
+    Observation,
+    RoleFinder,
+    Roles,
+    Rollout,
+    Simulator,
+    View,
+)
 from armillary.world_models.state import LatentState, Scene
 
 
@@ -30,10 +38,9 @@ class TruePlaces(Exchanged):
     but the imagination is computed on the CPU.
     """
 
-    @property
-    def device(self) -> torch.device:
-        """The CPU."""
-        return torch.device("cpu")
+    def __init__(self, model: Simulator, oracle: OracleSimulator, physics: Physics) -> None:
+        super().__init__(model, oracle, physics)
+        self.device = oracle.device
 
     def shown(self, belief: LatentState, scene: Tensor) -> Tensor:
         """(N, K): the slot whose mask lies over each thing, one for each.

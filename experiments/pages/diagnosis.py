@@ -66,7 +66,7 @@ def _charts(evidence: Evidence) -> list[Chart]:
         note = "Imagined under the actions taken, under shuffled ones, and the last frame copied."
         if lines:
             charts.append(Chart("Squared error of slots", "steps ahead", lines, note=note))
-    ranks = {
+    ranks: dict[str, Sequence[tuple[float, float | None]]] = {
         "predicted, true": [(one.stage, one.predicted_true) for one in evidence.stages],
         "predicted, shown": [(one.stage, one.predicted_shown) for one in evidence.stages],
         "shown, true": [(one.stage, one.shown_true) for one in evidence.stages],
@@ -97,9 +97,8 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
             ("imagination beats copying", f"up to {found.horizon} ahead, of {longest} looked at")
         )
         if found.shuffled_ratio is not None:
-            rows.append(
-                ("error with shuffled actions", f"{found.shuffled_ratio:.2f} times as large")
-            )
+            times = f"{found.shuffled_ratio:.2f} times as large"
+            rows.append(("error with shuffled actions", times))
     if sight is not None:
         rows.append(("things lost in the background", f"{100 * sight.lost:.0f} %"))
         rows.append(("things merged with another", f"{100 * sight.merged:.0f} %"))

@@ -50,10 +50,9 @@ def run(config: DictConfig) -> Diagnosis:
     """
     output = Path(config.output).expanduser()
     entry = entry_of(str(config.checkpoint), config)
-    physics = (
-        strided(build(config.task.physics), entry.stride) if "physics" in config.task else None
-    )
-    found = Diagnosis(**diagnosed(entry, config, physics).model_dump(), **made_with(config))
+    known = "physics" in config.task
+    physics = strided(build(config.task.physics), entry.stride) if known else None
+    found = diagnosed(entry, config, physics).model_copy(update=made_with(config))
     write(output / RESULTS, found)
     forget(output)
     with tempfile.TemporaryDirectory() as scratch:
