@@ -24,7 +24,7 @@ from armillary.world_models.checkpoints.checkpoint import load_model
 from armillary.world_models.model import WorldModel
 
 CHECKPOINT = "pretrained/push_blocks"
-SEARCH = ("planner.samples=48", "planner.elites=8", "planner.iterations=3", "horizon=10")
+SEARCH = ("planner.samples=32", "planner.elites=6", "planner.iterations=2", "horizon=8")
 
 Step = Callable[..., Any]
 
@@ -87,8 +87,8 @@ FAULTS = {
 def main() -> None:
     """Prints a line for each fault, and the count."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=8)
-    parser.add_argument("--looks", type=int, default=3)
+    parser.add_argument("--episodes", type=int, default=6)
+    parser.add_argument("--looks", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", nargs="+", default=[*FAULTS], choices=FAULTS)
     arguments = parser.parse_args()
