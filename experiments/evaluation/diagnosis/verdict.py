@@ -11,7 +11,6 @@ from armillary.experiments.evaluation.diagnosis.evidence import (
     DYNAMICS,
     TRUTH,
     Evidence,
-    Stage,
     Verdict,
 )
 from armillary.experiments.evaluation.success import Comparison
@@ -27,11 +26,11 @@ UNMOVED = 1.1
 _PARTS: dict[str, Verdict] = {DYNAMICS: "model", COST: "cost", BUDGET: "search"}
 
 Judged = tuple[Verdict, str, bool]
-"""The verdict, the reason, and whether chance is ruled out."""
+"""The verdict, the reason, and whether chance is ruled out by the interval that decided."""
 
 
 def judged(evidence: Evidence) -> Evidence:
-    """The evidence with the decisive reason first, which ``verdict_of`` reads too."""
+    """The evidence with the decisive reason first, and whether it is certain."""
     _, reason, certain = _judge(evidence)
     return evidence.model_copy(update={"reasons": [reason, *evidence.reasons], "certain": certain})
 
@@ -140,6 +139,3 @@ def _mean(values: Sequence[float | None]) -> float:
     """Of those that are known; 1, which accuses nobody, where none is."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else 1.0
-
-
-__all__ = ["Stage", "judged", "verdict_of"]
