@@ -1,7 +1,7 @@
 """Plants faults in the bundled model, its cost and its search, and counts those named right.
 
 Run with ``python benchmarks/planted_faults.py``; every fault is diagnosed as ``armillary diagnose``
-does it, on push_blocks, with a third of the usual search. It takes hours of one processor.
+does it, on push_blocks, with about a quarter of the usual search.
 """
 
 from __future__ import annotations
