@@ -32,9 +32,11 @@ ROOMS = {
         "pages": {*BASE, "evaluation", "films", "planning", "realism"},
         "speed": {*BASE, "evaluation"},
         "suites": {*BASE, "evaluation", "pages", "planning"},
+        "diagnosis": {*BASE, "evaluation", "planning"},
         "verbs": {
             *BASE,
             *(
+                "diagnosis",
                 "evaluation",
                 "films",
                 "pages",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from armillary.experiments.command.stored import Count, Interval, Number, Part, Stored, read
+from armillary.experiments.evaluation.diagnosis.evidence import Diagnosis
 from armillary.experiments.evaluation.metrics import METRICS, Metric
 from armillary.experiments.evaluation.speed import Speed
 from armillary.experiments.evaluation.success import Benchmark, Planning, Selftest
@@ -261,6 +262,7 @@ OF_VERB: dict[str, type[Stored]] = {
     "bench": Speed,
     "export": Exported,
     "selftest": Selftest,
+    "diagnose": Diagnosis,
 }
 """The class of a verb's results; those of other verbs are ``Stored``."""
 

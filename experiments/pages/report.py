@@ -10,11 +10,19 @@ from armillary import plugins
 from armillary.errors import PluginError
 from armillary.experiments.command.console import counted, joined
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.evaluation.diagnosis.evidence import Diagnosis
 from armillary.experiments.evaluation.results import Evaluation, Realism, Rendering
 from armillary.experiments.evaluation.speed import Speed
 from armillary.experiments.evaluation.success import Benchmark
 from armillary.experiments.films.embedded import Film, NoFilm, prepared
-from armillary.experiments.pages import comparison, evaluation, others, planning, training
+from armillary.experiments.pages import (
+    comparison,
+    diagnosis,
+    evaluation,
+    others,
+    planning,
+    training,
+)
 from armillary.experiments.pages.charts import Look, look_of
 from armillary.experiments.pages.html import Content, render
 from armillary.experiments.pages.runs import Run
@@ -124,6 +132,8 @@ def _content(run: Run) -> Content:
         return suite.content(run, found)
     if isinstance(found, Benchmark):
         return planning.content(run, found)
+    if isinstance(found, Diagnosis):
+        return diagnosis.content(found)
     if isinstance(found, Rendering):
         return others.rendered(run, found)
     if isinstance(found, Realism):

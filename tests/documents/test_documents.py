@@ -45,6 +45,7 @@ TOY = {
     "plan": ("episodes=1", *SHORT, *SEARCH),
     "benchmark": ("episodes=2", "workers=0", *SHORT, *SEARCH),
     "selftest": ("episodes=1",),
+    "diagnose": ("episodes=1", "looks=1", "workers=0", *SHORT, *SEARCH),
     "render": ("samples=1", "plan=never", "side=64"),
     "evaluate": ("rollouts=2", "videos=2", "side=32"),
     "export": ("onnx=never",),

@@ -97,6 +97,10 @@ CASES: dict[str, Case] = {
     "selftest": Case(
         ("selftest", "checkpoint=model", "episodes=2", "output=out"), needs=["model", "measured"]
     ),
+    "diagnose": Case(
+        ("diagnose", "checkpoint=model", "episodes=2", "looks=1", *_PLANNING, "output=out"),
+        needs=["model"],
+    ),
     "bench": Case(("bench", "size=smoke", "rows=[search]", "output=out")),
     "plan": Case(
         ("plan", "checkpoint=model", "episodes=1", *_PLANNING, "output=out"), needs=["model"]

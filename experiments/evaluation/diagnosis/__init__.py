@@ -1,0 +1,1 @@
+"""What a diagnosis found, and the rules that make a verdict of it."""
