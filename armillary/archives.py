@@ -40,8 +40,9 @@ def archived(path: Path | str, kind: type[ArmillaryError], ratio: int = 1) -> di
         size = Path(path).stat().st_size
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    promised = sum(entry.file_size for entry in entries)
-    if promised > ratio * size:
+    packed = sum(entry.compress_size for entry in entries)  # so many are asked for when it is read
+    promised = max(packed, sum(entry.file_size for entry in entries))
+    if packed > size or promised > ratio * size:
         raise kind(
             path, f"is refused: its {size} bytes promise {promised}, more than they can hold"
         )

@@ -49,11 +49,15 @@ def frames_of(path: Path, kind: type[ArmillaryError] = ArmillaryError) -> Iterat
     """The pictures of a GIF, RGB, one in memory at a time; ``info`` has the ``duration``.
 
     Raises:
-        ArmillaryError: of the ``kind``: see ``opened``; or they are too many.
+        ArmillaryError: of the ``kind``: see ``opened``; or they are too many, or one is larger than
+            the film.
     """
     seen = 0
     with opened(path, FILM, kind) as image:
+        size = image.size
         for picture in ImageSequence.Iterator(image):
+            if picture.size != size:
+                raise ValueError(f"a picture of {picture.size} pixels in a film of {size}")
             seen += picture.width * picture.height
             _check(seen, _MOST_OF_FILM)
             plain = picture.convert("RGB")

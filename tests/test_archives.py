@@ -34,6 +34,18 @@ def test_an_archive_that_promises_more_than_it_holds_is_refused(tmp_path: Path) 
         archived(path, StrangeError)
 
 
+def test_an_archive_that_asks_for_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "long.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("one", b"1")
+    content = bytearray(path.read_bytes())
+    packed = content.rindex(b"PK\x01\x02") + 20
+    content[packed : packed + 4] = (2**31).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(StrangeError, match="promise 2147483648"):
+        archived(path, StrangeError)
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_rows_are_read_one_at_a_time_in_any_order(

@@ -56,6 +56,17 @@ def test_a_film_that_asks_for_too_much_is_refused(
         pytest.fail("it was opened")
 
 
+def test_a_picture_that_is_larger_than_its_film_is_refused(tmp_path: Path) -> None:
+    path = gif(tmp_path / "film.gif", 50, 3)
+    content = path.read_bytes()
+    second = content.index(
+        b"\x2c", content.index(b"\x2c") + 1
+    )  # separator, left, top, width, height
+    path.write_bytes(content[: second + 5] + b"\xff\xff" + content[second + 7 :])
+    with pytest.raises(ArmillaryError, match=r"a picture of \(65535, 50\) pixels in a film of"):
+        list(frames_of(path))
+
+
 def test_a_film_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     path = gif(tmp_path / "film.gif", 50, 3)
     whole = path.read_bytes()
