@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from random import Random
 from typing import Any
@@ -101,7 +102,7 @@ def _kind(random: Random, held: dict[str, Any]) -> None:
         array = held[name]
         kind = random.choice(_TYPES)
         if isinstance(kind, str):
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), suppress(ValueError):  # texts that are no numbers stay
                 held[name] = array.astype(kind)
         else:
             held[name] = _Special(lambda file, name: _empty(file, name, array.shape, kind))
@@ -258,6 +259,8 @@ _LINKS: tuple[Callable[[h5py.File, str], None], ...] = (
 
 def _names(random: Random, held: dict[str, Any]) -> None:
     """Something removed, renamed or put beside the others."""
+    if not held:
+        return
     name = random.choice(list(held))
     value = held.pop(name)
     match random.randrange(4):
