@@ -27,7 +27,7 @@ def model():
     torch.manual_seed(0)
     built = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5)
     with torch.no_grad():  # an untrained model predicts no change
-        built.get_submodule("dynamics.change").weight.normal_(0.0, 0.05)
+        built.get_parameter("dynamics.change.weight").normal_(0.0, 0.05)
     return built
 
 
@@ -109,7 +109,7 @@ def ensemble():
     built = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5, ensemble=3)
     with torch.no_grad():
         for member in built.members:
-            member.get_submodule("dynamics.change").weight.normal_(0.0, 0.05)
+            member.get_parameter("dynamics.change.weight").normal_(0.0, 0.05)
     return built
 
 

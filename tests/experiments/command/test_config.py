@@ -22,7 +22,7 @@ from armillary.experiments.command.config import (
     verbs,
 )
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.planning.entries import privileged_env
+from armillary.experiments.planning.entries import plain_env, privileged_env
 from armillary.experiments.planning.goals import reader_of
 from armillary.experiments.planning.recording import record
 from armillary.experiments.suites import table
@@ -313,6 +313,17 @@ def test_task_recommends_what_is_left_out() -> None:
 def test_resolved_configuration_holds_the_defaults_of_classes() -> None:
     cem = compose("plan", ["planner=cem", "planner.samples=7"]).planner
     assert (cem.samples, cem.momentum) == (7, 0.0)
+
+
+@pytest.mark.parametrize("task", ["push_blocks_noisy", "push_blocks_keep_clear"])
+def test_the_physics_of_a_task_are_those_of_its_environment(task: str) -> None:
+    config = compose("plan", [f"task={task}"])
+    physics, own = build(config.task.physics), plain_env(config)().unwrapped.oracle
+    assert physics.action_noise == own.action_noise > 0
+    assert physics.keep_clear == own.keep_clear
+    told = OmegaConf.to_container(config.objective.terms.get("keep_out", {}), resolve=True)
+    regions = told["cost"]["regions"] if told else ()
+    assert tuple(map(tuple, regions)) == own.keep_clear
 
 
 def test_a_strategy_may_take_the_place_of_its_name() -> None:
