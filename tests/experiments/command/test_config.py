@@ -321,8 +321,7 @@ def test_the_physics_of_a_task_are_those_of_its_environment(task: str) -> None:
     physics, own = build(config.task.physics), plain_env(config)().unwrapped.oracle
     assert physics.action_noise == own.action_noise > 0
     assert physics.keep_clear == own.keep_clear
-    told = OmegaConf.to_container(config.objective.terms.get("keep_out", {}), resolve=True)
-    regions = told["cost"]["regions"] if told else ()
+    regions = OmegaConf.select(config, "objective.terms.keep_out.cost.regions") or []
     assert tuple(map(tuple, regions)) == own.keep_clear
 
 
