@@ -20,9 +20,10 @@ from armillary.world_models.simulator import (
     Roles,
     Rollout,
     ScoreRollouts,
+    Simulator,
     View,
 )
-from armillary.world_models.state import LatentState, Scene
+from armillary.world_models.state import LatentState, Scene, State
 
 _STATES_AT_ONCE = 8192
 """Of all candidates together, whose frames may be drawn."""
@@ -195,12 +196,9 @@ class OracleSimulator:
         generators: Sequence[torch.Generator] | None = None,
     ) -> Tensor:
         """See ``Simulator``."""
-        problems, _, horizon, _ = actions.shape
-        states = problems * self.particles * horizon
-        noise = self._noise(actions, generators)
-        pieces = actions.split(max(1, _STATES_AT_ONCE // states), 1)
-        scores = [objective(self._imagine(state, piece, noise), goal) for piece in pieces]
-        return torch.cat(scores, 1)
+        states = actions.shape[0] * self.particles * actions.shape[2]
+        at_once = max(1, _STATES_AT_ONCE // states)
+        return scored_in_pieces(self, state, actions, objective, goal, generators, at_once)
 
     def slots(self, state: PhysicsState) -> Tensor:
         """(N, K, D) float32: the true poses."""
@@ -236,6 +234,25 @@ class OracleSimulator:
     @staticmethod
     def _stack(scenes: Sequence[np.ndarray]) -> PhysicsState:
         return PhysicsState(torch.from_numpy(np.stack(scenes).astype(np.float64)))
+
+
+def scored_in_pieces(
+    simulator: Simulator[State],
+    state: State,
+    actions: Tensor,
+    objective: ScoreRollouts[State],
+    goal: Goal[State],
+    generators: Sequence[torch.Generator] | None,
+    at_once: int,
+) -> Tensor:
+    """``Simulator.score`` by ``rollout``, of so many candidates; all meet the same noise."""
+    drawn = [generator.get_state() for generator in generators or ()]
+    scores = []
+    for piece in actions.split(at_once, 1):
+        for generator, before in zip(generators or (), drawn, strict=True):
+            generator.set_state(before)
+        scores.append(objective(simulator.rollout(state, piece, generators), goal))
+    return torch.cat(scores, 1)
 
 
 def _simulate(job: tuple[Physics, NDArray[np.float64], NDArray]) -> NDArray[np.float64]:

@@ -8,7 +8,12 @@ import torch
 from armillary.contracts.simulator import SimulatorContract
 from armillary.envs.wrappers import PrivilegedState
 from armillary.errors import ArmillaryError
+from armillary.world_models import oracle
 from armillary.world_models.oracle import OracleSimulator
+
+
+def spread(rollout, goal):
+    return rollout.positions.std(2).sum((-1, -2, -3))
 
 
 def make_env():
@@ -89,6 +94,18 @@ class TestParticles(SimulatorContract):
         still = torch.zeros(1, 1, 1, 2)
         pusher = simulator.rollout(state, still, self.generators(1)).positions[0, 0, :, 0, 1]
         assert np.allclose(pusher.std(0).numpy(), 0.1 * NOISE, rtol=0.15)
+
+    def test_pieces_meet_the_same_noise(self, simulator, actions, monkeypatch):
+        state = self.encoded(simulator, self.observations())
+        goal = simulator.goal(state, self.observations())
+
+        def scored():
+            return simulator.score(state, actions, spread, goal, self.generators())
+
+        together = scored()
+        monkeypatch.setattr(oracle, "_STATES_AT_ONCE", 1)
+        assert torch.equal(scored(), together)
+        assert together.min() > 0
 
     def test_generators_are_needed(self, simulator, actions):
         state = self.encoded(simulator, self.observations())
