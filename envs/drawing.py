@@ -36,13 +36,15 @@ class Shape(NamedTuple):
 
 
 def draw_shapes(
-    shapes: Iterable[Shape], background: tuple[float, float, float], size: int
+    shapes: Iterable[Shape],
+    background: tuple[float, float, float] | NDArray[np.float32],
+    size: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draws shapes on a plain background, later ones over earlier ones.
 
     Args:
         shapes: what to draw.
-        background: red, green and blue in [0, 1].
+        background: red, green and blue in [0, 1], or an image (H, W, 3) of them.
         size: H = W, in pixels.
 
     Returns:

@@ -4,6 +4,7 @@ from .cem_gradient import CEMGradient as CEMGradient
 from .cma_es import CMAES as CMAES
 from .costs import Approach as Approach
 from .costs import Cost as Cost
+from .costs import Disagreement as Disagreement
 from .costs import Effort as Effort
 from .costs import KeepOut as KeepOut
 from .costs import LatentDistance as LatentDistance

@@ -55,7 +55,10 @@ class LatentSimulator(Generic[State]):
         model: moved to the device and put in evaluation mode.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
         particles: P, stochastic rollouts per candidate; 1 imagines the mean. Their noise is drawn
-            once for all candidates of a problem, so that none wins by luck.
+            once for all candidates of a problem, so that none wins by luck. An ensemble's particles
+            each belong to one member throughout (PETS' TS-infinity, Chua et al. 2018, 1805.12114):
+            P is a multiple of M, and M itself imagines the mean of every member; 1 is the first
+            member's mean.
         precision: ``float32``, ``tf32`` (cuda) or ``bf16`` (autocast).
         compile: whether ``torch.compile`` prepares the model's step.
         budget: how much is computed at a time, by default what suits the device.
@@ -77,14 +80,15 @@ class LatentSimulator(Generic[State]):
         still: bool = True,
         capture: bool = True,
     ) -> None:
-        if particles < 1:
-            raise ArmillaryError(f"particles must be at least 1, got {particles}")
         self.device = resolve_device(device)
         self.model = placed(model, self.device).eval()
+        self._members = _alike(self.model)
+        self._check_particles("particles", particles)
         self.context_length = model.context_length if still else 1
         self.action_size = model.action_size
         self.particles = particles
-        self._core = Imaginer(self.model, precision, compile, budget)
+        self._cores = [Imaginer(one, precision, compile, budget) for one in self._members]
+        self._core = self._cores[0]
         self._recordings = Recordings(recorder(self.device) if capture else None)
         self._beliefs: dict[str, State] = {}  # the last of each kind, for what they are made of
 
@@ -198,7 +202,7 @@ class LatentSimulator(Generic[State]):
                 ``image``; at least as many as the model was trained to see.
             actions: (C - 1 + T, A); ``actions[t]`` leads from frame t to t + 1, so that those after
                 the last frame are imagined.
-            samples: P stochastic futures; 1 imagines the mean.
+            samples: P stochastic futures, as ``particles``; 1 imagines the mean.
             seed: of their noise.
 
         Returns:
@@ -207,8 +211,7 @@ class LatentSimulator(Generic[State]):
         Raises:
             ArmillaryError: too few frames or actions, actions of another size, no samples.
         """
-        if samples < 1:
-            raise ArmillaryError(f"samples must be at least 1, got {samples}")
+        self._check_particles("samples", samples)
         frames = [o["image"] if isinstance(o, Mapping) else o for o in observations]
         least, seen = self.model.context_length, len(frames)
         if seen < least:
@@ -300,13 +303,23 @@ class LatentSimulator(Generic[State]):
         """Under actions (B, S, T, A) and noise (B, P, T, ...)."""
         problems, candidates, horizon, _ = actions.shape
         particles = particles or self.particles
-        count = candidates * particles
-        flat = actions.repeat_interleave(particles, 1).flatten(0, 1)
-        if noise is not None:
-            shared = noise.unsqueeze(1).expand(-1, candidates, *noise.shape[1:])
-            noise = shared.flatten(0, 2)
-        states = self._core.rollout(state.repeat(count), flat, noise).flatten(2)
-        return Rollout(states, (problems, candidates, particles, horizon), self._core, actions)
+        cores = self._cores[:particles]
+        each, members = particles // len(cores), len(cores)
+        start = state.repeat(candidates * each)
+        flat = actions.repeat_interleave(each, 1).flatten(0, 1)
+        parts = []
+        for member, core in enumerate(cores):
+            drawn = None
+            if noise is not None:
+                own = noise[:, member::members].unsqueeze(1)
+                drawn = own.expand(-1, candidates, *own.shape[2:]).flatten(0, 2)
+            parts.append(core.rollout(start, flat, drawn))
+        states = parts[0].flatten(2)
+        if members > 1:
+            apart = [part.reshape(problems, candidates, each) for part in parts]
+            states = type(states).stack(apart, 3).flatten(5)
+        shape = (problems, candidates, particles, horizon)
+        return Rollout(states, shape, self._core, actions, members)
 
     def _noise(
         self,
@@ -314,9 +327,9 @@ class LatentSimulator(Generic[State]):
         generators: Sequence[torch.Generator] | None,
         particles: int | None = None,
     ) -> Tensor | None:
-        """(B, P, T, \\*noise_shape) standard normal; None for a single particle."""
+        """(B, P, T, \\*noise_shape) standard normal; None for a single particle of each member."""
         particles = particles or self.particles
-        if particles == 1:
+        if particles <= len(self._members):
             return None
         problems, _, horizon, _ = actions.shape
         if generators is None or len(generators) != problems:
@@ -324,6 +337,16 @@ class LatentSimulator(Generic[State]):
         size = (particles, horizon, *self.model.noise_shape)
         drawn = [torch.randn(size, generator=g, device=g.device) for g in generators]
         return torch.stack(drawn).to(self.device)
+
+    def _check_particles(self, name: str, count: int) -> None:
+        members = len(self._members)
+        if count < 1:
+            raise ArmillaryError(f"{name} must be at least 1, got {count}")
+        if count > 1 and count % members:
+            raise ArmillaryError(
+                f"{name} must be 1, the first member of the ensemble alone, or a multiple of its "
+                f"{members} members, got {count}"
+            )
 
     def _probe(self, state: State, actions: Tensor) -> Tensor:
         """Actions (S, T, A) -> (B, S, K, 2): the places of slots after them, without noise."""
@@ -347,6 +370,25 @@ class LatentSimulator(Generic[State]):
             )
         frames = torch.from_numpy(stacked).to(self.device)
         return frames.permute(0, 1, 4, 2, 3).float() / 255.0
+
+
+def _alike(model: WorldModel[State]) -> Sequence[WorldModel[State]]:
+    """The members of a model. Raises ArmillaryError where they are different models."""
+
+    def kind(one: WorldModel) -> dict[str, Any]:
+        names = ("image_size", "action_size", "num_slots", "slot_size", "noise_shape")
+        return {"class": type(one).__name__} | {name: getattr(one, name) for name in names}
+
+    members = model.members
+    for number, member in enumerate(members):
+        other, own = kind(member), kind(model)
+        for name in own:
+            if other[name] != own[name]:
+                raise ArmillaryError(
+                    f"the members of an ensemble must be models of one kind: member {number} has "
+                    f"{name} {other[name]}, the first one {own[name]}"
+                )
+    return members
 
 
 def _recording(*given: Tensor | LatentState) -> torch.set_grad_enabled:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Generic, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from armillary.errors import ArmillaryError
 from armillary.world_models.state import Scene, State, mask_centroids
 
-MOST_SLOTS, MOST_CONTEXT = 256, 1024
+MOST_SLOTS, MOST_CONTEXT, MOST_MEMBERS = 256, 1024, 64
 """No weight depends on K, and time and memory grow with its square."""
 
 
@@ -77,6 +78,17 @@ class Losses:
 
     total: Tensor
     terms: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of_members(cls, losses: Sequence[Losses]) -> Losses:
+        """Of an ensemble: the sum, in which members do not meet, and the means of the terms."""
+        if len(losses) == 1:
+            return losses[0]
+        terms = {
+            name: torch.stack([one.terms[name] for one in losses]).mean()
+            for name in losses[0].terms
+        }
+        return cls(torch.stack([one.total for one in losses]).sum(), terms)
 
 
 class WorldModel(nn.Module, ABC, Generic[State]):
@@ -222,6 +234,27 @@ class WorldModel(nn.Module, ABC, Generic[State]):
             ArmillaryError: the objective is not one of ``objectives``.
         """
 
+    @property
+    def members(self) -> Sequence[WorldModel[State]]:
+        """Of an ensemble, models that differ in ``step`` alone: this one first, by default only.
+
+        All that asks one model for the future asks the first; ``LatentSimulator`` asks all.
+        """
+        return (self,)
+
+    def exchanging(self, name: str, modules: Iterable[nn.Module]) -> list[Self]:
+        """This model, and again with each of some modules in place of its own of that name.
+
+        All else is shared, weights included; those that ``modules`` holds are in ``siblings``.
+        """
+        models = [self]
+        for module in modules:
+            other = copy.copy(self)
+            parts = {**self._modules, name: module, "siblings": nn.ModuleList()}
+            object.__setattr__(other, "_modules", parts)
+            models.append(other)
+        return models
+
     def rollout(self, state: State, actions: Tensor, noise: Tensor | None = None) -> State:
         """Imagines open loop.
 
@@ -352,3 +385,9 @@ class WorldModel(nn.Module, ABC, Generic[State]):
                 f"actions must be (N, T - 1, A) = {wanted} for frames {tuple(frames.shape)}, "
                 f"got {tuple(actions.shape)}"
             )
+
+
+def check_ensemble(ensemble: int) -> None:
+    """Raises ArmillaryError unless a model can have that many members."""
+    if not 1 <= ensemble <= MOST_MEMBERS:
+        raise ArmillaryError(f"ensemble must be from 1 to {MOST_MEMBERS}, got {ensemble}")

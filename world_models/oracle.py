@@ -20,9 +20,10 @@ from armillary.world_models.simulator import (
     Roles,
     Rollout,
     ScoreRollouts,
+    Simulator,
     View,
 )
-from armillary.world_models.state import LatentState, Scene
+from armillary.world_models.state import LatentState, Scene, State
 
 _STATES_AT_ONCE = 8192
 """Of all candidates together, whose frames may be drawn."""
@@ -30,6 +31,9 @@ _STATES_AT_ONCE = 8192
 
 class Physics(Protocol):
     """What a task must offer to be its own simulator; picklable, for worker processes.
+
+    What adds Gaussian noise to every action says its standard deviation in ``action_noise``, which
+    need not be there.
 
     Attributes:
         action_size: A.
@@ -71,11 +75,21 @@ class OracleSimulator:
     Args:
         physics: of the task.
         workers: processes; 0 computes in this one, -1 takes one per processor.
+        particles: P, futures of each candidate under the task's own noise, which is drawn once for
+            all candidates of a problem; 1 imagines none. Without noise in the task P is 1, since
+            all were the same.
+
+    Raises:
+        ArmillaryError: ``particles`` is less than 1.
     """
 
     context_length = 1
 
-    def __init__(self, physics: Physics, workers: int = -1) -> None:
+    def __init__(self, physics: Physics, workers: int = -1, particles: int = 1) -> None:
+        if particles < 1:
+            raise ArmillaryError(f"particles must be at least 1, got {particles}")
+        self._action_noise: float = getattr(physics, "action_noise", 0.0)
+        self.particles = particles if self._action_noise > 0.0 else 1
         self.device = torch.device("cpu")
         self.action_size = physics.action_size
         self.identity = type(physics).__qualname__
@@ -128,28 +142,50 @@ class OracleSimulator:
         actions: Tensor,
         generators: Sequence[torch.Generator] | None = None,
     ) -> Rollout[PhysicsState]:
-        """See ``Simulator``; deterministic, P = 1.
+        """See ``Simulator``.
 
         Raises:
-            ArmillaryError: the actions require gradients, which the true physics do not have.
+            ArmillaryError: the actions require gradients, which the true physics do not have, or
+                particles lack their generators.
         """
+        return self._imagine(state, actions, self._noise(actions, generators))
+
+    def _noise(
+        self, actions: Tensor, generators: Sequence[torch.Generator] | None
+    ) -> Tensor | None:
+        """(B, P, T, A) as it is added to actions; None for a single particle."""
+        if self.particles == 1:
+            return None
+        problems, _, horizon, size = actions.shape
+        if generators is None or len(generators) != problems:
+            raise ArmillaryError(f"{self.particles} particles need one generator per problem")
+        shape = (self.particles, horizon, size)
+        drawn = [torch.randn(shape, generator=g, device=g.device).cpu() for g in generators]
+        return self._action_noise * torch.stack(drawn)
+
+    def _imagine(
+        self, state: PhysicsState, actions: Tensor, noise: Tensor | None
+    ) -> Rollout[PhysicsState]:
         if actions.requires_grad:
             raise ArmillaryError(
                 "the true physics have no gradients; choose a planner that needs none, such as cem"
             )
         problems, candidates, horizon, _ = actions.shape
-        scenes = np.repeat(state.tensors()["scene"].numpy(), candidates, axis=0)
-        flat = actions.flatten(0, 1).double().numpy()
+        taken = actions.unsqueeze(2).double()
+        taken = taken if noise is None else taken + noise.unsqueeze(1)
+        particles = taken.shape[2]
+        scenes = np.repeat(state.tensors()["scene"].numpy(), candidates * particles, axis=0)
+        flat = taken.flatten(0, 2).numpy()
         rows = np.array_split(np.arange(len(flat)), max(1, AHEAD * self._workers))
         jobs = [(self._physics, scenes[part], flat[part]) for part in rows if len(part)]
         results = self._pool.map(_simulate, jobs)
         futures = torch.from_numpy(np.concatenate(list(results)))
         flat_state = PhysicsState(futures.flatten(0, 1))
-        return Rollout(flat_state, (problems, candidates, 1, horizon), self, actions)
+        return Rollout(flat_state, (problems, candidates, particles, horizon), self, actions)
 
     def step(self, state: PhysicsState, actions: Tensor) -> PhysicsState:
         """See ``Simulator``. Raises ArmillaryError as ``rollout`` does."""
-        return self.rollout(state, actions[:, None, None]).state
+        return self._imagine(state, actions[:, None, None], None).state
 
     def score(
         self,
@@ -160,9 +196,9 @@ class OracleSimulator:
         generators: Sequence[torch.Generator] | None = None,
     ) -> Tensor:
         """See ``Simulator``."""
-        problems, _, horizon, _ = actions.shape
-        pieces = actions.split(max(1, _STATES_AT_ONCE // (problems * horizon)), 1)
-        return torch.cat([objective(self.rollout(state, piece), goal) for piece in pieces], 1)
+        states = actions.shape[0] * self.particles * actions.shape[2]
+        at_once = max(1, _STATES_AT_ONCE // states)
+        return scored_in_pieces(self, state, actions, objective, goal, generators, at_once)
 
     def slots(self, state: PhysicsState) -> Tensor:
         """(N, K, D) float32: the true poses."""
@@ -198,6 +234,25 @@ class OracleSimulator:
     @staticmethod
     def _stack(scenes: Sequence[np.ndarray]) -> PhysicsState:
         return PhysicsState(torch.from_numpy(np.stack(scenes).astype(np.float64)))
+
+
+def scored_in_pieces(
+    simulator: Simulator[State],
+    state: State,
+    actions: Tensor,
+    objective: ScoreRollouts[State],
+    goal: Goal[State],
+    generators: Sequence[torch.Generator] | None,
+    at_once: int,
+) -> Tensor:
+    """``Simulator.score`` by ``rollout``, of so many candidates; all meet the same noise."""
+    drawn = [generator.get_state() for generator in generators or ()]
+    scores = []
+    for piece in actions.split(at_once, 1):
+        for generator, before in zip(generators or (), drawn, strict=True):
+            generator.set_state(before)
+        scores.append(objective(simulator.rollout(state, piece, generators), goal))
+    return torch.cat(scores, 1)
 
 
 def _simulate(job: tuple[Physics, NDArray[np.float64], NDArray]) -> NDArray[np.float64]:

@@ -133,13 +133,21 @@ class Rollout(View[State]):
         shape: (B, S, P, T).
         reader: what reads slots, positions and scenes off the states.
         actions: (B, S, T, A) in the environment's units; ``actions[:, :, t]`` leads to state t.
+        members: M, models of an ensemble that imagined; particle p is that of member p modulo M,
+            which divides P.
     """
 
     def __init__(
-        self, state: State, shape: tuple[int, ...], reader: Reader, actions: Tensor
+        self,
+        state: State,
+        shape: tuple[int, ...],
+        reader: Reader,
+        actions: Tensor,
+        members: int = 1,
     ) -> None:
         super().__init__(state, shape, reader)
         self.actions = actions
+        self.members = members
 
     @property
     def end(self) -> View[State]:
@@ -150,7 +158,7 @@ class Rollout(View[State]):
     def index(self, rows: Tensor | slice | Sequence[int]) -> Rollout[State]:
         """That of some of the problems."""
         view = super().index(rows)
-        return Rollout(view.state, view.shape, self._reader, self.actions[rows])
+        return Rollout(view.state, view.shape, self._reader, self.actions[rows], self.members)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from armillary.world_models.blocks.glimpse_decoder import GlimpseDecoder
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
 from armillary.world_models.blocks.relational_dynamics import RelationalDynamics
 from armillary.world_models.blocks.slot_attention import SlotAttention
-from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.model import Losses, Window, WorldModel, check_ensemble
 from armillary.world_models.registry import register_model
 from armillary.world_models.state import LatentState, Scene
 
@@ -75,6 +76,9 @@ class SlotDynamics(WorldModel[SlotState]):
         position_std: discovery standard deviation of positions, in image widths.
         best_of: rollouts sampled per clip of which the best counts (Bhattacharyya et al. 2018);
             1 rolls out the mean.
+        ensemble: M, dynamics that share all else. They start differently and see the same clips,
+            which suffices for them to disagree; bootstraps do not help (Lakshminarayanan et al.
+            2017, 1612.01474).
     """
 
     objectives = ("joint", "discovery", "dynamics")
@@ -101,6 +105,7 @@ class SlotDynamics(WorldModel[SlotState]):
         pixel_std: float = 0.03,
         position_std: float = 0.01,
         best_of: int = 1,
+        ensemble: int = 1,
     ) -> None:
         super().__init__(
             image_size=image_size,
@@ -121,6 +126,7 @@ class SlotDynamics(WorldModel[SlotState]):
             )
         if predictor not in ("copy", "dynamics"):
             raise ArmillaryError(f"predictor must be 'copy' or 'dynamics', got {predictor!r}")
+        check_ensemble(ensemble)
         self.first_iterations = first_iterations
         self.next_iterations = next_iterations
         self.predictor = predictor
@@ -145,14 +151,19 @@ class SlotDynamics(WorldModel[SlotState]):
         self.decoder = GlimpseDecoder(
             content_size, image_size, patch, object_extent, decoder_hidden
         )
-        self.dynamics = RelationalDynamics(
-            content_size,
-            action_size,
-            dynamics_width,
-            dynamics_layers,
-            dynamics_heads,
-            object_extent,
+        self.dynamics, *others = (
+            RelationalDynamics(
+                *(content_size, action_size, dynamics_width),
+                *(dynamics_layers, dynamics_heads, object_extent),
+            )
+            for _ in range(ensemble)
         )
+        self.siblings = nn.ModuleList(others)
+
+    @property
+    def members(self) -> Sequence[SlotDynamics]:
+        """See the contract."""
+        return self.exchanging("dynamics", self.siblings)
 
     @property
     def discovery_std(self) -> Tensor:
@@ -212,6 +223,18 @@ class SlotDynamics(WorldModel[SlotState]):
         """
         if objective != "dynamics":
             return super().latent_loss(states, actions, objective, step)
+        losses = [member._rollout_loss(states, actions) for member in self.members]
+        return Losses.of_members(losses)
+
+    def trainable(self, objective: str) -> list[nn.Parameter]:
+        """All parameters for ``joint``, the dynamics' or all the others for a single stage."""
+        self.check_objective(objective)
+        dynamics = [*self.dynamics.parameters(), *self.siblings.parameters()]
+        foreseeing = ("dynamics.", "siblings.")
+        others = [p for n, p in self.named_parameters() if not n.startswith(foreseeing)]
+        return {"joint": others + dynamics, "discovery": others, "dynamics": dynamics}[objective]
+
+    def _rollout_loss(self, states: SlotState, actions: Tensor) -> Losses:
         rollouts = self.best_of
         start = states.map(lambda tensor: tensor[:, 0]).repeat(rollouts)
         repeated = actions.repeat_interleave(rollouts, 0)
@@ -232,13 +255,6 @@ class SlotDynamics(WorldModel[SlotState]):
         error = torch.stack(errors, 1).mean(1).view(-1, rollouts).amin(1).mean()
         total = 10.0 * error + 0.1 * likelihood
         return Losses(total, {"rollout_error": error.detach(), "dynamics_nll": likelihood.detach()})
-
-    def trainable(self, objective: str) -> list[nn.Parameter]:
-        """All parameters for ``joint``, the dynamics' or all the others for a single stage."""
-        self.check_objective(objective)
-        dynamics = list(self.dynamics.parameters())
-        others = [p for n, p in self.named_parameters() if not n.startswith("dynamics.")]
-        return {"joint": others + dynamics, "discovery": others, "dynamics": dynamics}[objective]
 
     def _first(self, frame: Tensor, tokens: Tensor) -> SlotState:
         seeds = self.initializer(frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -13,11 +14,20 @@ from armillary.envs.push_blocks import physics
 from armillary.envs.push_blocks.drawing import render_scene
 from armillary.envs.push_blocks.layout import Factors, sample_problem
 from armillary.envs.push_blocks.oracle import PushOracle
-from armillary.envs.push_blocks.physics import MAX_BLOCKS, SCENE_SIZE, Scene, blocks_of
+from armillary.envs.push_blocks.physics import (
+    MAX_BLOCKS,
+    SCENE_SIZE,
+    Scene,
+    blocks_of,
+    centres_of,
+)
+from armillary.envs.push_blocks.regions import away, read_regions
 from armillary.errors import ArmillaryError
 
 SUCCESS_DISTANCE = 0.06
 IMAGE_SIZES = (32, 64)
+ENTERING = -20.0
+"""What entering a region adds to the reward: no less than failing for all of an episode costs."""
 
 Observation = dict[str, NDArray[Any]]
 
@@ -38,10 +48,16 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     minus the largest such distance (``"dense"``). Success ends the episode unless
     ``terminate_on_success=False``; ``info["is_success"]`` says it either way.
 
+    Regions to keep clear are painted on the table. A step after which the centre of the pusher or
+    of a block lies in one has entered it (``info["entered"]``): that is failure, ends the episode,
+    and adds -20 to its reward; ``compute_reward`` leaves that out, since it is not told where the
+    pusher is. The push that leads to the goal enters none, and passes one at most 0.08 away.
+
     Args:
         image_size: 32 or 64.
         num_blocks: blocks in a scene unless ``reset(options={"num_blocks": n})`` says another.
         action_noise: standard deviation of Gaussian noise added to every action.
+        keep_clear: such regions, (x0, y0, x1, y1) each.
         reward_type: ``"sparse"`` or ``"dense"``.
         terminate_on_success: whether success ends the episode.
         render_mode: ``None`` or ``"rgb_array"`` (256 x 256).
@@ -59,6 +75,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         action_noise: float = 0.0,
         reward_type: str = "sparse",
         terminate_on_success: bool = True,
+        keep_clear: Sequence[Sequence[float]] = (),
         render_mode: str | None = None,
     ) -> None:
         if image_size not in IMAGE_SIZES:
@@ -78,6 +95,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         self.action_noise = action_noise
         self.reward_type = reward_type
         self.terminate_on_success = terminate_on_success
+        self.keep_clear = read_regions("keep_clear", keep_clear)
         self.render_mode = render_mode
         image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -91,6 +109,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
             }
         )
         self._scene: Scene = np.zeros(SCENE_SIZE)
+        self._entered = False
         self._goal: Scene = np.zeros(SCENE_SIZE)
         self._goal_image = np.zeros(image.shape, np.uint8)
 
@@ -100,7 +119,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         """Poses a new problem; see the class for the options."""
         super().reset(seed=seed)
         factors = Factors.sample(self.np_random, self.num_blocks, options or {})
-        start, goal = sample_problem(self.np_random, factors)
+        start, goal = sample_problem(self.np_random, factors, self.keep_clear)
         self.pose(start, goal)
         return self._observe(), self._info()
 
@@ -108,7 +127,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         """Sets the scene and the goal, both scene vectors of ``physics``."""
         self.restore(scene)
         self._goal = goal.copy()
-        self._goal_image, _ = render_scene(self._goal, self.image_size)
+        self._goal_image = self._draw(self._goal)[0]
 
     def step(
         self, action: NDArray[np.float32]
@@ -124,13 +143,14 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         if self.action_noise > 0.0:
             displacement = displacement + self.np_random.normal(0.0, self.action_noise, 2)
         self._scene = physics.step(self._scene, displacement)
+        self._entered = self._entered or self._enters()
         info = self._info()
         observation = self._observe()
         reward = self.compute_reward(
             observation["achieved_goal"], observation["desired_goal"], info
         )
-        terminated = bool(info["is_success"]) and self.terminate_on_success
-        return observation, float(reward), terminated, False, info
+        ends = info["entered"] or (info["is_success"] and self.terminate_on_success)
+        return observation, float(reward) + ENTERING * info["entered"], ends, False, info
 
     def compute_reward(
         self, achieved_goal: NDArray[np.float64], desired_goal: NDArray[np.float64], info: Any
@@ -155,6 +175,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         if scene[0] not in range(1, MAX_BLOCKS + 1):
             raise ArmillaryError(f"a snapshot starts with 1 to {MAX_BLOCKS} blocks, got {scene[0]}")
         self._scene = scene.copy()
+        self._entered = self._enters()
 
     @property
     def goal_scene(self) -> Scene:
@@ -164,11 +185,11 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     @property
     def oracle(self) -> PushOracle:
         """The true physics, for a simulator that is the ceiling of every benchmark."""
-        return PushOracle(self.image_size)
+        return PushOracle(self.image_size, self.action_noise, self.keep_clear)
 
     def segmentation(self) -> NDArray[np.uint8]:
         """(S, S) ground-truth labels: 0 background, 1 pusher, 2 + i block i."""
-        return render_scene(self._scene, self.image_size)[1]
+        return self._draw(self._scene)[1]
 
     @property
     def tolerance(self) -> float:
@@ -181,11 +202,13 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
 
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         """The scene at 256 x 256 where ``render_mode`` is ``"rgb_array"``."""
-        return render_scene(self._scene, 256)[0] if self.render_mode == "rgb_array" else None
+        if self.render_mode != "rgb_array":
+            return None
+        return render_scene(self._scene, 256, self.keep_clear)[0]
 
     def _observe(self) -> Observation:
         return {
-            "image": render_scene(self._scene, self.image_size)[0],
+            "image": self._draw(self._scene)[0],
             "goal_image": self._goal_image.copy(),
             "observation": _proprioception(self._scene),
             "achieved_goal": _block_positions(self._scene),
@@ -194,7 +217,17 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
 
     def _info(self) -> dict[str, Any]:
         distance = _largest_distance(_block_positions(self._scene), _block_positions(self._goal))
-        return {"is_success": bool(distance < SUCCESS_DISTANCE), "distance": float(distance)}
+        return {
+            "is_success": bool(distance < SUCCESS_DISTANCE) and not self._entered,
+            "distance": float(distance),
+            "entered": self._entered,
+        }
+
+    def _draw(self, scene: Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return render_scene(scene, self.image_size, self.keep_clear)
+
+    def _enters(self) -> bool:
+        return bool(self.keep_clear) and away(self.keep_clear, centres_of(self._scene)) < 0.0
 
 
 def _block_positions(scene: Scene) -> NDArray[np.float64]:

@@ -18,9 +18,11 @@ from armillary.envs.push_blocks.physics import (
     STEP_LENGTH,
     Scene,
     blocks_of,
+    centres_of,
     make_scene,
     step,
 )
+from armillary.envs.push_blocks.regions import Region, away
 from armillary.envs.shapes import SHAPES, circumradius
 from armillary.errors import ArmillaryError
 
@@ -38,6 +40,7 @@ _DEFAULT_SIZES = (0.065, 0.08)
 _MARGIN = 0.2
 _GAP = 0.02
 _UNTOUCHED = 0.01
+_NEAR = 0.08
 _ATTEMPTS = 2000
 
 
@@ -121,26 +124,32 @@ def _color(value: Any) -> tuple[float, float, float]:
     return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
 
 
-def sample_problem(rng: np.random.Generator, factors: Factors) -> tuple[Scene, Scene]:
+def sample_problem(
+    rng: np.random.Generator, factors: Factors, keep_clear: Sequence[Region] = ()
+) -> tuple[Scene, Scene]:
     """Draws a start and a goal scene.
 
     The goal is what the physics makes of a straight push of one block by a distance in
-    ``GOAL_DISTANCE`` that touches no other block; the pusher then starts somewhere else.
+    ``GOAL_DISTANCE`` that touches no other block; the pusher then starts somewhere else. Where
+    there are regions to be kept clear, that push enters none, and passes one at most 0.08 away.
 
     Raises:
         RuntimeError: the blocks are too large to find a problem.
     """
     for _ in range(_ATTEMPTS):
         blocks = _sample_blocks(rng, factors)
-        if blocks is None:
+        if blocks is None or (keep_clear and away(keep_clear, blocks[:, :2]) <= 0.0):
             continue
-        goal = _pushed(rng, blocks)
+        goal = _pushed(rng, blocks, keep_clear)
         pusher = rng.uniform(PUSHER_RADIUS, 1.0 - PUSHER_RADIUS, 2)
-        if goal is not None and _is_free(pusher, blocks):
-            return make_scene(pusher, blocks), goal
+        if goal is None or not _is_free(pusher, blocks):
+            continue
+        start = make_scene(pusher, blocks)
+        if not keep_clear or away(keep_clear, centres_of(start)) > 0.0:
+            return start, goal
     raise RuntimeError(
-        f"found no solvable problem with blocks of sizes {factors.sizes} in {_ATTEMPTS} attempts; "
-        "choose smaller or fewer blocks"
+        f"found no solvable problem with blocks of sizes {factors.sizes} and {len(keep_clear)} "
+        f"regions in {_ATTEMPTS} attempts; choose smaller or fewer blocks or regions"
     )
 
 
@@ -172,7 +181,9 @@ def _is_free(pusher: NDArray[np.float64], blocks: NDArray[np.float64]) -> bool:
     )
 
 
-def _pushed(rng: np.random.Generator, blocks: NDArray[np.float64]) -> Scene | None:
+def _pushed(
+    rng: np.random.Generator, blocks: NDArray[np.float64], keep_clear: Sequence[Region]
+) -> Scene | None:
     """The scene after pushing a random block straight on, or None where that is no valid goal."""
     index = int(rng.integers(len(blocks)))
     block = blocks[index]
@@ -184,11 +195,21 @@ def _pushed(rng: np.random.Generator, blocks: NDArray[np.float64]) -> Scene | No
         return None
     distance = rng.uniform(*GOAL_DISTANCE)
     scene = make_scene(pusher, blocks)
+    passed = [centres_of(scene)]
     for _ in range(math.ceil((distance + standoff) / STEP_LENGTH)):
         left = distance - math.dist(blocks_of(scene)[index, :2], block[:2])
         scene = step(scene, direction * min(1.0, max(left, 0.01) / STEP_LENGTH))
+        passed.append(centres_of(scene))
     moved = np.linalg.norm(blocks_of(scene)[:, :2] - blocks[:, :2], axis=1)
     others = np.delete(moved, index)
     inside = ((scene[1:3] > 0.0) & (scene[1:3] < 1.0)).all()
     valid = GOAL_DISTANCE[0] <= moved[index] <= GOAL_DISTANCE[1] and (others < _UNTOUCHED).all()
-    return scene if valid and inside else None
+    return scene if valid and inside and _past(keep_clear, np.stack(passed), index) else None
+
+
+def _past(keep_clear: Sequence[Region], passed: NDArray[np.float64], index: int) -> bool:
+    """Whether centres (T, 1 + n, 2) keep clear; pusher or block ``index`` come near a region."""
+    if not keep_clear:
+        return True
+    moved = passed[:, [0, 1 + index]].reshape(-1, 2)
+    return away(keep_clear, passed.reshape(-1, 2)) > 0.0 and away(keep_clear, moved) <= _NEAR

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.push_blocks.drawing import render_scene
 from armillary.envs.push_blocks.physics import MAX_BLOCKS, Scene, blocks_of, simulate
+from armillary.envs.push_blocks.regions import read_regions
 
 THINGS = 2 + MAX_BLOCKS
 """The background, the pusher and the blocks, numbered like the labels of a rendered scene."""
@@ -17,12 +20,21 @@ class PushOracle:
 
     Args:
         image_size: H = W of what ``draw`` returns, in pixels.
+        action_noise: standard deviation of the noise that the task adds to every action.
+        keep_clear: the task's regions, which are drawn.
     """
 
     action_size = 2
 
-    def __init__(self, image_size: int) -> None:
+    def __init__(
+        self,
+        image_size: int,
+        action_noise: float = 0.0,
+        keep_clear: Sequence[Sequence[float]] = (),
+    ) -> None:
         self.image_size = image_size
+        self.action_noise = action_noise
+        self.keep_clear = read_regions("keep_clear", keep_clear)
 
     def simulate(self, scene: Scene, actions: NDArray[np.floating]) -> NDArray[np.float64]:
         """(n,) scene and (T, 2) actions -> the T next scenes (T, n), without action noise."""
@@ -51,4 +63,4 @@ class PushOracle:
 
     def draw(self, scene: Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """(n,) -> frame (H, W, 3) and labels (H, W), which number the things."""
-        return render_scene(scene, self.image_size)
+        return render_scene(scene, self.image_size, self.keep_clear)

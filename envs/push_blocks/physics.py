@@ -36,6 +36,11 @@ def blocks_of(scene: Scene) -> NDArray[np.float64]:
     return scene[HEADER:].reshape(MAX_BLOCKS, BLOCK)[: int(scene[0])]
 
 
+def centres_of(scene: Scene) -> NDArray[np.float64]:
+    """(1 + n, 2): x and y of the pusher and of the blocks that are present."""
+    return np.concatenate([scene[None, 1:3], blocks_of(scene)[:, :2]])
+
+
 def make_scene(pusher: NDArray[np.float64], blocks: NDArray[np.float64]) -> Scene:
     """Assembles a scene vector from a pusher position (2,) and blocks (n, 8)."""
     scene = np.zeros(SCENE_SIZE)

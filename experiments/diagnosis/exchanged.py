@@ -12,7 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from armillary.world_models.oracle import OracleSimulator, Physics, PhysicsState
+from armillary.world_models.oracle import (
+    OracleSimulator,
+    Physics,
+    PhysicsState,
+    scored_in_pieces,
+)
 from armillary.world_models.simulator import (
     Goal,
     Observation,
@@ -159,14 +164,8 @@ class Exchanged(ABC):
         generators: Sequence[torch.Generator] | None = None,
     ) -> Tensor:
         """See ``Simulator``; every piece of the candidates meets the same noise."""
-        problems, _, horizon, _ = actions.shape
-        drawn = [generator.get_state() for generator in generators or ()]
-        scores = []
-        for piece in actions.split(max(1, _STATES_AT_ONCE // (problems * horizon)), 1):
-            for generator, before in zip(generators or (), drawn, strict=True):
-                generator.set_state(before)
-            scores.append(objective(self.rollout(state, piece, generators), goal))
-        return torch.cat(scores, 1)
+        at_once = max(1, _STATES_AT_ONCE // (actions.shape[0] * actions.shape[2]))
+        return scored_in_pieces(self, state, actions, objective, goal, generators, at_once)
 
     def close(self) -> None:
         """See ``Simulator``."""

@@ -81,7 +81,8 @@ class TruePlaces(Exchanged):
         moved = (places.gather(-2, wide) - before[:, None, None, None]) * known[:, None, None, None]
         true = self.oracle.slots(state.truth)[:, None, None, None].expand(*moved.shape[:4], -1, -1)
         poses = torch.cat([true[..., :2] + moved, true[..., 2:]], -1)
-        return Rollout(Poses(poses.flatten(0, 3)), future.shape, _Reader(), actions)
+        found = Poses(poses.flatten(0, 3))
+        return Rollout(found, future.shape, _Reader(), actions, future.members)
 
 
 class _Reader:

@@ -90,7 +90,8 @@ def entry_of(name: str, config: DictConfig) -> Entry:
                 f"task {config.task.name!r} has no oracle: its settings name no physics; leave "
                 f"{ORACLE} out"
             )
-        oracle = OracleSimulator(build(config.task.physics), workers=config.workers)
+        particles = config.simulator.get("particles", 1)
+        oracle = OracleSimulator(build(config.task.physics), config.workers, particles)
         agent = planning_agent(oracle, config, shapes_of(plain_env(config)()), reader)
         make, judge = posed(privileged_env(config), reader, oracle)
         times = agent.planning_times

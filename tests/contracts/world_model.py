@@ -155,6 +155,18 @@ class WorldModelContract:
                 state = model.step(state, actions[:, t], noise[:, t])
                 assert_states_close(imagined.map(lambda tensor, t=t: tensor[:, t]), state)
 
+    def test_members_imagine_from_the_same_beliefs(
+        self, model: WorldModel, state: LatentState, actions: Tensor
+    ) -> None:
+        assert model.members[0] is model
+        with torch.no_grad():
+            scene = model.decode(state)
+            for member in model.members:
+                ahead = model.slots(member.rollout(state, actions).flatten(2))
+                assert ahead.shape == (BATCH * self.horizon, model.num_slots, model.slot_size)
+                assert ahead.isfinite().all()
+                assert torch.equal(member.decode(state).components, scene.components)
+
     # Purity, causality and batches
 
     def test_filter_does_not_look_ahead(self, model: WorldModel, window: Window) -> None:

@@ -22,6 +22,14 @@ class TestPushBlocks(TaskContract, SimulatedContract):
         return [PushPolicy(), RandomPolicy(), MixedPolicy()]
 
 
+class TestPushBlocksWithRegions(TaskContract, SimulatedContract):
+    def make(self) -> PushBlocksEnv:
+        return PushBlocksEnv(keep_clear=[[0.2, 0.4, 0.4, 0.6], [0.6, 0.4, 0.8, 0.6]])
+
+    def policies(self) -> Sequence[Policy]:
+        return [PushPolicy(), RandomPolicy(), MixedPolicy()]
+
+
 class TestNoisyPushBlocks(TaskContract):
     def make(self) -> PushBlocksEnv:
         return PushBlocksEnv(action_noise=0.05, image_size=64)

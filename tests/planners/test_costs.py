@@ -15,11 +15,14 @@ from armillary.contracts.cost import (
     CostContract,
     DistanceContract,
     some_goal,
+    spoiled,
 )
 from armillary.contracts.imagined import SHAPE, SIZE, SLOTS, GivenReader, goal, rollout, view
+from armillary.errors import ArmillaryError
 from armillary.planners.costs import (
     Approach,
     Cost,
+    Disagreement,
     Effort,
     KeepOut,
     LatentDistance,
@@ -100,6 +103,52 @@ class TestLimits(CostContract):
 class TestKeepOut(CostContract):
     def make(self):
         return KeepOut([[0.2, 0.2, 0.6, 0.9], [0.0, 0.0, 1.0, 0.3]], margin=0.05)
+
+
+class TestDisagreement(CostContract):
+    """With two particles a rollout is that of two members."""
+
+    def make(self):
+        return Disagreement()
+
+    @pytest.fixture
+    def imagined(self) -> Rollout:
+        return of_members(rollout())
+
+    def test_gradients_are_numbers_wherever_costs_are(self, cost, imagined, aim):
+        slots = imagined.slots.clone().requires_grad_()
+        found = cost(of_members(rollout(slots=slots)), aim).sum()
+        assert torch.autograd.grad(found, slots)[0].abs().max() > 0
+
+    def test_candidates_do_not_depend_on_each_other(self, cost, imagined, aim):
+        first = of_members(rollout((2, 1, 2, 4), slots=imagined.slots[:, :1]))
+        assert torch.equal(cost(first, aim), cost(imagined, aim)[:, :1])
+
+    def test_a_state_that_is_nan_spoils_its_own_cost_alone(self, cost, imagined, aim):
+        """And that of the other member, whom it is compared with."""
+        found = cost(of_members(spoiled(imagined)), aim)
+        assert found.isnan().nonzero().tolist() == [[0, 1, 0, 2], [0, 1, 1, 2]]
+
+
+def of_members(imagined: Rollout, members: int = 2) -> Rollout:
+    return Rollout(imagined.state, imagined.shape, GivenReader(), imagined.actions, members=members)
+
+
+def test_disagreement_is_the_variance_of_the_means_of_members() -> None:
+    aim = goal(view((1,)), [0, 1, 2, 3], OBJECTS, EFFECTOR)
+    places = torch.zeros(1, 1, 4, 1, SLOTS, 2)
+    places[0, 0, :, 0, 1, 0] = torch.tensor([0.0, 1.0, 0.2, 0.4])  # members 0, 1, 0, 1
+    found = Disagreement("positions")(of_members(rollout((1, 1, 4, 1), positions=places)), aim)
+    expected = (0.7 - 0.1) ** 2 / 4 / (SLOTS * 2)
+    assert_close(found, torch.full((1, 1, 4, 1), expected))
+
+
+def test_disagreement_needs_members() -> None:
+    aim = goal(view((2,)), ASSIGNMENT, OBJECTS, EFFECTOR)
+    with pytest.raises(ArmillaryError, match=r"several members .* 1 imagined: .*model.ensemble=5"):
+        Disagreement()(rollout(), aim)
+    with pytest.raises(ArmillaryError, match="unknown of 'slot'; did you mean 'slots'"):
+        Disagreement("slot")
 
 
 def test_regularisers_read_the_actions_by_hand() -> None:

@@ -10,6 +10,8 @@ import torch
 
 from armillary.contracts.simulator import SimulatorContract
 from armillary.errors import ArmillaryError
+from armillary.planners.costs import Disagreement
+from armillary.planners.objective import Objective, Term
 from armillary.world_models.device import resolve_device
 from armillary.world_models.imagine import Budget
 from armillary.world_models.latent import LatentSimulator
@@ -25,7 +27,7 @@ def model():
     torch.manual_seed(0)
     built = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5)
     with torch.no_grad():  # an untrained model predicts no change
-        built.get_submodule("dynamics.change").weight.normal_(0.0, 0.05)
+        built.get_parameter("dynamics.change.weight").normal_(0.0, 0.05)
     return built
 
 
@@ -99,6 +101,77 @@ class TestParticles(SimulatorContract):
         state = self.encoded(simulator, self.observations())
         with pytest.raises(ValueError, match="one generator per problem"):
             simulator.rollout(state, actions)
+
+
+@cache
+def ensemble():
+    torch.manual_seed(0)
+    built = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5, ensemble=3)
+    with torch.no_grad():
+        for member in built.members:
+            member.get_parameter("dynamics.change.weight").normal_(0.0, 0.05)
+    return built
+
+
+class TestEnsemble(SimulatorContract):
+    def make(self):
+        return LatentSimulator(ensemble(), "cpu", particles=6)
+
+    def observations(self):
+        return images()
+
+    def test_particles_are_imagined_by_the_members_in_turn(self, simulator, actions):
+        rollout = self.rolled(simulator, self.observations(), actions)
+        assert (rollout.shape[2], rollout.members) == (6, 3)
+        state = self.encoded(simulator, self.observations())
+        noise = torch.stack(
+            [torch.randn(6, 3, *ensemble().noise_shape, generator=g) for g in self.generators()]
+        )
+        for particle in range(6):
+            member = ensemble().members[particle % 3]
+            for candidate in (0, 2):
+                with torch.no_grad():
+                    alone = member.rollout(state, actions[:, candidate], noise[:, particle])
+                found = rollout.positions[:, candidate, particle]
+                assert torch.allclose(found, alone.position, atol=1e-5)
+
+    def test_pieces_do_not_matter(self, simulator, actions):
+        piecewise = LatentSimulator(ensemble(), "cpu", particles=6, budget=TINY)
+        rollout = self.rolled(simulator, self.observations(), actions)
+        again = self.rolled(piecewise, self.observations(), actions)
+        assert torch.allclose(rollout.slots, again.slots, atol=1e-5)
+        assert rollout.index([1]).members == 3
+
+    def test_a_particle_for_each_member_is_its_mean(self, actions):
+        state = self.encoded(self.make(), self.observations())
+        means = LatentSimulator(ensemble(), "cpu", particles=3).rollout(state, actions)
+        first = LatentSimulator(ensemble(), "cpu").rollout(state, actions)
+        assert (means.members, first.members) == (3, 1)
+        assert torch.equal(means.slots[:, :, :1], first.slots)
+        assert means.slots.var(2).max() > 1e-6
+
+    def test_a_penalty_on_disagreement_prefers_what_members_agree_on(self, actions):
+        simulator = LatentSimulator(ensemble(), "cpu", particles=3)
+        state = self.encoded(simulator, self.observations())
+        goal = simulator.goal(state, self.observations())
+        terms = {"disagreement": Term(Disagreement())}
+        scores = simulator.score(state, actions, Objective(terms), goal)
+        spread = simulator.rollout(state, actions).slots.var(2, correction=0).mean((2, 3, 4))
+        assert torch.allclose(scores, spread, atol=1e-7)
+
+    @pytest.mark.parametrize("particles", [2, 4])
+    def test_members_have_the_same_number_of_particles(self, particles):
+        with pytest.raises(ArmillaryError, match=f"a multiple of its 3 members, got {particles}"):
+            LatentSimulator(ensemble(), "cpu", particles=particles)
+
+    def test_different_models_are_no_ensemble(self):
+        class Mixed(Dots):
+            @property
+            def members(self):
+                return (self, model())
+
+        with pytest.raises(ArmillaryError, match="member 1 has class SlotDynamics, the first one"):
+            LatentSimulator(Mixed(), "cpu")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,18 @@
 
 import gymnasium as gym
 import numpy as np
+import pytest
 import torch
 
 from armillary.contracts.simulator import SimulatorContract
 from armillary.envs.wrappers import PrivilegedState
+from armillary.errors import ArmillaryError
+from armillary.world_models import oracle
 from armillary.world_models.oracle import OracleSimulator
+
+
+def spread(rollout, goal):
+    return rollout.positions.std(2).sum((-1, -2, -3))
 
 
 def make_env():
@@ -50,3 +57,64 @@ class TestOracle(SimulatorContract):
         assert goal.effector.argmax(-1).tolist() == [1, 1, 1]
         desired = np.stack([observation["desired_goal"] for observation in observations])
         assert np.allclose(goal.positions[:, 2:5].flatten(1).numpy(), desired[:, :6], atol=1e-6)
+
+
+NOISE = 0.3
+
+
+def noisy_env():
+    return PrivilegedState(
+        gym.make("armillary/PushBlocks-v0", action_noise=NOISE, terminate_on_success=False)
+    )
+
+
+class TestParticles(SimulatorContract):
+    def make(self):
+        return OracleSimulator(noisy_env().unwrapped.oracle, workers=0, particles=3)
+
+    def observations(self):
+        return [noisy_env().reset(seed=seed)[0] for seed in range(3)]
+
+    def test_every_particle_is_a_future_under_noise_that_candidates_share(self, simulator, actions):
+        state = self.encoded(simulator, self.observations())
+        rollout = self.rolled(simulator, self.observations(), actions)
+        assert rollout.shape[2] == 3
+        drawn = [torch.randn(3, 3, 2, generator=g) for g in self.generators()]
+        for b, particle, candidate in ((0, 0, 0), (2, 1, 3), (1, 2, 1)):
+            taken = actions[b, candidate].double() + NOISE * drawn[b][particle]
+            scenes = noisy_env().unwrapped.oracle.simulate(state.scene[b].numpy(), taken.numpy())
+            places = noisy_env().unwrapped.oracle.poses(scenes)[..., :2]
+            found = rollout.positions[b, candidate, particle].numpy()
+            assert np.allclose(found, places, atol=1e-6)
+
+    def test_noise_is_the_tasks(self):
+        """Where nothing is touched, the pusher spreads as it does in the task."""
+        simulator = OracleSimulator(noisy_env().unwrapped.oracle, workers=0, particles=400)
+        state = self.encoded(simulator, self.observations()[:1])
+        still = torch.zeros(1, 1, 1, 2)
+        pusher = simulator.rollout(state, still, self.generators(1)).positions[0, 0, :, 0, 1]
+        assert np.allclose(pusher.std(0).numpy(), 0.1 * NOISE, rtol=0.15)
+
+    def test_pieces_meet_the_same_noise(self, simulator, actions, monkeypatch):
+        state = self.encoded(simulator, self.observations())
+        goal = simulator.goal(state, self.observations())
+
+        def scored():
+            return simulator.score(state, actions, spread, goal, self.generators())
+
+        together = scored()
+        monkeypatch.setattr(oracle, "_STATES_AT_ONCE", 1)
+        assert torch.equal(scored(), together)
+        assert together.min() > 0
+
+    def test_generators_are_needed(self, simulator, actions):
+        state = self.encoded(simulator, self.observations())
+        with pytest.raises(ArmillaryError, match="3 particles need one generator per problem"):
+            simulator.rollout(state, actions)
+
+
+def test_without_noise_all_particles_are_one():
+    simulator = OracleSimulator(make_env().unwrapped.oracle, workers=0, particles=5)
+    assert simulator.particles == 1
+    with pytest.raises(ArmillaryError, match="particles must be at least 1, got 0"):
+        OracleSimulator(make_env().unwrapped.oracle, particles=0)

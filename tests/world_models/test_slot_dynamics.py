@@ -31,6 +31,11 @@ class TestDynamicsAsPredictor(WorldModelContract):
         return small(predictor="dynamics", best_of=3, image_size=64)
 
 
+class TestEnsemble(WorldModelContract):
+    def make(self):
+        return small(ensemble=3, best_of=2)
+
+
 def discs(*centres, size=32, radius=0.1):
     """(1, 3, size, size): discs of different colours at (x, y) on white."""
     grid = (torch.arange(size) + 0.5) / size
@@ -161,6 +166,7 @@ def test_it_discovers_and_reconstructs_within_seconds():
         ({"image_size": 16}, "multiple of 16, at least 32, got 16"),
         ({"num_slots": 1}, "num_slots"),
         ({"predictor": "linear"}, "'copy' or 'dynamics'"),
+        ({"ensemble": 0}, "ensemble must be from 1 to 64, got 0"),
     ],
 )
 def test_wrong_hyperparameters_are_explained(changes, message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
-from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.model import Losses, Window, WorldModel, check_ensemble
 from armillary.world_models.monolithic.convolutions import growing
 from armillary.world_models.monolithic.dinov2 import SIZES, DinoV2
 from armillary.world_models.monolithic.patch_features import ConvolutionalPatches
@@ -67,6 +68,7 @@ class PatchDynamics(WorldModel[PatchState]):
         depth: its layers.
         heads: its attention heads.
         pixel_std: standard deviation of the pixel likelihood.
+        ensemble: M, transformers that share all else; see ``slot_dynamics``.
     """
 
     objectives = ("joint", "features", "dynamics")
@@ -87,7 +89,9 @@ class PatchDynamics(WorldModel[PatchState]):
         depth: int = 2,
         heads: int = 4,
         pixel_std: float = 0.1,
+        ensemble: int = 1,
     ) -> None:
+        check_ensemble(ensemble)
         if features != _CONVOLUTIONAL and features not in SIZES:
             valid = (_CONVOLUTIONAL, *SIZES)
             raise ArmillaryError(f"unknown features {features!r}; {suggest(features, valid)}")
@@ -117,9 +121,16 @@ class PatchDynamics(WorldModel[PatchState]):
                 raise ArmillaryError(f"weights are for features={' or '.join(SIZES)}")
             self.encoder = ConvolutionalPatches(image_size, grid, conv_channels, size)
         self.decoder = nn.Sequential(nn.Conv2d(size, top, 3, padding=1), showing)
-        self.predictor = PatchPredictor(
-            size, action_size, context_length, grid**2, width, depth, heads
+        self.predictor, *others = (
+            PatchPredictor(size, action_size, context_length, grid**2, width, depth, heads)
+            for _ in range(ensemble)
         )
+        self.siblings = nn.ModuleList(others)
+
+    @property
+    def members(self) -> Sequence[PatchDynamics]:
+        """See the contract."""
+        return self.exchanging("predictor", self.siblings)
 
     def observe(self, state: PatchState | None, action: Tensor, frame: Tensor) -> PatchState:
         """See the contract; the belief is what was seen last."""
@@ -175,12 +186,15 @@ class PatchDynamics(WorldModel[PatchState]):
         """
         self.check_objective(objective)
         self.encoder.check()
-        dynamics = list(self.predictor.parameters())
+        dynamics = [*self.predictor.parameters(), *self.siblings.parameters()]
         features = [] if self.encoder.frozen else list(self.encoder.parameters())
         features += self.decoder.parameters()
         return {"joint": features + dynamics, "features": features, "dynamics": dynamics}[objective]
 
     def _foresight(self, patches: Tensor, actions: Tensor) -> Losses:
+        return Losses.of_members([m._foresight_alone(patches, actions) for m in self.members])
+
+    def _foresight_alone(self, patches: Tensor, actions: Tensor) -> Losses:
         """Squared error of features (N, T, P, E) that are foreseen under actions (N, T - 1, A).
 
         After each of the first C frames, as in DINO-WM; then, from what was foreseen, open loop.

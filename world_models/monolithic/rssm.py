@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
-from armillary.world_models.model import Losses, Window, WorldModel
+from armillary.world_models.model import Losses, Window, WorldModel, check_ensemble
 from armillary.world_models.monolithic.convolutions import growing, shrinking
 from armillary.world_models.monolithic.latents import CategoricalLatents, GaussianLatents, Latents
 from armillary.world_models.registry import register_model
@@ -61,6 +61,7 @@ class Rssm(WorldModel[RecurrentState]):
         kl_prior: weight of the divergence by which the prior learns.
         kl_posterior: weight of the divergence by which the posterior learns.
         free_nats: divergence of a step that costs nothing.
+        ensemble: M, priors that share the memory and all else; see ``slot_dynamics``.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class Rssm(WorldModel[RecurrentState]):
         kl_prior: float = 1.0,
         kl_posterior: float = 0.1,
         free_nats: float = 1.0,
+        ensemble: int = 1,
     ) -> None:
         if latents not in _LATENTS:
             raise ArmillaryError(f"unknown latents {latents!r}; {suggest(latents, _LATENTS)}")
+        check_ensemble(ensemble)
         family = _LATENTS[latents](latent_size, classes)
         super().__init__(
             image_size=image_size,
@@ -109,6 +112,13 @@ class Rssm(WorldModel[RecurrentState]):
             nn.Unflatten(1, (top, _SIDE, _SIDE)),
             showing,
         )
+        others = (_head(memory_size, hidden, family.parameters) for _ in range(ensemble - 1))
+        self.siblings = nn.ModuleList(others)
+
+    @property
+    def members(self) -> Sequence[Rssm]:
+        """See the contract."""
+        return self.exchanging("prior", self.siblings)
 
     def observe(
         self, state: RecurrentState | None, action: Tensor, frame: Tensor
@@ -149,11 +159,12 @@ class Rssm(WorldModel[RecurrentState]):
             noise = torch.randn(len(raw), *self.latents.noise_shape, device=raw.device)
             state = RecurrentState(memory, self.latents.draw(raw, noise))
             states.append(state)
-            priors.append(self.prior(memory))
+            priors.append([prior(memory) for prior in (self.prior, *self.siblings)])
             posteriors.append(raw)
         seen = RecurrentState.stack(states, 1).flatten(2)
         error = (self.decode(seen).frames - frames.flatten(0, 1)).square().sum((-1, -2, -3)).mean()
-        prior, posterior = torch.stack(priors, 1), torch.stack(posteriors, 1)
+        prior = torch.stack([torch.stack(each, 1) for each in zip(*priors, strict=True)])
+        posterior = torch.stack(posteriors, 1).expand_as(prior)
         kl = self.latents.divergence(posterior.detach(), prior)
         reverse = self.latents.divergence(posterior, prior.detach())
         total = (

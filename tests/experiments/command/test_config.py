@@ -22,7 +22,7 @@ from armillary.experiments.command.config import (
     verbs,
 )
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.planning.entries import privileged_env
+from armillary.experiments.planning.entries import plain_env, privileged_env
 from armillary.experiments.planning.goals import reader_of
 from armillary.experiments.planning.recording import record
 from armillary.experiments.suites import table
@@ -102,8 +102,12 @@ def check_planner(choice: str) -> None:
 def check_objective(choice: str) -> None:
     config = compose("plan", [f"objective={choice}"])
     simulator = OracleSimulator(build(config.task.physics), workers=0)
+    if choice == "disagreement":
+        model = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5, ensemble=2)
+        simulator = LatentSimulator(model, "cpu", particles=2)
     observation, _ = privileged_env(config)().reset(seed=0)
-    state = simulator.encode([[observation]], np.zeros((1, 0, 2), np.float32))
+    history = [observation] * simulator.context_length
+    state = simulator.encode([history], np.zeros((1, len(history) - 1, 2), np.float32))
     goal = simulator.goal(state, [observation])
     scores = simulator.score(state, torch.zeros(1, 2, 3, 2), build(config.objective), goal)
     assert scores.shape == (1, 2)
@@ -216,7 +220,7 @@ def test_all_yamls_are_tried_and_few() -> None:
         "protocol",
     }
     many = {name for name in files if name.startswith(("planner/", "suite/"))}
-    assert len(files - {*verbs()} - many) <= 45
+    assert len(files - {*verbs()} - many) <= 47
 
 
 def test_every_published_experiment_is_there() -> None:
@@ -309,6 +313,16 @@ def test_task_recommends_what_is_left_out() -> None:
 def test_resolved_configuration_holds_the_defaults_of_classes() -> None:
     cem = compose("plan", ["planner=cem", "planner.samples=7"]).planner
     assert (cem.samples, cem.momentum) == (7, 0.0)
+
+
+@pytest.mark.parametrize("task", ["push_blocks_noisy", "push_blocks_keep_clear"])
+def test_the_physics_of_a_task_are_those_of_its_environment(task: str) -> None:
+    config = compose("plan", [f"task={task}"])
+    physics, own = build(config.task.physics), plain_env(config)().unwrapped.oracle
+    assert physics.action_noise == own.action_noise > 0
+    assert physics.keep_clear == own.keep_clear
+    regions = OmegaConf.select(config, "objective.terms.keep_out.cost.regions") or []
+    assert tuple(map(tuple, regions)) == own.keep_clear
 
 
 def test_a_strategy_may_take_the_place_of_its_name() -> None:

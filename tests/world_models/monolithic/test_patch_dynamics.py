@@ -42,6 +42,11 @@ class TestPatchDynamics(Contract):
         return small()
 
 
+class TestEnsembleOfPatchDynamics(Contract):
+    def make(self):
+        return small(ensemble=3)
+
+
 class TestPatchDynamicsOfOneFrame(Contract):
     def make(self):
         return small(context_length=1, image_size=16, grid=4)

@@ -37,6 +37,11 @@ class TestRssm(WorldModelContract):
         return small()
 
 
+class TestEnsembleOfRssm(WorldModelContract):
+    def make(self):
+        return small(ensemble=3)
+
+
 class TestCategoricalRssm(WorldModelContract):
     def make(self):
         return small(latents="categorical", image_size=16)

@@ -1,0 +1,134 @@
+"""How far every imagined state is from the goal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from armillary.errors import ArmillaryError
+from armillary.planners.costs.cost import over_rollout, present
+from armillary.planners.template.checks import check
+from armillary.plugins import register
+from armillary.suggestions import suggest
+from armillary.world_models.assignment import least_total
+from armillary.world_models.simulator import Goal, Rollout
+
+
+@register("cost", "slot_matching")
+@dataclass(frozen=True)
+class SlotMatching:
+    """Mean squared distance of slots to the goal's, under the best one-to-one assignment.
+
+    Args:
+        positions_weight: of the mean squared distance of the slots' positions, which is added to
+            each pair's distance before they are matched.
+    """
+
+    positions_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        check("positions_weight", self.positions_weight, "at least 0", self.positions_weight >= 0)
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``."""
+        distance = _pair_distance(rollout.slots, goal.view.slots)
+        if self.positions_weight > 0:
+            apart = _pair_distance(rollout.positions, goal.view.positions)
+            distance = distance + self.positions_weight * apart
+        return least_total(distance) / distance.shape[-1]
+
+
+@register("cost", "latent")
+@dataclass(frozen=True)
+class LatentDistance:
+    """Mean squared distance of each slot to the goal's slot that shows the same thing."""
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``."""
+        slots = goal.view.slots
+        target = slots.gather(1, goal.assignment.unsqueeze(-1).expand_as(slots))
+        return (rollout.slots - over_rollout(target)).square().mean((-1, -2))
+
+
+@register("cost", "pixel")
+@dataclass(frozen=True)
+class PixelDistance:
+    """Mean squared error of the frames; decodes every imagined state."""
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``."""
+        return (rollout.frames - over_rollout(goal.view.frames)).square().mean((-1, -2, -3))
+
+
+@register("cost", "object_position")
+@dataclass(frozen=True)
+class ObjectPosition:
+    """Squared distance of the objects to their goal positions, in squared image widths.
+
+    Args:
+        reduction: over the objects of a problem, ``mean`` or ``max``.
+    """
+
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        if self.reduction not in ("mean", "max"):
+            raise ArmillaryError(
+                f"unknown reduction {self.reduction!r}; {suggest(self.reduction, ('mean', 'max'))}"
+            )
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``. Raises ArmillaryError for models that do not segment."""
+        objects = over_rollout(present(goal.objects, "object to place"))
+        distance = goal.offsets(rollout.positions).square().sum(-1) * objects
+        return (
+            distance.amax(-1)
+            if self.reduction == "max"
+            else distance.sum(-1) / objects.sum(-1).clamp_min(1.0)
+        )
+
+
+@register("cost", "approach")
+@dataclass(frozen=True)
+class Approach:
+    """Squared distance of the effector to the object that is furthest from its goal.
+
+    Distances of objects alone are flat until something touches them; this term leads there. Zero
+    where every object is at its goal, and where there is no effector.
+
+    Args:
+        standoff: how far behind the object, seen from its goal, the effector is drawn to, in
+            image widths: from there it can push.
+        tolerance: how far from its goal an object is still at its goal, in image widths.
+    """
+
+    standoff: float = 0.0
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        check("standoff", self.standoff, "at least 0", self.standoff >= 0)
+        check("tolerance", self.tolerance, "at least 0", self.tolerance >= 0)
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``. Raises ArmillaryError for models that do not segment."""
+        objects = over_rollout(present(goal.objects, "object to place"))
+        hand = over_rollout(present(goal.effector, "effector")).unsqueeze(-1)
+        offsets = goal.offsets(rollout.positions)
+        distance, furthest = (offsets.square().sum(-1) * objects).max(-1)
+        index = furthest[..., None, None].expand(*furthest.shape, 1, 2)
+        behind = self.standoff * functional.normalize(offsets.gather(-2, index), dim=-1)
+        target = (rollout.positions.gather(-2, index) + behind).squeeze(-2)
+        effector = (rollout.positions * hand).sum(-2)
+        pull = (effector - target).square().sum(-1) * hand.amax((-1, -2))
+        return pull.masked_fill(distance <= self.tolerance**2, 0.0)
+
+
+def _pair_distance(imagined: Tensor, target: Tensor) -> Tensor:
+    """(B, S, P, T, K, D) and (B, K, D) -> mean squared differences (B, S, P, T, K, K)."""
+    # Without a product of matrices, which rounds by batch size and cancels where slots are close.
+    mode = "donot_use_mm_for_euclid_dist"
+    distance = torch.cdist(imagined.flatten(1, 4), target, compute_mode=mode)
+    return distance.square().view(*imagined.shape[:5], -1) / imagined.shape[-1]
