@@ -41,13 +41,15 @@ class Budget:
         return Budget(self.pixels // 2, self.bytes // 2)
 
 
-CPU = Budget(pixels=2**21, bytes=2**26)
+CPU = Budget(pixels=2**21, bytes=2**28)
 ACCELERATOR = Budget(pixels=2**24, bytes=2**29)
 """Larger, since an accelerator waits for every launch."""
 
 
 _LEAST = 2**10
 """Pixels below which a budget is one image at a time whatever the model."""
+_PAIR = 32
+"""Pixels whose features take about as much memory as those of a pair of slots."""
 
 
 def _within_memory(
@@ -162,7 +164,7 @@ class Imaginer(Generic[State]):
         parts = []
         horizon = actions.shape[1]
         with self._autocast():
-            for rows in self._pieces(len(actions), horizon * _bytes(state)):
+            for rows in self._steps(len(actions), horizon * _bytes(state)):
                 now, states = state.index(rows), []
                 for t in range(horizon):
                     drawn = None if noise is None else noise[rows, t]
@@ -218,14 +220,20 @@ class Imaginer(Generic[State]):
                 scene = self.model.decode(state.index(rows))
             yield scene.map(_float)
 
-    def _pieces(self, count: int, bytes_each: int = 0) -> list[slice]:
-        """Rows that are decoded, or stepped by models whose steps decode, at a time."""
+    def _pieces(self, count: int) -> list[slice]:
+        """Rows that are decoded or encoded at a time."""
+        return _slices(count, self._limits.pixels // (self.model.num_slots * self._image))
+
+    def _steps(self, count: int, bytes_each: int) -> list[slice]:
+        """Rows that are stepped at a time, whose states take so many bytes each."""
         model, limits = self.model, self._limits
-        size = limits.pixels // (model.num_slots * model.image_size**2)
-        if bytes_each:
-            size = min(size, limits.bytes // bytes_each)
-        size = max(1, size)
-        return [slice(first, first + size) for first in range(0, max(1, count), size)]
+        pixels = self._image if model.steps_decode else _PAIR * model.num_slots
+        size = limits.pixels // (model.num_slots * pixels)
+        return _slices(count, min(size, limits.bytes // bytes_each))
+
+    @property
+    def _image(self) -> int:
+        return self.model.image_size**2
 
     @property
     def _limits(self) -> Budget:
@@ -246,6 +254,11 @@ def _rows(state: State | None, rows: slice) -> State | None:
 
 def _single(state: State) -> State:
     return state.map(_float)
+
+
+def _slices(count: int, size: int) -> list[slice]:
+    size = max(1, size)
+    return [slice(first, first + size) for first in range(0, max(1, count), size)]
 
 
 def _bytes(state: LatentState) -> int:

@@ -98,6 +98,7 @@ class Vrnn(WorldModel[RecurrentBelief]):
     """
 
     objectives = ("teacher_forced", "open_loop")
+    steps_decode = True
 
     def __init__(
         self,

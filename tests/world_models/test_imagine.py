@@ -30,6 +30,7 @@ from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.model import WorldModel
 from armillary.world_models.registry import build_model
+from armillary.world_models.state import LatentState
 
 SIZE = 8
 SLOTS: dict[str, Any] = {
@@ -131,6 +132,26 @@ def test_memory_of_scores_does_not_grow_with_candidates(name: str, cost: str) ->
         # The actions themselves and the scores are the caller's.
         peaks.append(memory.peak - 3 * actions.nbytes)
     assert peaks[1] < 1.1 * peaks[0]
+
+
+@pytest.mark.parametrize(("name", "rows"), [("vrnn", 64), ("sdvae", 14)])
+def test_steps_that_decode_take_a_few_images_at_a_time_others_a_few_pairs_of_slots(
+    name: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, budget = model_of(name), Budget(pixels=64 * 8**2, bytes=2**30)
+    counts: list[int] = []
+    state = Problem(name, "latent").state.index(slice(1)).repeat(100)
+    step = model.step
+
+    def counted(now: LatentState, *more: Tensor) -> LatentState:
+        counts.append(len(now))
+        return step(now, *more)
+
+    monkeypatch.setattr(model, "step", counted)
+    with torch.no_grad():
+        Imaginer(model, budget=budget).rollout(state, torch.zeros(100, 1, 2))
+    assert counts[0] == rows
+    assert sum(counts) == 100
 
 
 @pytest.mark.parametrize("read", ["slots", "positions", "frames", "masks"])
