@@ -46,6 +46,10 @@ class StackOracle:
             row[there, :2], row[there, 2:] = camera_of(scene).project(positions), positions
         return poses
 
+    def handles(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, n) -> (N, K, 2), or (N, K, 3) with heights: where things are picked up."""
+        return self.poses(scenes)[..., 2 : 2 + self.action_size // 2]
+
     def roles(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(n,) -> which things are objects (K,), and zeros (K,): nothing moves them but actions."""
         things = np.arange(1 + room_for(scene))
