@@ -32,7 +32,7 @@ IMAGE_SIZES = (64, 96, 128)
 Observation = dict[str, NDArray[Any]]
 
 
-class StackBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
+class StackBlocksEnv(gym.Env[Any, Any]):
     """1 to 9 blocks on a table, seen from above and in front; OP3's block stacking in MuJoCo.
 
     Lengths are in the scene's units, a block being 0.8 wide: x from -2.5 to 2.5 points right, y
@@ -111,7 +111,7 @@ class StackBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         self.render_mode = render_mode
         self._counts, self._camera, self._vary = (fewest, num_blocks), camera, tuple(vary)
         image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
-        self.action_space = action_space(heights)
+        self.action_space = self._box = action_space(heights)
         self.observation_space = spaces.Dict(
             {
                 "image": image,
@@ -150,14 +150,12 @@ class StackBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Picks and places. Raises ArmillaryError unless the action is within the action space."""
-        given = np.asarray(action, dtype=np.float64)
-        space = self.action_space
-        if given.shape != space.shape:
-            raise ArmillaryError(f"action must have shape {space.shape}, got {given.shape}")
-        if not ((given >= space.low - 1e-5) & (given <= space.high + 1e-5)).all():
+        given, low, high = np.asarray(action, np.float64), self._box.low, self._box.high
+        if given.shape != low.shape:
+            raise ArmillaryError(f"action must have shape {low.shape}, got {given.shape}")
+        if not ((given >= low - 1e-5) & (given <= high + 1e-5)).all():
             raise ArmillaryError(
-                f"action must lie from {space.low.tolist()} to {space.high.tolist()}, got "
-                f"{given.tolist()}"
+                f"action must lie from {low.tolist()} to {high.tolist()}, got {given.tolist()}"
             )
         self._scene = physics.step(self._scene, given)
         info = self._info()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
 from omegaconf import DictConfig
 from rich.table import Table
@@ -198,7 +199,7 @@ def summarise(entry: Entry, episodes: Sequence[Outcome], config: DictConfig) -> 
     )
 
 
-def _measures(episodes: Sequence[Outcome]) -> dict[str, float]:
+def _measures(episodes: Sequence[Outcome]) -> dict[str, Any]:
     """What the task measures in every episode, the means by name."""
     first, *rest = (episode.measures for episode in episodes)
     names = [name for name in first if all(name in other for other in rest)]
