@@ -106,7 +106,7 @@ class RayRenderer:
             The frame (H, W, 3), and the geom that most rays of every pixel meet (H, W), or NOTHING.
         """
         size = self._size
-        colors = self._colors if colors is None else colors
+        albedo: NDArray[np.float64] = self._colors if colors is None else colors
         frame, labels = self._frame.copy(), self._labels.copy()
         pixels = self._pixels(simulation)
         if len(pixels):
@@ -115,7 +115,7 @@ class RayRenderer:
             hit = (found != NOTHING) & (distances < self._distances[pixels].ravel())
             shown, geoms = self._behind[pixels], self._geoms[pixels]
             flat = shown.reshape(-1, 3)
-            flat[hit] = self._light.shade(colors[found[hit]], normals[hit])
+            flat[hit] = self._light.shade(albedo[found[hit]], normals[hit])
             geoms.reshape(-1)[hit] = found[hit]
             frame[pixels], labels[pixels] = _bytes(shown), _most(geoms)
         return frame.reshape(size, size, 3), labels.reshape(size, size)
