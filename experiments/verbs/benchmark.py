@@ -217,7 +217,7 @@ def show(rows: Sequence[Row]) -> None:
     title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{search}{judge}"
     holds = any(row.held_at_end is not None for row in rows)
     table = Table(title=title)
-    table.add_column("simulator", overflow="fold")
+    table.add_column("simulator", overflow="fold", min_width=9)
     measures = list(dict.fromkeys(name for row in rows for name in row.measures))
     judged = (*["held"] * holds, *measures)
     for heading in ("success", "95 %", *judged, "steps", "s/plan", "alone", "evals"):
