@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, member
 
-CASES: list[tuple[str, dict[str, int], Policy | None]] = [
+CASES: list[tuple[str, dict[str, Any], Policy | None]] = [
     *(("PushBlocks", {"image_size": size}, None) for size in (32, 64)),
     *(
         ("StackBlocks", {"image_size": size, "supersampling": each}, StackPolicy())
