@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -28,6 +30,8 @@ class Episode:
         goal_image: (H, W, 3) uint8.
         actions: (L, A) float32, as commanded.
         held: whether the goal was reached at the last step; None where success ended the episode.
+        measures: what the task measures beside success (``envs.task.Measured``), the greatest of
+            all steps, by name.
     """
 
     seed: int
@@ -37,6 +41,7 @@ class Episode:
     goal_image: NDArray[np.uint8]
     actions: NDArray[np.float32]
     held: bool | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 Progress = Callable[[Sequence[Episode]], None]
@@ -113,6 +118,7 @@ def _run_batch(
     reached = [0] * len(envs)
     frames = [[observation["image"]] for observation in observations]
     taken: list[list[NDArray[np.float32]]] = [[] for _ in envs]
+    measured: list[dict[str, float]] = [{} for _ in envs]
     ended: dict[int, Episode] = {}
     while active.any():
         actions = agent.act(observations, active)
@@ -124,6 +130,7 @@ def _run_batch(
             observations[i] = observation
             frames[i].append(observation["image"])
             taken[i].append(actions[i])
+            _measure(envs[i], info, measured[i])
             held = bool(required(info, "is_success", "the info of a task"))
             if held and not reached[i]:
                 reached[i] = len(taken[i])
@@ -138,7 +145,16 @@ def _run_batch(
                     goal_image=observation["goal_image"],
                     actions=np.stack(taken[i]),
                     held=held if play_on and not stopped else None,
+                    measures=measured[i],
                 )
         if over := [ended[i] for i in running if not active[i]]:
             on_end(over)
     return [ended[i] for i in range(len(envs))]
+
+
+def _measure(env: gym.Env, info: Mapping[str, Any], measured: dict[str, float]) -> None:
+    """Keeps the greatest of what a task measures; of what judges in its place it measures none."""
+    names = env.get_wrapper_attr("measures") if env.has_wrapper_attr("measures") else ()
+    for name in names:
+        if name in info:
+            measured[name] = max(float(info[name]), measured.get(name, -math.inf))

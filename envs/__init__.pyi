@@ -3,6 +3,8 @@ from .moving_sprites.environment import MovingSpritesEnv as MovingSpritesEnv
 from .policies import Uniform as Uniform
 from .push_blocks.environment import PushBlocksEnv as PushBlocksEnv
 from .push_blocks.oracle import PushOracle as PushOracle
+from .stack_blocks.environment import StackBlocksEnv as StackBlocksEnv
+from .stack_blocks.oracle import StackOracle as StackOracle
 from .task import Policy as Policy
 from .task import Posed as Posed
 from .task import Recordable as Recordable

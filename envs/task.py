@@ -3,13 +3,14 @@
 An environment is a ``gymnasium.Env``. One that shows ``image`` is enough for ``collect``; ``plan``
 and ``benchmark`` need a ``Task``. All else may be missing and has a protocol of its own:
 ``Recordable`` has masks, and a scene for policies that look at it, ``Simulated`` gives a benchmark
-its ceiling, ``Posed`` fixes a problem, ``Placed`` tells where things are. A suite for each is in
+its ceiling, ``Posed`` fixes a problem, ``Placed`` tells where things are, ``Measured`` how near a
+goal is. A suite for each is in
 ``tests/contracts/task.py``. World models see images and actions alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import gymnasium as gym
@@ -131,6 +132,20 @@ class Placed(Recordable, Protocol):
 
         The first row is the background's.
         """
+        ...
+
+
+class Measured(Protocol):
+    """A task that measures more than success, such as the share of its objects that are in place.
+
+    Attributes:
+        measures: names of numbers in ``info``, the greater the better. Of an episode the greatest
+            counts that is told after any of its steps, as success counts that is touched once;
+            benchmarks have the mean over episodes. No name of a row of ``benchmark`` is one.
+    """
+
+    @property
+    def measures(self) -> Sequence[str]:  # noqa: D102
         ...
 
 

@@ -60,6 +60,8 @@ ROOMS = {
         "wrappers": {"task"},
         "push_blocks": {"drawing", "shapes", "task"},
         "moving_sprites": {"drawing", "shapes", "task"},
+        "mujoco": set(),
+        "stack_blocks": {"mujoco"},
     },
 }
 """What the folders and files of a package may import of each other."""

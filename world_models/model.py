@@ -108,8 +108,8 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         noise_shape: shape of the standard-normal noise that one ``step`` of one state takes.
         objectives: the names that ``loss`` accepts, the default one first; a hyperparameter
             ``objective`` may move another one to the front.
-        steps_decode: whether ``step`` computes images, as where a model sees what it imagines; fewer
-            states are then stepped at a time.
+        steps_decode: whether ``step`` computes images, as where a model sees what it imagines;
+            fewer states are then stepped at a time.
         pixel_std: standard deviation of the pixel likelihood, in units of the frames' range.
         starts_from: hyperparameters that say what a new model starts from, such as a file of
             weights; None, for nothing, is what a checkpoint records, which has its own.

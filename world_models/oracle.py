@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -33,7 +33,8 @@ class Physics(Protocol):
     """What a task must offer to be its own simulator; picklable, for worker processes.
 
     What adds Gaussian noise to every action says its standard deviation in ``action_noise``, which
-    need not be there.
+    need not be there. Where actions are picks and places it may have ``handles``, too: scenes
+    (N, n) -> (N, K, P), where each thing can be picked up, for ``ObjectCEM``.
 
     Attributes:
         action_size: A.
@@ -208,6 +209,19 @@ class OracleSimulator:
     def positions(self, state: PhysicsState) -> Tensor:
         """(N, K, 2): the true positions."""
         return self.slots(state)[..., :2]
+
+    def handles(self, state: PhysicsState) -> Tensor:
+        """(N, K, P) float32: where things can be picked up, in the units of actions.
+
+        Raises:
+            ArmillaryError: the task's physics, which need not, do not tell.
+        """
+        told: Any = getattr(self._physics, "handles", None)
+        if told is None:
+            raise ArmillaryError(
+                f"{self.identity} does not tell where things can be picked up; planner=cem fits"
+            )
+        return torch.from_numpy(told(state.tensors()["scene"].numpy())).float()
 
     def decode(self, state: PhysicsState) -> Scene:
         """The true frames, each thing's mask being its pixels."""

@@ -11,6 +11,7 @@ class Row(Part):
     """How often something reached the goal; steps, seconds and evaluations are medians.
 
     Success is judged by the task, or of named objects by true places or those that the model sees.
+    Numbers under further names are ``measures``.
 
     Attributes:
         name: of the row of a suite; empty elsewhere.
@@ -44,6 +45,12 @@ class Row(Part):
     def label(self) -> str:
         """What it is called, as no other one of its run is."""
         return self.name or self.simulator
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """What the task measures beside success (``envs.task.Measured``): means over episodes."""
+        more = self.model_extra or {}
+        return {name: value for name, value in more.items() if isinstance(value, float)}
 
     @model_validator(mode="after")
     def _possible(self) -> Row:

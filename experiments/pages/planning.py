@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from armillary.experiments.command.console import counted, joined
 from armillary.experiments.evaluation.success import (
@@ -51,6 +51,7 @@ class Result:
         alone: the same for one problem alone; ``None`` where that is not known.
         evaluations: median candidates of a plan; ``None`` likewise.
         held: the share of episodes that ended at the goal; ``None`` where that is not known.
+        measures: what else the task measures, in [0, 1] by name.
         best: whether it is marked as better than all others.
     """
 
@@ -64,6 +65,7 @@ class Result:
     alone: float | None = None
     evaluations: float | None = None
     held: float | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
     best: bool = False
 
     def __post_init__(self) -> None:
@@ -93,6 +95,7 @@ def result_of(row: Row, explanation: str | None = None) -> Result:
         alone=row.plan_seconds_alone,
         evaluations=row.evaluations,
         held=row.held_at_end,
+        measures=row.measures,
     )
 
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from omegaconf import DictConfig
+from pydantic import Field
 
 from armillary.agent.episodes import Episode
 from armillary.agent.mpc import PlanningTime
@@ -29,12 +30,14 @@ class Outcome(Part):
         success: whether the goal was reached.
         steps: steps of the task until then, or until the episode ended.
         held: whether it ended at the goal; None where success ended it.
+        measures: what the task measures beside success, by name.
     """
 
     seed: Count
     success: bool
     steps: Count
     held: bool | None = None
+    measures: dict[str, float] = Field(default_factory=dict)
 
 
 class Batch(Stored):
@@ -73,7 +76,13 @@ class Kept:
 def outcomes(episodes: Sequence[Episode], stride: int) -> list[Outcome]:
     """How episodes ended whose every step is ``stride`` steps of the task."""
     return [
-        Outcome(seed=e.seed, success=e.success, steps=e.steps * stride, held=e.held)
+        Outcome(
+            seed=e.seed,
+            success=e.success,
+            steps=e.steps * stride,
+            held=e.held,
+            measures=dict(e.measures),
+        )
         for e in episodes
     ]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+from typing import Any
 
 from omegaconf import DictConfig
 from rich.table import Table
@@ -194,7 +195,17 @@ def summarise(entry: Entry, episodes: Sequence[Outcome], config: DictConfig) -> 
         plan_seconds_alone=seconds_alone(times),
         evaluations=median(one.evaluations for one in times) if times else None,
         seed=config.seed,
+        **_measures(episodes),
     )
+
+
+def _measures(episodes: Sequence[Outcome]) -> dict[str, Any]:
+    """What the task measures in every episode, the means by name."""
+    first, *rest = (episode.measures for episode in episodes)
+    names = [name for name in first if all(name in other for other in rest)]
+    if taken := [name for name in names if name in Row.model_fields]:
+        raise UsageError(f"a task's measures need names of their own, rows have {taken}")
+    return {name: fmean(episode.measures[name] for episode in episodes) for name in names}
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -206,13 +217,16 @@ def show(rows: Sequence[Row]) -> None:
     title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{search}{judge}"
     holds = any(row.held_at_end is not None for row in rows)
     table = Table(title=title)
-    table.add_column("simulator", overflow="fold")
-    for heading in ("success", "95 %", *["held"] * holds, "steps", "s/plan", "alone", "evals"):
+    table.add_column("simulator", overflow="fold", min_width=9)
+    measures = list(dict.fromkeys(name for row in rows for name in row.measures))
+    judged = (*["held"] * holds, *measures)
+    for heading in ("success", "95 %", *judged, "steps", "s/plan", "alone", "evals"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         low, high = row.ci95
         measured = (
             *[(row.held_at_end, ".0%")] * holds,
+            *[(row.measures.get(name), ".0%") for name in measures],
             (row.steps_to_success, "g"),
             (row.plan_seconds, ".3f"),
             (row.plan_seconds_alone, ".3f"),

@@ -44,13 +44,27 @@ class SlotMatching:
 @register("cost", "latent")
 @dataclass(frozen=True)
 class LatentDistance:
-    """Mean squared distance of each slot to the goal's slot that shows the same thing."""
+    """Mean squared distance of each slot to the goal's slot that shows the same thing.
+
+    Args:
+        saturation: s above 0 makes d / (d + s) of each slot's distance d: what is out of place by
+            far more costs 1, however far it is. On average over time the things are put into place
+            one by one then, each once, instead of all nearer at first.
+    """
+
+    saturation: float = 0.0
+
+    def __post_init__(self) -> None:
+        check("saturation", self.saturation, "at least 0", self.saturation >= 0)
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``."""
         slots = goal.view.slots
         target = slots.gather(1, goal.assignment.unsqueeze(-1).expand_as(slots))
-        return (rollout.slots - over_rollout(target)).square().mean((-1, -2))
+        distance = (rollout.slots - over_rollout(target)).square().mean(-1)
+        if self.saturation > 0:
+            distance = distance / (distance + self.saturation)
+        return distance.mean(-1)
 
 
 @register("cost", "pixel")

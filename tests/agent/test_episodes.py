@@ -46,6 +46,23 @@ def test_every_seed_is_run_once_and_to_its_own_end():
     assert all(episode.held is None for episode in episodes)
 
 
+class Halves(Countdown):
+    """Measures how far it has come, falling again after half the way, and tells more than that."""
+
+    measures = ("far",)
+
+    def step(self, action):
+        seen, reward, ended, cut, info = super().step(action)
+        return seen, reward, ended, cut, {**info, "far": 1 / (1 + abs(3 - self.steps)), "more": 9.0}
+
+
+def test_measures_are_the_greatest_of_an_episode_and_those_that_the_task_names():
+    episodes = run_episodes(Halves, NoopAgent(SPACE), [1, 9, 2], batch=2)
+    far = {"far": 1 / 3}, {"far": 1.0}, {"far": 0.5}
+    assert tuple(episode.measures for episode in episodes) == far
+    assert run_episodes(Countdown, NoopAgent(SPACE), [1], batch=1)[0].measures == {}
+
+
 def test_an_episode_may_go_on_after_success():
     class Lasting(Countdown):
         """Stays solved where the seed is even."""

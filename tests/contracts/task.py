@@ -78,7 +78,16 @@ class RecordableContract(ABC):
         assert len({env.reset(seed=seed)[0]["image"].tobytes() for seed in range(5)}) > 1
 
     def test_something_moves(self, env: gym.Env) -> None:
-        assert len({image.tobytes() for image in self.played(env)}) > 1
+        """By uniform actions, or by those of a policy where uniform ones hardly ever do."""
+        images = {image.tobytes() for image in self.played(env)}
+        core: Any = env.unwrapped
+        for policy in self.policies():
+            env.reset(seed=3)
+            policy.reset(np.random.default_rng(0))
+            for _ in range(STEPS):
+                seen = env.step(policy.act(core.snapshot()))[0]
+                images.add(seen["image"].tobytes())
+        assert len(images) > 1
 
     def test_a_step_ends_nothing_by_itself(self, env: gym.Env) -> None:
         env.reset(seed=0)
@@ -155,6 +164,8 @@ class TaskContract(RecordableContract):
         for told in (info, env.step(self.actions(env)[0])[-1]):
             assert isinstance(told["is_success"], bool | np.bool_)
             assert told["distance"] >= 0
+            for name in member(env, "measures") or ():
+                assert np.isfinite(told[name])
 
     def test_problems_are_unsolved_and_differ(self, env: gym.Env) -> None:
         posed = [env.reset(seed=seed) for seed in range(10)]

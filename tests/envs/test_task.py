@@ -1,4 +1,4 @@
-"""Both environments keep the contract of what is recorded; PushBlocks that of a task too."""
+"""Our environments keep the contract of what is recorded, and those with goals that of tasks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from armillary.envs.moving_sprites.environment import MovingSpritesEnv
 from armillary.envs.moving_sprites.policies import DragPolicy, WatchPolicy
 from armillary.envs.push_blocks.environment import PushBlocksEnv
 from armillary.envs.push_blocks.policies import MixedPolicy, PushPolicy, RandomPolicy
+from armillary.envs.stack_blocks.environment import StackBlocksEnv
+from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, Posed, Recordable, Simulated, Task
 
 
@@ -49,6 +51,24 @@ class TestDraggedSprites(RecordableContract):
 
     def policies(self) -> Sequence[Policy]:
         return [DragPolicy()]
+
+
+class TestStackBlocks(TaskContract, SimulatedContract):
+    def make(self) -> StackBlocksEnv:
+        return StackBlocksEnv()
+
+    def policies(self) -> Sequence[Policy]:
+        return [StackPolicy()]
+
+
+class TestStackedWithHeights(TaskContract, SimulatedContract):
+    def make(self) -> StackBlocksEnv:
+        return StackBlocksEnv(
+            image_size=96, num_blocks=5, heights=True, vary=["colors", "sizes", "camera"]
+        )
+
+    def policies(self) -> Sequence[Policy]:
+        return [StackPolicy(heights=True)]
 
 
 def problem_of(task: Task, seed: int) -> float:

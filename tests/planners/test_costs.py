@@ -55,6 +55,24 @@ class TestSlotMatchingWithPositions(DistanceContract):
         return SlotMatching(positions_weight=2.0)
 
 
+class TestSaturatingDistance(DistanceContract):
+    def make(self) -> LatentDistance:
+        return LatentDistance(saturation=0.1)
+
+    def test_one_thing_in_place_is_better_than_all_a_little_nearer(self) -> None:
+        aim = some_goal()
+        here, there = aim.view.slots[:, ASSIGNMENT] + 2.0, aim.view.slots[:, ASSIGNMENT]
+        nearer = torch.lerp(here, there, 0.3)
+        one = torch.where(torch.arange(4)[:, None] == 1, there, here)
+
+        def cost(slots: torch.Tensor, made: LatentDistance) -> torch.Tensor:
+            shown = slots[:, None, None, None].expand(*SHAPE, -1, -1)
+            return made(rollout(SHAPE, slots=shown), aim)
+
+        assert (cost(one, self.make()) < cost(nearer, self.make())).all()
+        assert (cost(one, LatentDistance()) > cost(nearer, LatentDistance())).all()
+
+
 class TestLatentDistance(DistanceContract):
     def make(self):
         return LatentDistance()

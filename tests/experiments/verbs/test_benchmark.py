@@ -14,7 +14,10 @@ import pytest
 from armillary.agent import episodes as playing
 from armillary.agent.episodes import Episode, run_episodes
 from armillary.experiments.command.config import compose
+from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.entries import entry_of
+from armillary.experiments.planning.kept import Outcome
+from armillary.experiments.verbs.benchmark import summarise
 from armillary.world_models.checkpoints.checkpoint import load_model, save_checkpoint
 from tests.experiments.conftest import Command
 
@@ -220,3 +223,36 @@ def test_damaged_checkpoint_is_refused_before_any_episode(
     assert told.code == 2
     assert "damaged" in told.err
     assert not (tmp_path / "run").exists()
+
+
+def test_rows_have_what_the_task_measures(armillary: Command, tmp_path: Path) -> None:
+    """Means over episodes, under the measures' own names; also where the run goes on later."""
+    words = [
+        *("task=stack_blocks", "task.environment.num_blocks=2", "simulators=[noop,oracle]"),
+        *("planner.samples=12", "planner.iterations=1", "planner.elites=4", "workers=0"),
+        *("episodes=3", "batch=2", "output=run"),
+    ]
+    told = armillary("benchmark", *words)
+    assert told.code == 0
+    noop, oracle = rows_of(tmp_path / "run")
+    assert noop["planner"] is None
+    assert oracle["planner"] == "object_cem"
+    episodes = json.loads((tmp_path / "run" / "episodes.json").read_text())
+    for row in (noop, oracle):
+        for name in ("share", "op3_rule"):
+            found = [one["measures"][name] for one in episodes[row["simulator"]]]
+            assert row[name] == pytest.approx(np.mean(found))
+    assert noop["share"] == 0.0
+    assert oracle["op3_rule"] >= oracle["share"] > 0.0
+    assert "op3_rule" in told.out
+    assert armillary("benchmark", *words).out == told.out
+    assert armillary("report", "run", "output=page.html").code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert '<th scope="col">Op3 rule</th>' in page
+
+
+def test_a_measure_cannot_take_the_name_of_a_rows_key() -> None:
+    outcome = Outcome(seed=0, success=True, steps=1, measures={"steps_to_success": 1.0})
+    config = compose("benchmark", ["episodes=1"])
+    with pytest.raises(UsageError, match=r"names of their own, rows have .'steps_to_success'"):
+        summarise(entry_of("noop", config), [outcome], config)

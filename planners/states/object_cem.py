@@ -1,0 +1,206 @@
+"""The cross-entropy method over which thing is picked up, and where it is put."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from armillary.errors import ArmillaryError
+from armillary.planners.situation import Situation, situated
+from armillary.planners.template.checks import check, check_count, check_fitting, check_noise
+from armillary.planners.template.problem import Problem
+from armillary.planners.template.search import Distribution, Search, best, refit
+from armillary.plugins import register
+from armillary.world_models.state import LatentState
+
+
+@dataclass(slots=True, kw_only=True)
+class Moves(Distribution):
+    """For every step: how likely each thing is picked, and a Gaussian of where it is put.
+
+    Attributes:
+        objects: (B, K) bool, what can be moved.
+        handles: (B, K, P), where things can be picked up at first.
+        shares: (B, T, K), 0 for what is no object.
+        places: (B, T, K, P), the Gaussians' means.
+        spreads: (B, T, K, P), their standard deviations.
+    """
+
+    objects: Tensor
+    handles: Tensor
+    shares: Tensor
+    places: Tensor
+    spreads: Tensor
+
+
+@register("planner", "object_cem")
+@dataclass(frozen=True, kw_only=True)
+class ObjectCEM(Search[Moves]):
+    """Searches pick and place actions as OP3 does with entity actions: things instead of picks.
+
+    An action is where something is picked up, then where it is put, as many numbers each. A pick is
+    always where an object is: at first where the simulator tells (its ``handles``), and after a
+    move where the candidate has put it. At first every object is as likely as another, and put
+    about where the goal has it (Veerapaneni et al. 2019, arXiv:1910.12827, whose picks come from
+    attention; the cross-entropy method of both parts is Rubinstein & Kroese's, 2004).
+
+    Attributes:
+        samples: S, candidates per iteration.
+        iterations: how often shares and Gaussians are fitted.
+        elites: E, the best candidates of an iteration, which they are fitted to.
+        std: of places at the start, in halves of the range of the bounds.
+        min_std: the least, in the same unit.
+        momentum: weight of the previous shares in the next, in [0, 1).
+    """
+
+    samples: int = 100
+    iterations: int = 4
+    elites: int = 10
+    std: float = 0.15
+    min_std: float = 0.01
+    momentum: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("samples", self.samples, 2)
+        check_fitting(self.samples, self.elites, self.momentum)
+        check_noise(self.std, 0.0)
+        check("min_std", self.min_std, f"in [0, std={self.std}]", 0 <= self.min_std <= self.std)
+
+    def start(self, problem: Problem) -> Moves:
+        """See ``Search``: around the goal; the warm start is a candidate.
+
+        Raises:
+            ArmillaryError: the simulator does not tell where things can be picked up, or actions
+                are no pick and place.
+        """
+        situation, (horizon, size) = situated(problem.score, "planner=object_cem"), problem.shape
+        goal = situation.goal
+        handles, wanted = (
+            handles_of(situation, one).to(problem.mean) for one in _states(situation)
+        )
+        if size != 2 * handles.shape[-1]:
+            raise ArmillaryError(
+                f"planner=object_cem needs actions of {2 * handles.shape[-1]} numbers, a pick and "
+                f"a place; the task's have {size}, and planner=cem fits"
+            )
+        wanted = wanted.gather(1, goal.assignment.unsqueeze(-1).expand_as(wanted))
+        objects = goal.objects.to(handles)
+        objects = torch.where(objects.sum(1, keepdim=True) > 0, objects, torch.ones_like(objects))
+        shares = (objects / objects.sum(1, keepdim=True)).unsqueeze(1).expand(-1, horizon, -1)
+        places = wanted.unsqueeze(1).expand(-1, horizon, -1, -1)
+        spreads = (self.std * self._half(problem)).expand_as(places)
+        std = self.std * problem.half_range
+        now = Moves(
+            *(problem, problem.mean, std),
+            objects=objects > 0,
+            handles=handles,
+            shares=shares,
+            places=places,
+            spreads=spreads,
+        )
+        return self._drawn(now, problem.mean)
+
+    def update(self, distribution: Moves, candidates: Tensor, scores: Tensor) -> Moves:
+        """See ``Search``."""
+        elites = best(candidates, scores, self.elites)
+        mean, std = refit(elites, distribution.mean, distribution.std, 0.0)
+        actions = elites.unflatten(2, distribution.problem.shape)
+        chosen = self._chosen(distribution, actions).unsqueeze(-1)
+        put = actions[..., distribution.handles.shape[-1] :].unsqueeze(3)
+        count = chosen.sum(1)
+        places = (chosen * put).sum(1) / count.clamp_min(1.0)
+        square = (chosen * (put - places.unsqueeze(1)).square()).sum(1) / count.clamp_min(1.0)
+        least = self.min_std * self._half(distribution.problem)
+        shares = chosen[..., 0].mean(1).lerp(distribution.shares, self.momentum)
+        now = Moves(
+            *(distribution.problem, mean, std),
+            objects=distribution.objects,
+            handles=distribution.handles,
+            shares=shares,
+            places=torch.where(count > 0, places, distribution.places),
+            spreads=torch.where(count > 1, square.sqrt().maximum(least), distribution.spreads),
+        )
+        return self._drawn(now, elites[:, :1])
+
+    def _half(self, problem: Problem) -> Tensor:
+        """(P,) half the range of each number of a place."""
+        size = problem.shape[1]
+        return problem.half_range[size // 2 : size]
+
+    def _drawn(self, now: Moves, others: Tensor) -> Moves:
+        """The same, carrying candidates drawn from it, and others (B, E, T * A)."""
+        problem = now.problem
+        count, horizon = self.samples - others.shape[1], problem.shape[0]
+        least, most = problem.low, problem.high
+        uniform, normal = [], []
+        for generator in problem.generators:
+            settings = {"generator": generator, "device": generator.device, "dtype": others.dtype}
+            uniform.append(torch.rand(count, horizon, 1, **settings))
+            normal.append(torch.randn(count, horizon, now.handles.shape[-1], **settings))
+        # Summed one by one, since cumsum on CUDA is not the same every time.
+        ends = torch.stack([*accumulate(now.shares.unbind(-1), torch.add)], -1).unsqueeze(1)
+        last = (now.shares > 0).long().mul(torch.arange(ends.shape[-1], device=ends.device))
+        things = (
+            (torch.stack(uniform).to(others) >= ends).sum(-1).minimum(last.amax(-1).unsqueeze(1))
+        )
+        picked = _rows(things, now.handles.shape[-1])
+        places, spreads = (
+            part.unsqueeze(1).expand(-1, count, -1, -1, -1).gather(3, picked).squeeze(3)
+            for part in (now.places, now.spreads)
+        )
+        put = torch.addcmul(places, spreads, torch.stack(normal).to(others))
+        size = problem.shape[1]
+        put = put.clamp(least[size // 2 : size], most[size // 2 : size])
+        where = now.handles.unsqueeze(1).expand(-1, count, -1, -1)
+        actions = []
+        for step in range(horizon):
+            thing = picked[:, :, step]
+            actions += [where.gather(2, thing)[:, :, 0], put[:, :, step]]
+            where = where.scatter(2, thing, put[:, :, step : step + 1])
+        now.carried = torch.cat([others, torch.cat(actions, -1)], 1)
+        return now
+
+    @staticmethod
+    def _chosen(now: Moves, actions: Tensor) -> Tensor:
+        """(B, E, T, A) -> (B, E, T, K): 1 for the thing that is nearest to the pick, else 0."""
+        size = now.handles.shape[-1]
+        where = now.handles.unsqueeze(1).expand(-1, actions.shape[1], -1, -1)
+        chosen = []
+        for action in actions.unbind(2):
+            apart = (where - action[..., None, :size]).square().sum(-1)
+            apart = apart.masked_fill(~now.objects.unsqueeze(1), torch.inf)
+            thing = apart.argmin(-1)
+            chosen.append(functional.one_hot(thing, where.shape[2]).to(actions))
+            where = where.scatter(2, _rows(thing, size), action[..., None, size:])
+        return torch.stack(chosen, 2)
+
+
+def handles_of(situation: Situation, state: LatentState) -> Tensor:
+    """(B, K, P): where things can be picked up, in the units of actions.
+
+    Raises:
+        ArmillaryError: the simulator does not tell.
+    """
+    told: Any = getattr(situation.simulator, "handles", None)
+    if told is None:
+        raise ArmillaryError(
+            "planner=object_cem needs a simulator that tells where things can be picked up, as the "
+            f"oracle of stack_blocks does; {type(situation.simulator).__name__} does not, and "
+            "planner=cem fits"
+        )
+    return told(state)
+
+
+def _states(situation: Situation) -> tuple[LatentState, LatentState]:
+    return situation.state, situation.goal.view.state
+
+
+def _rows(things: Tensor, size: int) -> Tensor:
+    """Numbers of things (...) -> (..., 1, size), to gather their rows with."""
+    return things[..., None, None].expand(*things.shape, 1, size)

@@ -1,0 +1,80 @@
+"""The picture and its labels are those of a full cast, pixel by pixel."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+import pytest
+
+from armillary.envs.mujoco.rays import NOTHING, Light, RayRenderer
+from armillary.envs.mujoco.simulation import Simulation
+from tests.envs.mujoco.scenes import CAMERA, fallen
+
+SIZE = 48
+
+
+def cast(simulation: Simulation, each: int) -> tuple[np.ndarray, np.ndarray]:
+    """All rays at everything: colours and geoms (SIZE, SIZE, each * each)."""
+    rays = CAMERA.rays(SIZE, each).reshape(-1, 3)
+    geoms, normals = np.zeros(len(rays), np.int32), np.zeros((len(rays), 3))
+    origin = np.asarray(CAMERA.position)
+    mujoco.mj_multiRay(
+        *(simulation.model, simulation.data, origin, rays.ravel(), None, True, -1, geoms),
+        *(np.zeros(len(rays)), normals.reshape(-1), len(rays), 1e6),
+    )
+    colors = simulation.model.geom_rgba[:, :3].astype(float)
+    shown = np.tile(Light().sky, (len(rays), 1))
+    hit = geoms != NOTHING
+    shown[hit] = Light().shade(colors[geoms[hit]], normals[hit])
+    shape = (SIZE, SIZE, each * each)
+    return shown.reshape(*shape, 3), geoms.reshape(shape)
+
+
+@pytest.mark.parametrize("each", [1, 2, 3])
+@pytest.mark.parametrize("steps", [0, 25, 120])
+def test_nothing_differs_from_a_full_cast(each: int, steps: int) -> None:
+    simulation = fallen(steps)
+    renderer = RayRenderer(fallen(0), CAMERA, SIZE, each)
+    frame, geoms = renderer(simulation)
+    shown, met = cast(simulation, each)
+    assert np.array_equal(frame, (shown.mean(2) * 255.0 + 0.5).astype(np.uint8))
+    votes = (met == geoms[..., None]).sum(-1)
+    most = (met[..., None] == met[..., None, :]).sum(-1).max(-1)
+    assert (votes == most).all()
+    assert {1, 2, 3, 4} <= set(geoms.ravel().tolist())
+
+
+def test_things_hide_each_other_and_are_shaded() -> None:
+    frame, geoms = RayRenderer(fallen(0), CAMERA, SIZE, 1)(fallen(0))
+    ball = frame[geoms == 2]
+    assert (ball[:, 0] > 2 * ball[:, 1]).all()  # red
+    assert len(np.unique(ball[:, 0])) > 10  # round
+    behind = RayRenderer(fallen(0), CAMERA, SIZE, 1)(hidden())[1]
+    assert (behind == 2).sum() < (geoms == 2).sum() / 4
+
+
+def hidden() -> Simulation:
+    """The ball is behind the wall."""
+    simulation = fallen(0)
+    simulation.data.qpos[:3] = 0.0, 2.0, 0.3
+    simulation.place()
+    return simulation
+
+
+def test_colors_can_be_given_for_what_moves() -> None:
+    simulation = fallen(0)
+    colors = np.zeros((5, 3))
+    colors[2] = 0.0, 0.0, 1.0
+    frame, geoms = RayRenderer(simulation, CAMERA, SIZE, 1)(simulation, colors)
+    assert (frame[geoms == 2][:, :2] == 0).all()
+    assert (frame[geoms == 2][:, 2] > 90).all()
+    assert np.array_equal(
+        frame[geoms == 0], RayRenderer(simulation, CAMERA, SIZE, 1)(simulation)[0][geoms == 0]
+    )
+
+
+def test_where_nothing_is_there_is_the_sky() -> None:
+    low = type(CAMERA)((0.0, -3.0, 0.5), (0.0, 0.0, 1.5), 50.0)
+    frame, geoms = RayRenderer(fallen(0), low, SIZE, 1)(fallen(0))
+    assert (frame[geoms == NOTHING] == (np.array(Light().sky) * 255 + 0.5).astype(np.uint8)).all()
+    assert (geoms[0] == NOTHING).any()

@@ -1,0 +1,145 @@
+"""Picks are where objects are, also after they were moved; places are searched around the goal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from armillary.contracts.optimizer import generators
+from armillary.errors import ArmillaryError
+from armillary.planners.costs import LatentDistance
+from armillary.planners.objective import Objective, Term
+from armillary.planners.optimizer import Bounds, Plan
+from armillary.planners.situation import Situation
+from armillary.planners.states.object_cem import ObjectCEM
+from armillary.world_models.simulator import Goal, Rollout, View
+from armillary.world_models.state import LatentState, Scene
+from tests.planners.situations import situation
+
+BOUNDS = Bounds(torch.full((4,), -2.0), torch.full((4,), 2.0))
+REACH = 0.1
+
+
+@dataclass(frozen=True)
+class Places(LatentState):
+    """(N, K, 2)."""
+
+    place: Tensor
+
+
+class Table:
+    """Things on a table: an action moves what is within reach of its pick."""
+
+    context_length, action_size = 1, 4
+    device = torch.device("cpu")
+    identity = "table"
+
+    def handles(self, state: Places) -> Tensor:
+        return state.place
+
+    def view(self, state: Places) -> View[Places]:
+        return View(state, (len(state),), self)
+
+    def step(self, state: Places, actions: Tensor) -> Places:
+        apart = (state.place - actions[:, None, :2]).abs().amax(-1, keepdim=True)
+        return Places(torch.where(apart < REACH, actions[:, None, 2:], state.place))
+
+    def rollout(self, state: Places, actions: Tensor, generators: object = None) -> Rollout[Places]:
+        states = [state.repeat(actions.shape[1])]
+        for taken in actions.flatten(0, 1).unbind(1):
+            states.append(self.step(states[-1], taken))
+        shape = (*actions.shape[:2], 1, actions.shape[2])
+        return self.view(Places.stack(states[1:], 1).flatten(2)).imagined(shape, actions)
+
+    def score(self, state: Places, actions: Tensor, objective, goal: Goal, generators=None):
+        return objective(self.rollout(state, actions), goal)
+
+    def slots(self, state: Places) -> Tensor:
+        return state.place
+
+    positions = slots
+
+    def decode(self, state: Places) -> Scene:
+        raise AssertionError("there is nothing to be seen")
+
+    frames = masks = decode
+
+
+def posed(problems: int = 3, things: int = 4) -> Situation:
+    """Thing 0 is none to be moved; the goal's rows are in another order."""
+    generator = torch.Generator().manual_seed(0)
+    here, there = torch.rand(2, problems, things, 2, generator=generator) * 3.0 - 1.5
+    there[:, 0] = here[:, 0]
+    order = torch.tensor([0, 2, 3, 1])
+    objects = torch.tensor([0.0, 1.0, 1.0, 1.0]).expand(problems, -1)
+    table = Table()
+    assignment = order.argsort().expand(problems, -1)
+    goal = Goal(table.view(Places(there[:, order])), assignment, objects, 0 * objects)
+    objective = Objective({"slots": Term(LatentDistance())}, time="last")
+    return Situation(table, Places(here), objective, goal, [])  # type: ignore[arg-type]
+
+
+def planned(asked: Situation, horizon: int = 3, first: int = 0, **settings: int) -> Plan:
+    count = len(asked.state)
+    return ObjectCEM(**settings).optimize(
+        asked, torch.zeros(count, horizon, 4), BOUNDS, generators(count, first)
+    )
+
+
+def test_everything_is_put_where_the_goal_has_it() -> None:
+    plan = planned(posed(), samples=200, iterations=8, elites=20)
+    assert (plan.cost < 0.003).all()
+    assert (plan.actions.abs() <= 2.0).all()
+
+
+def test_a_thing_is_picked_again_where_it_was_put() -> None:
+    """Five actions for three things: some thing is moved twice, and no pick misses."""
+    asked, horizon = posed(), 5
+    plan = planned(asked, horizon)
+    state = asked.state
+    for actions in plan.actions.unbind(1):
+        after = asked.simulator.step(state, actions)
+        moved = (after.place - state.place).abs().sum(-1) > 0
+        assert (moved.sum(1) == 1).all()
+        assert not moved[:, 0].any()
+        state = after
+
+
+def test_generators_decide_and_problems_do_not_depend_on_each_other() -> None:
+    asked = posed()
+    plan = planned(asked)
+    assert torch.equal(plan.actions, planned(asked).actions)
+    assert not torch.equal(plan.actions, planned(asked, first=7).actions)
+    last = torch.tensor([2])
+    alone = replace(asked, state=asked.state.index(last), goal=asked.goal.index(last))
+    assert_close(planned(alone, first=2).actions, plan.actions[2:])
+
+
+def test_more_candidates_are_better() -> None:
+    asked = posed(20)
+    few, many = (planned(asked, samples=samples, elites=4).cost for samples in (12, 200))
+    assert many.mean() < few.mean()
+
+
+def test_a_scene_in_which_no_object_was_found_is_searched_too() -> None:
+    asked = posed()
+    nothing = replace(asked.goal, objects=0 * asked.goal.objects)
+    assert planned(replace(asked, goal=nothing)).cost.isfinite().all()
+
+
+def test_a_simulator_that_tells_no_handles_is_refused() -> None:
+    init = torch.zeros(1, 2, 4)
+    with pytest.raises(ArmillaryError, match=r"tells where things can be picked up.*planner=cem"):
+        ObjectCEM().optimize(
+            situation(lambda actions: actions.sum((2, 3)), init), init, BOUNDS, generators(1)
+        )
+
+
+def test_actions_that_are_no_pick_and_place_are_refused() -> None:
+    wide = Bounds(-torch.ones(5), torch.ones(5))
+    with pytest.raises(ArmillaryError, match=r"actions of 4 numbers.*the task's have 5"):
+        ObjectCEM().optimize(posed(), torch.zeros(3, 2, 5), wide, generators(3))
