@@ -27,6 +27,11 @@ def register_all() -> None:
         kwargs={"action_noise": 0.05},
     )
     register(
+        id="armillary/PushT-v0",
+        entry_point="armillary.envs.push_t.environment:PushTEnv",
+        max_episode_steps=50,
+    )
+    register(
         id="armillary/MovingSprites-v0",
         entry_point="armillary.envs.moving_sprites.environment:MovingSpritesEnv",
         max_episode_steps=10,

@@ -101,7 +101,7 @@ def _checked(name: str, value: Any) -> Any:
                 f"{name} must lie in {_RANGES[name]} pixels of {ARENA:g}, got {value!r}"
             )
         return float(value)
-    rgb = np.asarray(value, dtype=float)
+    rgb = np.asarray(() if isinstance(value, str) else value, dtype=float)
     if rgb.shape != (3,) or not ((rgb >= 0) & (rgb <= 1)).all():
         raise ArmillaryError(f"{name} must be three numbers in [0, 1], got {value!r}")
     return tuple(rgb.tolist())

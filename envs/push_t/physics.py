@@ -112,6 +112,12 @@ def corners(x: float, y: float, angle: float, scale: float) -> NDArray[np.float6
     return outline @ np.array([[cosine, sine], [-sine, cosine]]) + (x, y)
 
 
+def gravity_of(scene: Scene) -> tuple[float, float]:
+    """x and y of the T's centre of gravity."""
+    x, y, angle = scene[2:5].tolist()
+    return _centre(x, y, angle, float(scene[11]))[:2]
+
+
 _OUTLINE = ((-2, 0), (2, 0), (2, 1), (0.5, 1), (0.5, 4), (-0.5, 4), (-0.5, 1), (-2, 1))
 _BAR = ((-2, 1), (2, 1), (2, 0), (-2, 0))
 _STEM = ((-0.5, 1), (-0.5, 4), (0.5, 4), (0.5, 1))

@@ -1,0 +1,93 @@
+"""The policy that collects PushT data: pushes across the T's edges, and ways round it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armillary.envs.push_t.physics import ARENA, REACH, Scene, corners
+from armillary.envs.push_t.routes import way_round
+from armillary.errors import ArmillaryError
+
+_STANDOFF = 38.0
+"""From the contour, where a push begins."""
+_LENGTHS, _SPREAD = (40.0, 130.0), math.radians(20.0)
+_BORDER, _GAP = 15.0, 4.0
+_ARRIVED = 8.0
+_CHOICES = 4
+
+
+class PushPolicy:
+    """Goes round the T to a point of its contour, pushes across that edge, then picks another.
+
+    A push goes 40 to 130 pixels along the inner normal, turned by up to 20 degrees. Some are drawn
+    uniformly, and the one that begins nearest is taken, so that less time is spent on the way.
+    Actions may be of either kind: it aims at a waypoint until it is there.
+
+    Args:
+        free: probability of a move to anywhere in the place of a push.
+    """
+
+    def __init__(self, free: float = 0.12) -> None:
+        if not 0.0 <= free <= 1.0:
+            raise ArmillaryError(f"free must be a probability, got {free}")
+        self.free = free
+        self._rng = np.random.default_rng(0)
+        self._waypoints: list[NDArray[np.float64]] = []
+        self._patience = 0
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Forgets where it was going."""
+        self._rng = rng
+        self._waypoints = []
+
+    def act(self, scene: Scene) -> NDArray[np.float32]:
+        """(2,): straight towards the next waypoint, as far as an action reaches."""
+        here = scene[0:2]
+        if self._waypoints and (self._patience <= 0 or _near(here, self._waypoints[0])):
+            self._go(here, self._waypoints[1:])
+        if not self._waypoints:
+            self._go(here, self._plan(scene))
+        self._patience -= 1
+        action = (self._waypoints[0] - here) / REACH
+        return (action / max(1.0, float(np.abs(action).max()))).astype(np.float32)
+
+    def _go(self, here: NDArray[np.float64], waypoints: list[NDArray[np.float64]]) -> None:
+        """Aims at the first waypoint, but not for ever: noise may keep the agent from it."""
+        self._waypoints = waypoints
+        if waypoints:
+            self._patience = 5 + 5 * math.ceil(math.dist(here, waypoints[0]) / REACH)
+
+    def _plan(self, scene: Scene) -> list[NDArray[np.float64]]:
+        if self._rng.random() >= self.free:
+            here = scene[0:2].copy()
+            pushes = [self._push(scene) for _ in range(_CHOICES)]
+            for start, end in sorted(pushes, key=lambda push: math.dist(here, push[0])):
+                inside = ((start > _BORDER) & (start < ARENA - _BORDER)).all()
+                if inside and (way := way_round(scene, start, _GAP)):
+                    return [*way, end]
+        return [self._rng.uniform(2.0 * _BORDER, ARENA - 2.0 * _BORDER, 2)]
+
+    def _push(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where a push that is drawn begins, which may be outside, and where it ends."""
+        rng, radius = self._rng, float(scene[10])
+        x, y, angle = scene[2:5].tolist()
+        outline = corners(x, y, angle, float(scene[11]))
+        edges = np.roll(outline, -1, axis=0) - outline
+        lengths = np.linalg.norm(edges, axis=1)
+        index = int(rng.choice(len(edges), p=lengths / lengths.sum()))
+        across, share = edges[index] / lengths[index], rng.uniform()
+        normal = np.array([across[1], -across[0]])
+        point = outline[index] + share * edges[index]
+        turn, length = rng.uniform(-_SPREAD, _SPREAD), rng.uniform(*_LENGTHS)
+        cosine, sine = math.cos(turn), math.sin(turn)
+        inwards = -np.array([[cosine, -sine], [sine, cosine]]) @ normal
+        start = point + _STANDOFF * normal
+        end = (point + radius * normal + length * inwards).clip(_BORDER, ARENA - _BORDER)
+        return start, end
+
+
+def _near(here: NDArray[np.float64], there: NDArray[np.float64]) -> bool:
+    return math.dist(here, there) < _ARRIVED
