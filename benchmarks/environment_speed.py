@@ -1,4 +1,4 @@
-"""Frames per second of PushBlocks, rendering included, on one core, with random actions.
+"""Frames per second of the environments, rendering included, on one core, with random actions.
 
 Run with ``python benchmarks/environment_speed.py``; median of the repeats, resets included.
 """
@@ -12,17 +12,20 @@ import time
 import gymnasium as gym
 
 
+SIZES = [("PushBlocks", 32), ("PushBlocks", 64), ("PushT", 64), ("PushT", 96), ("PushT", 128)]
+
+
 def main() -> None:
-    """Prints one line per image size."""
+    """Prints one line per environment and image size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    for image_size in (32, 64):
-        env = gym.make("armillary/PushBlocks-v0", image_size=image_size)
+    for name, image_size in SIZES:
+        env = gym.make(f"armillary:armillary/{name}-v0", image_size=image_size)
         env.action_space.seed(0)
         speeds = [frames_per_second(env, arguments.episodes) for _ in range(arguments.repeats)]
-        print(f"{image_size} px: {statistics.median(speeds):.0f} frames/s")
+        print(f"{name}, {image_size} px: {statistics.median(speeds):.0f} frames/s")
 
 
 def frames_per_second(env: gym.Env, episodes: int) -> float:

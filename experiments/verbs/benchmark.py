@@ -18,7 +18,7 @@ from armillary.experiments.command.stored import read, write
 from armillary.experiments.command.sweep import command_line
 from armillary.experiments.evaluation.card import Card, keep, words_of
 from armillary.experiments.evaluation.results import RESULTS
-from armillary.experiments.evaluation.success import Benchmark, Filmed, Played, Row
+from armillary.experiments.evaluation.success import Benchmark, Filmed, Played, Row, Schedule
 from armillary.experiments.films.chosen import filmed
 from armillary.experiments.planning.entries import Entry, entry_of
 from armillary.experiments.planning.goals import BY_TASK
@@ -187,6 +187,7 @@ def summarise(entry: Entry, episodes: Sequence[Outcome], config: DictConfig) -> 
         successes=len(steps),
         success_rate=len(steps) / len(episodes),
         ci95=(low, high),
+        schedule=schedule_of(entry, config),
         held_at_end=sum(held) / len(episodes) if len(held) == len(episodes) else None,
         steps_to_success=median(steps) if steps else None,
         success_by=entry.success_by,
@@ -194,6 +195,15 @@ def summarise(entry: Entry, episodes: Sequence[Outcome], config: DictConfig) -> 
         plan_seconds_alone=seconds_alone(times),
         evaluations=median(one.evaluations for one in times) if times else None,
         seed=config.seed,
+    )
+
+
+def schedule_of(entry: Entry, config: DictConfig) -> Schedule | None:
+    """How often an entry plans."""
+    if entry.planner is None:
+        return None
+    return Schedule(
+        horizon=config.horizon * entry.stride, executed=config.replan_interval * entry.stride
     )
 
 
