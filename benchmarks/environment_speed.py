@@ -11,7 +11,6 @@ import time
 
 import gymnasium as gym
 
-
 SIZES = [("PushBlocks", 32), ("PushBlocks", 64), ("PushT", 64), ("PushT", 96), ("PushT", 128)]
 
 

@@ -67,28 +67,33 @@ def control(scene: Scene, targets: Sequence[tuple[float, float]]) -> NDArray[np.
     scenes[:, 0:2] = [end[:2] for end in ends]
     scenes[:, 5:7] = [end[2:] for end in ends]
     radius, scale = float(scene[10]), float(scene[11])
-    walled = _near_walls(block_x, block_y, scale)
-    if not walled and not any(velocity) and not _meets(path, block_x, block_y, scale, radius):
+    pose = _centre(block_x, block_y, angle, scale)
+    near = (_FURTHEST * scale + radius + 1.0) ** 2
+    meets = (i for i, p in enumerate(path) if (p[0] - pose[0]) ** 2 + (p[1] - pose[1]) ** 2 < near)
+    at_rest = not any(velocity) and not _near_walls(pose, scale)
+    first = next(meets, len(path)) if at_rest else 0
+    if first == len(path):
         return scenes
     space = pymunk.Space()
     space.damping = 0.0
-    if walled or _near_walls(block_x, block_y, scale, REACH * len(targets)):
+    if _near_walls(pose, scale, REACH * len(targets)):
         _add_walls(space)
     agent = pymunk.Body(body_type=pymunk.Body.KINEMATIC)
     space.add(agent, pymunk.Circle(agent, radius))
     block = _add_block(space, scale)
-    # The last substep once more, so that the solver starts from its impulses.
-    agent.position = (x - vx * _DT, y - vy * _DT)
-    pose = _centre(block_x, block_y, angle, scale)
-    moved = [at - speed * _DT for at, speed in zip(pose, velocity, strict=True)]
-    _place(block, moved)
-    block.velocity, block.angular_velocity = (velocity[0], velocity[1]), velocity[2]
-    agent.velocity = (vx, vy)
-    space.step(_DT)
-    for index, (_, _, speed_x, speed_y) in enumerate(path):
+    if first:
+        agent.position = path[first - 1][:2]
+        _place(block, pose)
+    else:  # the last substep once more, so that the solver starts from its impulses
+        agent.position = (x - vx * _DT, y - vy * _DT)
+        _place(block, [at - speed * _DT for at, speed in zip(pose, velocity, strict=True)])
+        block.velocity, block.angular_velocity = (velocity[0], velocity[1]), velocity[2]
+        agent.velocity = (vx, vy)
+        space.step(_DT)
+    for index in range(first, len(path)):
         last = index % _SUBSTEPS == _SUBSTEPS - 1
         before = _pose(block) if last else ()
-        agent.velocity = (speed_x, speed_y)
+        agent.velocity = path[index][2:]
         space.step(_DT)
         if last:
             row = scenes[index // _SUBSTEPS]
@@ -121,10 +126,10 @@ def gravity_of(scene: Scene) -> tuple[float, float]:
 _OUTLINE = ((-2, 0), (2, 0), (2, 1), (0.5, 1), (0.5, 4), (-0.5, 4), (-0.5, 1), (-2, 1))
 _BAR = ((-2, 1), (2, 1), (2, 0), (-2, 0))
 _STEM = ((-0.5, 1), (-0.5, 4), (0.5, 4), (0.5, 1))
-_FURTHEST = math.hypot(0.5, 4.0)
-"""From the T's place to its furthest corner, in scales."""
 _GRAVITY = 1.5
 """From the T's place to its centre of gravity, in scales."""
+_FURTHEST = math.hypot(0.5, 2.5)
+"""From the T's centre of gravity to its furthest corner, in scales."""
 
 
 def _path(
@@ -142,16 +147,8 @@ def _path(
     return path
 
 
-def _meets(
-    path: list[tuple[float, float, float, float]], x: float, y: float, scale: float, radius: float
-) -> bool:
-    """Whether the agent comes so near to the T that they may touch."""
-    near = (_FURTHEST * scale + radius + 1.0) ** 2
-    return any((p[0] - x) ** 2 + (p[1] - y) ** 2 < near for p in path)
-
-
 def _centre(x: float, y: float, angle: float, scale: float) -> tuple[float, float, float]:
-    """Of gravity of a T that is at a place, and its angle."""
+    """The centre of gravity of a T that is at a place, and its angle."""
     arm = _GRAVITY * scale
     return x - arm * math.sin(angle), y + arm * math.cos(angle), angle
 
@@ -165,14 +162,15 @@ def _place(block: pymunk.Body, pose: Sequence[float]) -> None:
 
 
 def _pose(block: pymunk.Body) -> tuple[float, float, float]:
+    """The T's centre of gravity, and its angle."""
     x, y = block.local_to_world(block.center_of_gravity)
     return x, y, block.angle
 
 
-def _near_walls(x: float, y: float, scale: float, margin: float = 0.0) -> bool:
-    """Whether the T may touch a wall, once it has moved by a margin."""
+def _near_walls(pose: Sequence[float], scale: float, margin: float = 0.0) -> bool:
+    """Whether a T whose centre of gravity is there may touch a wall, once it moved by a margin."""
     reach = _FURTHEST * scale + _WALL_RADIUS + 1.0 + margin
-    return min(x, y) - reach < _WALLS[0] or max(x, y) + reach > _WALLS[1]
+    return min(pose[:2]) - reach < _WALLS[0] or max(pose[:2]) + reach > _WALLS[1]
 
 
 def _add_walls(space: pymunk.Space) -> None:
