@@ -29,7 +29,6 @@ def register_all() -> None:
     register(
         id="armillary/PushT-v0",
         entry_point="armillary.envs.push_t.environment:PushTEnv",
-        max_episode_steps=50,
     )
     register(
         id="armillary/MovingSprites-v0",
