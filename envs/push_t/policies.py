@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.push_t.physics import ARENA, REACH, Scene, corners
+from armillary.envs.push_t.physics import ARENA, REACH, Scene, corners, gravity_of
 from armillary.envs.push_t.routes import way_round
 from armillary.errors import ArmillaryError
 
@@ -15,8 +15,11 @@ _STANDOFF = 38.0
 """From the contour, where a push begins."""
 _LENGTHS, _SPREAD = (40.0, 130.0), math.radians(20.0)
 _BORDER, _GAP = 15.0, 4.0
+_BLOCK_BORDER, _SHARE = 80.0, 0.7
+"""What a push keeps the centre of gravity of the T from, which the agent could press through walls,
+and the share of a push by which the T usually moves."""
 _ARRIVED = 8.0
-_CHOICES = 4
+_CHOICES = 16
 
 
 class PushPolicy:
@@ -63,15 +66,14 @@ class PushPolicy:
     def _plan(self, scene: Scene) -> list[NDArray[np.float64]]:
         if self._rng.random() >= self.free:
             here = scene[0:2].copy()
-            pushes = [self._push(scene) for _ in range(_CHOICES)]
+            pushes = [push for _ in range(_CHOICES) if (push := self._push(scene))]
             for start, end in sorted(pushes, key=lambda push: math.dist(here, push[0])):
-                inside = ((start > _BORDER) & (start < ARENA - _BORDER)).all()
-                if inside and (way := way_round(scene, start, _GAP)):
+                if way := way_round(scene, start, _GAP):
                     return [*way, end]
         return [self._rng.uniform(2.0 * _BORDER, ARENA - 2.0 * _BORDER, 2)]
 
-    def _push(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where a push that is drawn begins, which may be outside, and where it ends."""
+    def _push(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Where a push that is drawn begins and ends; None where it leads out of the arena."""
         rng, radius = self._rng, float(scene[10])
         x, y, angle = scene[2:5].tolist()
         outline = corners(x, y, angle, float(scene[11]))
@@ -86,7 +88,13 @@ class PushPolicy:
         inwards = -np.array([[cosine, -sine], [sine, cosine]]) @ normal
         start = point + _STANDOFF * normal
         end = (point + radius * normal + length * inwards).clip(_BORDER, ARENA - _BORDER)
-        return start, end
+        pushed = np.array(gravity_of(scene)) + _SHARE * length * inwards
+        inside = _within(start, _BORDER) and _within(pushed, _BLOCK_BORDER)
+        return (start, end) if inside else None
+
+
+def _within(point: NDArray[np.float64], border: float) -> bool:
+    return bool(((point > border) & (point < ARENA - border)).all())
 
 
 def _near(here: NDArray[np.float64], there: NDArray[np.float64]) -> bool:

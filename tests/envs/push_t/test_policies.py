@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from armillary.envs.push_t.layout import Factors, clearance, fresh_scene
-from armillary.envs.push_t.physics import ARENA, simulate
+from armillary.envs.push_t.physics import ARENA, gravity_of, simulate
 from armillary.envs.push_t.policies import PushPolicy
 from armillary.envs.push_t.routes import way_round
 from armillary.errors import ArmillaryError
@@ -27,6 +27,7 @@ def test_it_pushes_the_block_about(hold: int) -> None:
             scene = simulate(scene, policy.act(scene)[None], hold)[0]
             assert ((scene[:2] >= 0.0) & (scene[:2] <= ARENA)).all()
         moved.append(np.linalg.norm((scene - start)[2:4]))
+        assert all(30.0 < at < ARENA - 30.0 for at in gravity_of(scene)), seed
     assert np.median(moved) > 30.0
 
 
