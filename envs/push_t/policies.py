@@ -65,36 +65,36 @@ class PushPolicy:
 
     def _plan(self, scene: Scene) -> list[NDArray[np.float64]]:
         if self._rng.random() >= self.free:
-            here = scene[0:2].copy()
-            pushes = [push for _ in range(_CHOICES) if (push := self._push(scene))]
-            for start, end in sorted(pushes, key=lambda push: math.dist(here, push[0])):
-                if way := way_round(scene, start, _GAP):
-                    return [*way, end]
+            starts, ends = self._pushes(scene)
+            for index in np.linalg.norm(starts - scene[0:2], axis=1).argsort().tolist():
+                if way := way_round(scene, starts[index], _GAP):
+                    return [*way, ends[index]]
         return [self._rng.uniform(2.0 * _BORDER, ARENA - 2.0 * _BORDER, 2)]
 
-    def _push(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Where a push that is drawn begins and ends; None where it leads out of the arena."""
+    def _pushes(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n, 2) where pushes that are drawn begin, and end; those that lead out are left out."""
         rng, radius = self._rng, float(scene[10])
         x, y, angle = scene[2:5].tolist()
         outline = corners(x, y, angle, float(scene[11]))
         edges = np.roll(outline, -1, axis=0) - outline
         lengths = np.linalg.norm(edges, axis=1)
-        index = int(rng.choice(len(edges), p=lengths / lengths.sum()))
-        across, share = edges[index] / lengths[index], rng.uniform()
-        normal = np.array([across[1], -across[0]])
-        point = outline[index] + share * edges[index]
-        turn, length = rng.uniform(-_SPREAD, _SPREAD), rng.uniform(*_LENGTHS)
-        cosine, sine = math.cos(turn), math.sin(turn)
-        inwards = -np.array([[cosine, -sine], [sine, cosine]]) @ normal
+        chosen = rng.choice(len(edges), _CHOICES, p=lengths / lengths.sum())
+        share = rng.uniform(size=(_CHOICES, 1))
+        turn = rng.uniform(-_SPREAD, _SPREAD, (_CHOICES, 1))
+        length = rng.uniform(*_LENGTHS, (_CHOICES, 1))
+        across = edges[chosen] / lengths[chosen, None]
+        normal = np.stack([across[:, 1], -across[:, 0]], -1)
+        point = outline[chosen] + share * edges[chosen]
+        inwards = -np.cos(turn) * normal - np.sin(turn) * across
         start = point + _STANDOFF * normal
         end = (point + radius * normal + length * inwards).clip(_BORDER, ARENA - _BORDER)
         pushed = np.array(gravity_of(scene)) + _SHARE * length * inwards
-        inside = _within(start, _BORDER) and _within(pushed, _BLOCK_BORDER)
-        return (start, end) if inside else None
+        inside = _within(start, _BORDER) & _within(pushed, _BLOCK_BORDER)
+        return start[inside], end[inside]
 
 
-def _within(point: NDArray[np.float64], border: float) -> bool:
-    return bool(((point > border) & (point < ARENA - border)).all())
+def _within(points: NDArray[np.float64], border: float) -> NDArray[np.bool_]:
+    return np.all((points > border) & (points < ARENA - border), axis=-1)
 
 
 def _near(here: NDArray[np.float64], there: NDArray[np.float64]) -> bool:
