@@ -131,8 +131,9 @@ def _run_batch(
             frames[i].append(observation["image"])
             taken[i].append(actions[i])
             _measure(envs[i], info, measured[i])
-            held = bool(required(info, "is_success", "the info of a task"))
-            if held and not reached[i]:
+            touched = bool(required(info, "is_success", "the info of a task"))
+            held = bool(info.get("at_goal", touched))
+            if touched and not reached[i]:
                 reached[i] = len(taken[i])
             stopped = terminated and reached[i] == len(taken[i])
             active[i] = not (terminated or truncated or (reached[i] and not play_on))

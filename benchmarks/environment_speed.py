@@ -19,6 +19,7 @@ from armillary.envs.task import Policy, member
 
 CASES: list[tuple[str, dict[str, Any], Policy | None]] = [
     *(("PushBlocks", {"image_size": size}, None) for size in (32, 64)),
+    *(("PushT", {"image_size": size}, None) for size in (64, 96, 128)),
     *(
         ("StackBlocks", {"image_size": size, "supersampling": each}, StackPolicy())
         for size in (64, 96, 128)

@@ -3,6 +3,8 @@ from .moving_sprites.environment import MovingSpritesEnv as MovingSpritesEnv
 from .policies import Uniform as Uniform
 from .push_blocks.environment import PushBlocksEnv as PushBlocksEnv
 from .push_blocks.oracle import PushOracle as PushOracle
+from .push_t.environment import PushTEnv as PushTEnv
+from .push_t.oracle import PushTOracle as PushTOracle
 from .stack_blocks.environment import StackBlocksEnv as StackBlocksEnv
 from .stack_blocks.oracle import StackOracle as StackOracle
 from .task import Policy as Policy

@@ -21,8 +21,10 @@ class Shape(NamedTuple):
         x: of its centre.
         y: of its centre.
         angle: in radians.
-        kind: one of ``armillary.envs.shapes.SHAPES``.
-        radius: of the disc of equal area.
+        kind: one of ``armillary.envs.shapes.SHAPES``, or ``tee``, a T whose place is the middle of
+            the upper edge of its bar.
+        radius: of the disc of equal area; of a T the width of its bar and stem, a quarter of its
+            height.
         color: red, green and blue in [0, 1].
     """
 
@@ -33,6 +35,10 @@ class Shape(NamedTuple):
     kind: str
     radius: float
     color: tuple[float, float, float]
+
+
+_REACH = {"tee": math.hypot(0.5, 4.0)}
+"""To the furthest corner of a kind, in radii; of the others it is less than 2."""
 
 
 def draw_shapes(
@@ -55,7 +61,7 @@ def draw_shapes(
     frame[:] = background
     labels = np.zeros((size, size), np.uint8)
     for shape in shapes:
-        reach = 2.0 * shape.radius + 1.0 / size
+        reach = _REACH.get(shape.kind, 2.0) * shape.radius + 1.0 / size
         window = (_span(shape.y, reach, size), _span(shape.x, reach, size))
         distance = signed_distance(shape, x[window], y[window])
         alpha = np.clip(0.5 - distance * size, 0.0, 1.0)
@@ -71,8 +77,17 @@ def signed_distance(
     dx, dy = x - np.float32(shape.x), y - np.float32(shape.y)
     if shape.kind == "disc":
         return np.sqrt(dx * dx + dy * dy) - np.float32(shape.radius)
-    normals, apothem = _edges(shape.kind, shape.radius)
     cosine, sine = math.cos(shape.angle), math.sin(shape.angle)
+    if shape.kind == "tee":
+        across, along = (
+            np.float32(cosine) * dx + np.float32(sine) * dy,
+            np.float32(cosine) * dy - np.float32(sine) * dx,
+        )
+        width = np.float32(shape.radius)
+        bar = np.maximum(np.abs(across) - 2 * width, np.abs(along - width / 2) - width / 2)
+        stem = np.maximum(np.abs(across) - width / 2, np.abs(along - 2 * width) - 2 * width)
+        return np.minimum(bar, stem)
+    normals, apothem = _edges(shape.kind, shape.radius)
     turned = [(cosine * u - sine * v, sine * u + cosine * v) for u, v in normals]
     sides = [np.float32(u) * dx + np.float32(v) * dy for u, v in turned]
     return np.maximum.reduce(sides) - np.float32(apothem)

@@ -32,6 +32,10 @@ def register_all() -> None:
         max_episode_steps=6,
     )
     register(
+        id="armillary/PushT-v0",
+        entry_point="armillary.envs.push_t.environment:PushTEnv",
+    )
+    register(
         id="armillary/MovingSprites-v0",
         entry_point="armillary.envs.moving_sprites.environment:MovingSpritesEnv",
         max_episode_steps=10,

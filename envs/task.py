@@ -31,6 +31,7 @@ Info = Mapping[str, Any]
 """What a task says after every reset and step.
 
 - ``is_success``: whether the goal is reached; never right after a reset.
+- ``at_goal``, where an action may pass through the goal: whether it is reached as the action ends.
 - ``distance``: to the goal, >= 0, in the task's own unit.
 """
 

@@ -11,6 +11,7 @@ from .costs import LatentDistance as LatentDistance
 from .costs import Limits as Limits
 from .costs import ObjectPosition as ObjectPosition
 from .costs import PixelDistance as PixelDistance
+from .costs import Pose as Pose
 from .costs import SlotMatching as SlotMatching
 from .costs import Smoothness as Smoothness
 from .gradient import Gradient as Gradient

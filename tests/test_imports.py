@@ -59,6 +59,7 @@ ROOMS = {
         "policies": set(),
         "wrappers": {"task"},
         "push_blocks": {"drawing", "shapes", "task"},
+        "push_t": {"drawing", "task"},
         "moving_sprites": {"drawing", "shapes", "task"},
         "mujoco": set(),
         "stack_blocks": {"mujoco"},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, NoReturn, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -186,6 +186,13 @@ class Imaginer(Generic[State]):
                 _float(self.model.positions(state.index(rows))) for rows in self._pieces(len(state))
             ]
         return _concatenated(parts)
+
+    def angles(self, state: State) -> NoReturn:
+        """Raises ArmillaryError: models see places, and how things lie in their slots alone."""
+        raise ArmillaryError(
+            "learned models tell no angles, which objective=pose needs and the oracle knows; take "
+            "objective=object_position, or latent, whose slots tell angles apart"
+        )
 
     @_within_memory
     def decode(self, state: State) -> Scene:

@@ -47,7 +47,10 @@ class Physics(Protocol):
         ...
 
     def poses(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N, n) -> (N, K, D): a vector per thing, x and y in [0, 1] of the image first."""
+        """(N, n) -> (N, K, D): a vector per thing, x and y in [0, 1] of the image first.
+
+        Where things have angles, their cosine and sine follow.
+        """
         ...
 
     def roles(self, scene: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
@@ -222,6 +225,16 @@ class OracleSimulator:
                 f"{self.identity} does not tell where things can be picked up; planner=cem fits"
             )
         return torch.from_numpy(told(state.tensors()["scene"].numpy())).float()
+
+    def angles(self, state: PhysicsState) -> Tensor:
+        """(N, K): the true angles. Raises ArmillaryError where poses are places alone."""
+        poses = self.slots(state)
+        if poses.shape[-1] < 4:
+            raise ArmillaryError(
+                "these physics tell no angles, which objective=pose needs; take "
+                "objective=object_position"
+            )
+        return torch.atan2(poses[..., 3], poses[..., 2])
 
     def decode(self, state: PhysicsState) -> Scene:
         """The true frames, each thing's mask being its pixels."""

@@ -28,6 +28,10 @@ class Reader(Protocol):
         """(N, K, 2) in [0, 1] of the image."""
         ...
 
+    def angles(self, state: Any) -> Tensor:
+        """(N, K) in radians. Raises ArmillaryError where angles are not known."""
+        ...
+
     def decode(self, state: Any) -> Scene:
         """Components (N, K, 3, H, W) and masks (N, K, 1, H, W)."""
         ...
@@ -41,7 +45,7 @@ class Reader(Protocol):
         ...
 
 
-_READ = {"slots", "positions", "scene", "masks", "frames"}
+_READ = {"slots", "positions", "angles", "scene", "masks", "frames"}
 
 
 class View(Generic[State]):
@@ -69,6 +73,11 @@ class View(Generic[State]):
     def positions(self) -> Tensor:
         """(\\*shape, K, 2): x right and y down, in [0, 1] of the image."""
         return self._read(self._reader.positions)
+
+    @cached_property
+    def angles(self) -> Tensor:
+        """(\\*shape, K) in radians; the true physics know them, learned models do not."""
+        return self._read(self._reader.angles)
 
     @cached_property
     def scene(self) -> Scene:
@@ -208,6 +217,11 @@ class Goal(Generic[State]):
     def positions(self) -> Tensor:
         """(B, K, 2): the goal position of each of the start's slots."""
         return self.view.positions.gather(1, self.assignment.unsqueeze(-1).expand(-1, -1, 2))
+
+    @cached_property
+    def angles(self) -> Tensor:
+        """(B, K): the goal angle of each of the start's slots."""
+        return self.view.angles.gather(1, self.assignment)
 
     def offsets(self, positions: Tensor) -> Tensor:
         """(B, S, P, T, K, 2) places of the start's slots -> from their goals to them, likewise."""

@@ -94,6 +94,9 @@ class _Reader:
     def positions(self, state: Poses) -> Tensor:
         return state.poses[..., :2]
 
+    def angles(self, state: Poses) -> Tensor:
+        return torch.atan2(state.poses[..., 3], state.poses[..., 2])
+
     def decode(self, state: Poses) -> Scene:
         raise ArmillaryError("true places have no frames: true_cost must be a cost on places")
 

@@ -7,6 +7,18 @@ from pydantic import Field, model_validator
 from armillary.experiments.command.stored import Count, Interval, Number, Part, Stored
 
 
+class Schedule(Part):
+    """How often a row plans, in steps of the task.
+
+    Attributes:
+        horizon: that a plan looks ahead.
+        executed: of a plan, before the next one is made.
+    """
+
+    horizon: Count
+    executed: Count
+
+
 class Row(Part):
     """How often something reached the goal; steps, seconds and evaluations are medians.
 
@@ -17,6 +29,7 @@ class Row(Part):
         name: of the row of a suite; empty elsewhere.
         model: that a suite calls it by, whichever of its checkpoints this is; likewise.
         held_at_end: the share of episodes that end at the goal; None where success ends them.
+        schedule: how often it plans; None where nothing does.
         plan_seconds: of a plan, for each of the problems that were planned for together.
         plan_seconds_alone: of a plan for one problem alone.
         evaluations: candidates that a model was asked about for each plan.
@@ -35,6 +48,7 @@ class Row(Part):
     plan_seconds_alone: Number = None
     evaluations: Number = None
     held_at_end: Number = None
+    schedule: Schedule | None = None
     seed: Count
     success_by: str = "task"
     identity: str = ""

@@ -19,7 +19,7 @@ from armillary.experiments.command.stored import read, write
 from armillary.experiments.command.sweep import command_line
 from armillary.experiments.evaluation.card import Card, keep, words_of
 from armillary.experiments.evaluation.results import RESULTS
-from armillary.experiments.evaluation.success import Benchmark, Filmed, Played, Row
+from armillary.experiments.evaluation.success import Benchmark, Filmed, Played, Row, Schedule
 from armillary.experiments.films.chosen import filmed
 from armillary.experiments.planning.entries import Entry, entry_of
 from armillary.experiments.planning.goals import BY_TASK
@@ -188,6 +188,7 @@ def summarise(entry: Entry, episodes: Sequence[Outcome], config: DictConfig) -> 
         successes=len(steps),
         success_rate=len(steps) / len(episodes),
         ci95=(low, high),
+        schedule=schedule_of(entry, config),
         held_at_end=sum(held) / len(episodes) if len(held) == len(episodes) else None,
         steps_to_success=median(steps) if steps else None,
         success_by=entry.success_by,
@@ -206,6 +207,15 @@ def _measures(episodes: Sequence[Outcome]) -> dict[str, Any]:
     if taken := [name for name in names if name in Row.model_fields]:
         raise UsageError(f"a task's measures need names of their own, rows have {taken}")
     return {name: fmean(episode.measures[name] for episode in episodes) for name in names}
+
+
+def schedule_of(entry: Entry, config: DictConfig) -> Schedule | None:
+    """How often an entry plans."""
+    if entry.planner is None:
+        return None
+    return Schedule(
+        horizon=config.horizon * entry.stride, executed=config.replan_interval * entry.stride
+    )
 
 
 def show(rows: Sequence[Row]) -> None:

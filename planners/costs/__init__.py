@@ -6,6 +6,7 @@ from armillary.planners.costs.distances import (
     LatentDistance,
     ObjectPosition,
     PixelDistance,
+    Pose,
     SlotMatching,
 )
 from armillary.planners.costs.ways import Disagreement, Effort, KeepOut, Limits, Smoothness
@@ -20,6 +21,7 @@ __all__ = [
     "Limits",
     "ObjectPosition",
     "PixelDistance",
+    "Pose",
     "SlotMatching",
     "Smoothness",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -138,6 +139,38 @@ class Approach:
         effector = (rollout.positions * hand).sum(-2)
         pull = (effector - target).square().sum(-1) * hand.amax((-1, -2))
         return pull.masked_fill(distance <= self.tolerance**2, 0.0)
+
+
+@register("cost", "pose")
+@dataclass(frozen=True)
+class Pose:
+    """Squared distance of objects and effector to their goal poses, in units of tolerances.
+
+    The sum over objects and effector of the squared distance of their places, and over the objects
+    of the squared difference of their angles the short way round. It is below 1 only where all
+    places together, as one vector, and every angle are within their tolerances.
+
+    Args:
+        place: tolerance of places, in image widths.
+        angle: tolerance of angles, in radians.
+    """
+
+    place: float = 20 / 512
+    angle: float = math.pi / 9
+
+    def __post_init__(self) -> None:
+        check("place", self.place, "above 0", self.place > 0)
+        check("angle", self.angle, "above 0", self.angle > 0)
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``. Raises ArmillaryError for simulators that tell no angles."""
+        objects = over_rollout(present(goal.objects, "object to place"))
+        things = objects + over_rollout(goal.effector)
+        apart = goal.offsets(rollout.positions).square().sum(-1)
+        turn = rollout.angles - over_rollout(goal.angles)
+        turn = torch.atan2(turn.sin(), turn.cos())
+        places, angles = (apart * things).sum(-1), (turn.square() * objects).sum(-1)
+        return places / self.place**2 + angles / self.angle**2
 
 
 def _pair_distance(imagined: Tensor, target: Tensor) -> Tensor:

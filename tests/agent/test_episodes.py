@@ -80,6 +80,16 @@ def test_an_episode_may_go_on_after_success():
     assert [len(episode.frames) for episode in batch] == [6, 6, 6]
 
 
+def test_an_action_may_pass_through_the_goal():
+    class Passing(Countdown):
+        def step(self, action):
+            seen, reward, ended, cut, info = super().step(action)
+            return seen, reward, ended, cut, {**info, "at_goal": False}
+
+    (batch,) = run_batches(Passing, NoopAgent(SPACE), [5], batch=1, play_on=True)
+    assert [(episode.success, episode.held) for episode in batch] == [(True, False)]
+
+
 def test_whether_success_is_held_is_not_known_where_it_ends_the_episode():
     class Ending(Countdown):
         def step(self, action):

@@ -32,6 +32,9 @@ class GivenReader:
     def positions(self, state: Given) -> Tensor:
         return state.positions
 
+    def angles(self, state: Given) -> Tensor:
+        return state.slots[..., 0]
+
     def decode(self, state: Given) -> Scene:
         self.decoded += 1
         frames = state.frames.unsqueeze(1)

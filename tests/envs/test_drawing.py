@@ -83,3 +83,24 @@ def test_edges_are_as_opaque_as_they_cover() -> None:
     assert row_labels[column - 1 : column + 2].tolist() == [0, 3 if share >= 0.5 else 0, 3]
     assert set(np.unique(labels)) == {0, 3}
     assert frame.dtype == labels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("angle", [0.0, 1.1, -2.0])
+def test_a_tee_is_its_bar_and_its_stem(angle: float) -> None:
+    """Widths of 0.1: a bar of 0.4 x 0.1 and a stem of 0.1 x 0.3 below its middle."""
+    tee = Shape(3, 0.5, 0.5, angle, "tee", 0.1, (0.0, 0.5, 1.0))
+    inside = [(0.0, 0.05), (0.19, 0.01), (-0.19, 0.09), (0.0, 0.1), (0.04, 0.39), (-0.04, 0.2)]
+    outside = [(0.0, -0.02), (0.22, 0.05), (0.06, 0.11), (-0.19, 0.11), (0.0, 0.42), (0.1, 0.3)]
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    for points, sign in ((inside, -1), (outside, 1)):
+        x, y = (0.5 + np.array(points) @ turn).astype(np.float32).T
+        assert (np.sign(signed_distance(tee, x, y)) == sign).all()
+
+
+def test_a_tee_has_no_seam_and_covers_its_area() -> None:
+    tee = Shape(3, 0.5, 0.3, 0.7, "tee", 0.1, (0.0, 0.0, 0.0))
+    frame, labels = draw_shapes([tee], WHITE, 128)
+    assert (labels == 3).mean() == pytest.approx(0.07, rel=0.03)
+    inner = (labels == 3) & (np.roll(labels, 1, 0) == 3) & (np.roll(labels, -1, 0) == 3)
+    inner &= (np.roll(labels, 1, 1) == 3) & (np.roll(labels, -1, 1) == 3)
+    assert (frame[inner] < 70).all()

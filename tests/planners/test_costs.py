@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -29,6 +31,7 @@ from armillary.planners.costs import (
     Limits,
     ObjectPosition,
     PixelDistance,
+    Pose,
     SlotMatching,
     Smoothness,
 )
@@ -101,6 +104,11 @@ class TestApproach(DistanceContract):
 class TestApproachFromBehind(DistanceContract):
     def make(self):
         return Approach(standoff=0.1, tolerance=0.05)
+
+
+class TestPose(DistanceContract):
+    def make(self):
+        return Pose()
 
 
 class TestEffort(CostContract):
@@ -179,6 +187,21 @@ def test_regularisers_read_the_actions_by_hand() -> None:
         (Limits(low=[0.75, -5], high=5), [0.03125, 0.0, 0.0]),
     ):
         assert_close(cost(imagined, aim), torch.tensor([[[expected] * 2]]))
+
+
+def test_pose_counts_places_of_things_and_angles_of_objects_in_tolerances() -> None:
+    """Two objects and the effector, each 0.1 too far right; a slot starts with its angle."""
+    turned = torch.tensor([math.pi - 0.1, 0.2, 3.0, 1.0])
+    wanted = torch.tensor([0.1 - math.pi, 0.0, 0.0, 0.0])
+    seen = rollout(
+        (1, 1, 1, 1),
+        positions=line(0.3, 0.5, 0.7, 0.9)[None, None, None],
+        slots=turned[:, None].expand(1, 1, 1, 1, 4, SIZE),
+    )
+    shown = view((1,), positions=line(0.2, 0.4, 0.6, 0.0), slots=wanted[:, None].expand(1, 4, SIZE))
+    aim = goal(shown, [0, 1, 2, 3], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0])
+    found = Pose(place=0.1, angle=0.2)(seen, aim).item()
+    assert found == pytest.approx(3 * 1.0 + 1.0 + 1.0, rel=1e-4)
 
 
 def test_keep_out_is_the_squared_depth_of_things_in_a_region() -> None:

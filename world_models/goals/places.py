@@ -32,6 +32,9 @@ class _PlacesReader:
     def slots(self, state: Places) -> NoReturn:
         raise _no_image("slots")
 
+    def angles(self, state: Places) -> NoReturn:
+        raise _no_image("angles")
+
     def decode(self, state: Places) -> NoReturn:
         raise _no_image("image")
 

@@ -58,10 +58,12 @@ def test_rows_say_what_the_contract_names(
         assert set(row) == {
             *("task", "simulator", "planner", "episodes", "successes", "success_rate", "ci95"),
             *("steps_to_success", "plan_seconds", "plan_seconds_alone", "evaluations", "seed"),
-            *("success_by", "identity", "held_at_end"),
+            *("success_by", "identity", "held_at_end", "schedule"),
         }
         assert (row["task"], row["episodes"], row["seed"]) == ("push_blocks", 2, 5)
         assert row["ci95"][0] <= row["success_rate"] <= row["ci95"][1]
+        schedule = None if row["planner"] is None else {"horizon": 4, "executed": 4}
+        assert row["schedule"] == schedule
         for name in ("plan_seconds", "plan_seconds_alone", "evaluations"):
             assert (row[name] is None) == (row["planner"] is None)
         # Two iterations of 16, and of later plans the elites of the last one.
