@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from random import Random
 
 import pytest
 
+from armillary.experiments.evaluation.results import OF_VERB
 from tests.reliability.fuzz import campaign, outcome
 from tests.reliability.fuzz.__main__ import chunks_of, planned
 from tests.reliability.fuzz.campaign import Chunk
@@ -24,11 +26,16 @@ CASES = 1000
 def test_whole_files_are_read_and_cases_can_be_repeated(name: str, tmp_path: Path) -> None:
     reader = READERS[name]
     whole = reader.make()
-    for files in whole[:2]:
+    for files in whole:
         put(emptied(tmp_path / "whole"), files, {})
         reader.read(tmp_path / "whole")
     for index in range(3):
         assert case(reader, whole, 0, index) == case(reader, whole, 0, index)
+
+
+def test_results_of_every_verb_are_damaged() -> None:
+    runs = [json.loads(files["run.json"]) for files in READERS["results-json"].make()]
+    assert {run["verb"] for run in runs} == {*OF_VERB, "collect"}
 
 
 def test_damaged_files_are_read_or_refused(tmp_path: Path) -> None:

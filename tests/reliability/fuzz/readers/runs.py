@@ -33,6 +33,8 @@ _ROW: dict[str, Any] = {
     "plan_seconds": 0.1,
     "seed": 0,
     "success_by": "true places",
+    "schedule": {"horizon": 6, "executed": 2},
+    "share": 0.5,
 }
 _PLAYED = {"seed": 0, "success": True, "steps": 3, "actions": [[0.1, 0.2]], "distances": _DISTANCES}
 _RENDERED = {"seed": 0, "success": True, "steps": 3, "distances": _DISTANCES}
@@ -71,6 +73,76 @@ _RESULTS: dict[str, dict[str, Any]] = {
         "frames": 12,
         "image_size": [32, 32],
         "files": {"real": [{"path": "r.h5", "videos": 16, "attributes": {"seed": 1}}]},
+        **_MADE,
+    },
+    "selftest": {
+        "checkpoint": "runs/x",
+        "same": True,
+        "episodes": [{"task": "push_blocks", "planner": "cem", "there": _PLAYED, "here": _PLAYED}],
+        **_MADE,
+    },
+    "diagnose": {
+        "checkpoint": "runs/x",
+        "verdict": "model",
+        "evidence": {
+            "reasons": ["true dynamics help the most"],
+            "certain": True,
+            "rows": [{**_ROW, "name": "as it is"}, {**_ROW, "name": "true dynamics"}],
+            "comparisons": [
+                {
+                    "a": "true dynamics",
+                    "b": "as it is",
+                    "difference": 0.5,
+                    "ci95": [0.1, 0.8],
+                    "episodes": 4,
+                    "episodes_needed": 12,
+                }
+            ],
+            "stages": [
+                {
+                    "stage": 0,
+                    "predicted_true": 0.5,
+                    "predicted_shown": None,
+                    "shown_true": 0.9,
+                    "plans": 3,
+                }
+            ],
+            "surroundings": [{"radius": 0.1, "predicted": 0.6, "true": 0.9}],
+            "imagination": {
+                "imagined": [0.1, 0.2],
+                "copied": [0.3, 0.4],
+                "shuffled": [0.5, 0.6],
+                "moments": [4, 3],
+                "horizon": 2,
+                "shuffled_ratio": 1.5,
+            },
+            "sight": {"things": 12, "lost": 0.1, "merged": 0.0},
+            "left_out": ["true cost: it has one slot"],
+        },
+        **_MADE,
+    },
+    "train-proposals": {"horizon": 8, "episodes": 3, "errors": {"val": 0.2}, **_MADE},
+    "export": {
+        "checkpoint": "runs/x",
+        "tolerance": 1e-4,
+        "files": {"step.pt2": {"bytes": 9, "rows": [1, 3], "difference": 1e-6}},
+        **_MADE,
+    },
+    "bench": {
+        "machine": {"processor": "x", "processors": 2, "threads": 1, "device": "cpu"},
+        "identity": "0",
+        "seed": 0,
+        "rows": [
+            {
+                "group": "search",
+                "name": "cem",
+                "settings": {"problems": 1},
+                "unit": "solves",
+                "measured": {"rate": 9.0, "seconds": 0.1, "spread": 0.1, "where": {"mm": 0.5}},
+                "targets": [{"of": "seconds", "most": 0.2}],
+                "reached": [True],
+            }
+        ],
         **_MADE,
     },
     "demo": {"collect": 1.0, "train": 2.0, "benchmark": 3.0, "render": 4.5},
