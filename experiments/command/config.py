@@ -35,13 +35,17 @@ __all__ = [
 Settings = TypeVar("Settings")
 
 
-@cache
 def loader_of(folder: str | Path | None = None) -> Loader:
-    """The loader that also knows a user's folder of YAMLs.
+    """The loader that also knows a user's folder of YAMLs, as seen from where this process is.
 
     Raises:
         UsageError: there is no such folder.
     """
+    return _loader_at(folder, None if folder is None else Path.cwd())
+
+
+@cache
+def _loader_at(folder: str | Path | None, _: Path | None) -> Loader:
     return Loader(folder)
 
 

@@ -172,3 +172,14 @@ def test_a_broken_yaml_of_ones_own_folder_is_named(tmp_path: Path, text: str) ->
     (tmp_path / "planner" / "mine.yaml").write_text(text)
     with pytest.raises(ArmillaryError, match=r"mine\.yaml: is no YAML"):
         compose("plan", ["planner=mine"], tmp_path)
+
+
+def test_a_relative_folder_is_looked_for_where_the_process_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, samples in (("here", 3), ("there", 4)):
+        planner = tmp_path / place / "lab/planner/quick.yaml"
+        planner.parent.mkdir(parents=True)
+        planner.write_text(f"defaults: [cem]\nsamples: {samples}\n")
+        monkeypatch.chdir(tmp_path / place)
+        assert compose("plan", ["planner=quick"], "lab").planner.samples == samples
