@@ -34,7 +34,8 @@ class Physics(Protocol):
 
     What adds Gaussian noise to every action says its standard deviation in ``action_noise``, which
     need not be there. Where actions are picks and places it may have ``handles``, too: scenes
-    (N, n) -> (N, K, P), where each thing can be picked up, for ``ObjectCEM``.
+    (N, n) -> (N, K, P), where each thing can be picked up, for ``ObjectCEM``. Where things turn it
+    may have ``angles``: scenes (N, n) -> (N, K) in radians.
 
     Attributes:
         action_size: A.
@@ -47,10 +48,7 @@ class Physics(Protocol):
         ...
 
     def poses(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N, n) -> (N, K, D): a vector per thing, x and y in [0, 1] of the image first.
-
-        Where things have angles, their cosine and sine follow.
-        """
+        """(N, n) -> (N, K, D): a vector per thing, x and y in [0, 1] of the image first."""
         ...
 
     def roles(self, scene: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
@@ -227,14 +225,18 @@ class OracleSimulator:
         return torch.from_numpy(told(state.tensors()["scene"].numpy())).float()
 
     def angles(self, state: PhysicsState) -> Tensor:
-        """(N, K): the true angles. Raises ArmillaryError where poses are places alone."""
-        poses = self.slots(state)
-        if poses.shape[-1] < 4:
+        """(N, K) float32: the true angles.
+
+        Raises:
+            ArmillaryError: the task's physics, which need not, do not tell.
+        """
+        told: Any = getattr(self._physics, "angles", None)
+        if told is None:
             raise ArmillaryError(
-                "these physics tell no angles, which objective=pose needs; take "
+                f"{self.identity} tells no angles, which objective=pose needs; take "
                 "objective=object_position"
             )
-        return torch.atan2(poses[..., 3], poses[..., 2])
+        return torch.from_numpy(told(state.tensors()["scene"].numpy())).float()
 
     def decode(self, state: PhysicsState) -> Scene:
         """The true frames, each thing's mask being its pixels."""

@@ -55,6 +55,11 @@ class PushOracle:
         poses[:, 2:][present] = read[present]
         return poses
 
+    def angles(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, n) -> (N, K): how far every thing is turned, in radians; 0 for what is round."""
+        poses = self.poses(scenes)
+        return np.arctan2(poses[..., 3], poses[..., 2])
+
     def roles(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(n,) -> which things are objects (6,) and which one is the effector (6,), 0 or 1."""
         things = np.arange(THINGS)

@@ -49,6 +49,11 @@ class PushTOracle:
         poses[:, BLOCK, 3] = np.sin(scenes[:, 4])
         return poses
 
+    def angles(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, n) -> (N, K): how far every thing is turned, in radians; 0 for what is round."""
+        poses = self.poses(scenes)
+        return np.arctan2(poses[..., 3], poses[..., 2])
+
     def roles(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(n,) -> which things are objects (3,) and which one is the effector (3,), 0 or 1."""
         things = np.arange(THINGS)

@@ -26,9 +26,15 @@ from armillary.world_models.state import LatentState, Scene
 
 @dataclass(frozen=True)
 class Poses(LatentState):
-    """(N, K, D): the poses of things, x and y first."""
+    """Where things are imagined to be.
+
+    Attributes:
+        poses: (N, K, D), x and y first.
+        start: (N, n) the true scenes at first, whose angles stay.
+    """
 
     poses: Tensor
+    start: Tensor
 
 
 class TruePlaces(Exchanged):
@@ -81,12 +87,16 @@ class TruePlaces(Exchanged):
         moved = (places.gather(-2, wide) - before[:, None, None, None]) * known[:, None, None, None]
         true = self.oracle.slots(state.truth)[:, None, None, None].expand(*moved.shape[:4], -1, -1)
         poses = torch.cat([true[..., :2] + moved, true[..., 2:]], -1)
-        found = Poses(poses.flatten(0, 3))
-        return Rollout(found, future.shape, _Reader(), actions, future.members)
+        start = state.scene[:, None, None, None].expand(*moved.shape[:4], -1)
+        found = Poses(poses.flatten(0, 3), start.flatten(0, 3))
+        return Rollout(found, future.shape, _Reader(self.oracle), actions, future.members)
 
 
 class _Reader:
     """Reads poses; there is nothing to see."""
+
+    def __init__(self, oracle: OracleSimulator) -> None:
+        self._oracle = oracle
 
     def slots(self, state: Poses) -> Tensor:
         return state.poses
@@ -95,7 +105,7 @@ class _Reader:
         return state.poses[..., :2]
 
     def angles(self, state: Poses) -> Tensor:
-        return torch.atan2(state.poses[..., 3], state.poses[..., 2])
+        return self._oracle.angles(PhysicsState(state.start))
 
     def decode(self, state: Poses) -> Scene:
         raise ArmillaryError("true places have no frames: true_cost must be a cost on places")

@@ -9,7 +9,7 @@ from armillary.contracts.simulator import SimulatorContract
 from armillary.envs.wrappers import PrivilegedState
 from armillary.errors import ArmillaryError
 from armillary.world_models import oracle
-from armillary.world_models.oracle import OracleSimulator
+from armillary.world_models.oracle import OracleSimulator, PhysicsState
 
 
 def spread(rollout, goal):
@@ -118,3 +118,19 @@ def test_without_noise_all_particles_are_one():
     assert simulator.particles == 1
     with pytest.raises(ArmillaryError, match="particles must be at least 1, got 0"):
         OracleSimulator(make_env().unwrapped.oracle, particles=0)
+
+
+def test_angles_are_those_that_the_physics_tell_and_never_guessed() -> None:
+    from armillary.envs.push_t.environment import PushTEnv
+    from armillary.envs.stack_blocks.environment import StackBlocksEnv
+
+    env = PushTEnv()
+    env.reset(seed=0)
+    told = OracleSimulator(env.oracle, 0).angles(PhysicsState(torch.tensor(env.snapshot())[None]))
+    assert told[0, 2] == pytest.approx(env.snapshot()[4], abs=1e-5)
+    blocks = StackBlocksEnv(num_blocks=1)
+    blocks.reset(seed=0)
+    with pytest.raises(ArmillaryError, match="StackOracle tells no angles"):
+        OracleSimulator(blocks.oracle, 0).angles(
+            PhysicsState(torch.tensor(blocks.snapshot())[None])
+        )
