@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.envs.options import color, listed, within
 from armillary.envs.push_blocks.physics import (
     BLOCK,
     MAX_BLOCKS,
@@ -86,42 +87,21 @@ class Factors:
         drawn_shapes = rng.choice(SHAPES, count).tolist()
         drawn_sizes = rng.uniform(*_DEFAULT_SIZES, count).round(4).tolist()
         return cls(
-            shapes=tuple(_shape(s) for s in _listed(options, "shapes", drawn_shapes)),
-            sizes=tuple(_size(s) for s in _listed(options, "sizes", drawn_sizes)),
-            colors=tuple(_color(c) for c in _listed(options, "colors", drawn_colors)),
+            shapes=tuple(_shape(s) for s in listed(options, "shapes", drawn_shapes)),
+            sizes=tuple(
+                within("a block's size", size, SIZE_RANGE, "arena widths")
+                for size in listed(options, "sizes", drawn_sizes)
+            ),
+            colors=tuple(
+                color("color", one, PALETTE) for one in listed(options, "colors", drawn_colors)
+            ),
         )
-
-
-def _listed(options: Mapping[str, Any], name: str, drawn: list[Any]) -> Sequence[Any]:
-    values = options.get(name, drawn)
-    if isinstance(values, str) or len(values) != len(drawn):
-        raise ArmillaryError(f"{name} must list {len(drawn)} values, one per block, got {values!r}")
-    return values
 
 
 def _shape(value: Any) -> str:
     if value not in SHAPES:
         raise ArmillaryError(f"unknown shape {value!r}; choose from {list(SHAPES)}")
     return value
-
-
-def _size(value: Any) -> float:
-    if not SIZE_RANGE[0] <= value <= SIZE_RANGE[1]:
-        raise ArmillaryError(f"a block's size must lie in {SIZE_RANGE} arena widths, got {value!r}")
-    return float(value)
-
-
-def _color(value: Any) -> tuple[float, float, float]:
-    if isinstance(value, str):
-        if value not in PALETTE:
-            raise ArmillaryError(
-                f"unknown color {value!r}; choose from {list(PALETTE)} or give RGB"
-            )
-        return PALETTE[value]
-    rgb = np.asarray(value, dtype=float)
-    if rgb.shape != (3,) or not ((rgb >= 0) & (rgb <= 1)).all():
-        raise ArmillaryError(f"a color must be a name or three numbers in [0, 1], got {value!r}")
-    return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
 
 
 def sample_problem(

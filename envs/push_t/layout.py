@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.drawing import signed_distance
+from armillary.envs.options import Color, color, within
 from armillary.envs.push_t.drawing import block_of
 from armillary.envs.push_t.physics import (
     AGENT_RADIUS,
@@ -24,8 +25,6 @@ from armillary.envs.push_t.physics import (
 )
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
-
-Color = tuple[float, float, float]
 
 RADIUS_RANGE, SCALE_RANGE = (12.0, 20.0), (24.0, 36.0)
 _BRIGHTNESS = {"background_color": (0.7, 1.0), "goal_color": (0.4, 0.9)}
@@ -95,16 +94,8 @@ def _drawn(name: str, rng: np.random.Generator) -> Any:
 
 def _checked(name: str, value: Any) -> Any:
     if name in _RANGES:
-        low, high = _RANGES[name]
-        if not isinstance(value, int | float) or not low <= value <= high:
-            raise ArmillaryError(
-                f"{name} must lie in {_RANGES[name]} pixels of {ARENA:g}, got {value!r}"
-            )
-        return float(value)
-    rgb = np.asarray(() if isinstance(value, str) else value, dtype=float)
-    if rgb.shape != (3,) or not ((rgb >= 0) & (rgb <= 1)).all():
-        raise ArmillaryError(f"{name} must be three numbers in [0, 1], got {value!r}")
-    return tuple(rgb.tolist())
+        return within(name, value, _RANGES[name], f"pixels of {ARENA:g}")
+    return color(name, value, {})
 
 
 def fresh_scene(rng: np.random.Generator, factors: Factors) -> Scene:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.mujoco.camera import Camera
+from armillary.envs.options import Color, color, listed, within
 from armillary.envs.stack_blocks.physics import HALF_SIDE
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
-
-Color = tuple[float, float, float]
 
 PALETTE: dict[str, Color] = {
     "red": (0.86, 0.20, 0.18),
@@ -103,8 +102,11 @@ class Factors:
         if "camera" in vary and "camera" not in options:
             stands = _moved(rng, stands)
         return cls(
-            tuple(_size(size) for size in _listed(options, "sizes", sizes)),
-            tuple(_color(color) for color in _listed(options, "colors", colors)),
+            tuple(
+                within("a block's half side", size, SIZE_RANGE, "of the scene's units")
+                for size in listed(options, "sizes", sizes)
+            ),
+            tuple(color("color", one, PALETTE) for one in listed(options, "colors", colors)),
             stands,
         )
 
@@ -136,27 +138,3 @@ def _moved(rng: np.random.Generator, camera: Camera) -> Camera:
     x, y, z = (camera.position + rng.uniform(-place, place, 3)).tolist()
     to_x, to_y = (camera.target[:2] + rng.uniform(-target, target, 2)).tolist()
     return Camera((x, y, z), (to_x, to_y, 0.0), camera.fovy + float(rng.uniform(-angle, angle)))
-
-
-def _listed(options: Mapping[str, Any], name: str, drawn: Sequence[Any]) -> Sequence[Any]:
-    values = options.get(name, drawn)
-    if isinstance(values, str) or len(values) != len(drawn):
-        raise ArmillaryError(f"{name} must list {len(drawn)} values, one per block, got {values!r}")
-    return values
-
-
-def _size(value: Any) -> float:
-    if not SIZE_RANGE[0] <= value <= SIZE_RANGE[1]:
-        raise ArmillaryError(f"a block's half side must lie in {SIZE_RANGE}, got {value!r}")
-    return float(value)
-
-
-def _color(value: Any) -> Color:
-    if isinstance(value, str):
-        if value not in PALETTE:
-            raise ArmillaryError(f"unknown color {value!r}; {suggest(value, PALETTE)}")
-        return PALETTE[value]
-    if len(value) != 3 or not all(0.0 <= part <= 1.0 for part in value):
-        raise ArmillaryError(f"a color is a name or RGB in [0, 1], got {value!r}")
-    red, green, blue = (float(part) for part in value)
-    return red, green, blue

@@ -91,6 +91,8 @@ def test_what_is_asked_for_is_kept_and_draws_nothing_else_anew():
         ({"sizes": [0.05, 0.05]}, "sizes must list 3 values"),
         ({"shapes": "disc"}, "shapes must list 3 values"),
         ({"sizes": [0.05, 0.1, 0.049]}, "must lie in"),
+        ({"sizes": [0.05, 0.1, None]}, "must lie in"),
+        ({"colors": ["red", "green", None]}, "three numbers"),
         ({"sizes": [0.05, 0.1, 0.101]}, "must lie in"),
         ({"colors": [(0, 0, 0), (1, 1, 1), (0, 0, 1.1)]}, "in .0, 1., got"),
         ({"colors": [(0, 0, 0), (1, 1, 1), (0, 0, -0.1)]}, "in .0, 1., got"),

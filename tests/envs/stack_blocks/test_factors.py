@@ -61,8 +61,11 @@ def test_options_fix_factors() -> None:
         ({"num_blocks": 0}, "from 1 to the 3"),
         ({"colors": ["red"]}, "colors must list 3 values"),
         ({"colors": ["red", "green", "bleu"]}, "unknown color 'bleu'.*blue"),
-        ({"colors": ["red", "green", (0, 0, 2)]}, "RGB in"),
+        ({"colors": ["red", "green", (0, 0, 2)]}, "a name or three numbers"),
+        ({"colors": ["red", "green", 3]}, "a name or three numbers"),
+        ({"colors": 3}, "colors must list 3 values"),
         ({"sizes": [0.4, 0.4, 0.9]}, "half side must lie in"),
+        ({"sizes": [0.4, 0.4, "0.4"]}, "half side must lie in"),
         ({"camera": "far"}, "unknown camera 'far'"),
     ],
 )
