@@ -173,7 +173,9 @@ def sample_scene(rng: np.random.Generator, moving: bool) -> NDArray[np.float64]:
         sprite[2:4] = speed * math.cos(heading), speed * math.sin(heading)
         sprite[4] = rng.uniform(-math.pi, math.pi)
         sprite[5] = rng.integers(len(SHAPES))
-        sprite[6:9] = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0))
+        sprite[6:9] = colorsys.hsv_to_rgb(
+            rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0)
+        )
     sprites[:, 9] = RADIUS
     return scene
 

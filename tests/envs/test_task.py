@@ -11,6 +11,8 @@ from armillary.envs.moving_sprites.environment import MovingSpritesEnv
 from armillary.envs.moving_sprites.policies import DragPolicy, WatchPolicy
 from armillary.envs.push_blocks.environment import PushBlocksEnv
 from armillary.envs.push_blocks.policies import MixedPolicy, PushPolicy, RandomPolicy
+from armillary.envs.sprite_goals.environment import SpriteGoalsEnv
+from armillary.envs.sprite_goals.policies import MovePolicy
 from armillary.envs.stack_blocks.environment import StackBlocksEnv
 from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, Posed, Recordable, Simulated, Task
@@ -51,6 +53,22 @@ class TestDraggedSprites(RecordableContract):
 
     def policies(self) -> Sequence[Policy]:
         return [DragPolicy()]
+
+
+class TestSpriteGoals(TaskContract, SimulatedContract):
+    def make(self) -> SpriteGoalsEnv:
+        return SpriteGoalsEnv(noise=0.0)
+
+    def policies(self) -> Sequence[Policy]:
+        return [MovePolicy()]
+
+
+class TestDriftingSprites(TaskContract):
+    def make(self) -> SpriteGoalsEnv:
+        return SpriteGoalsEnv(image_size=96, num_sprites=5, fewest_sprites=2, drift=0.02)
+
+    def policies(self) -> Sequence[Policy]:
+        return [MovePolicy(hit=1.0)]
 
 
 class TestStackBlocks(TaskContract, SimulatedContract):
