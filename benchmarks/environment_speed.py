@@ -18,7 +18,8 @@ from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, member
 
 CASES: list[tuple[str, dict[str, Any], Policy | None]] = [
-    *(("PushBlocks", {"image_size": size}, None) for size in (32, 64)),
+    *(("PushBlocks", {"image_size": size}, None) for size in (32, 64, 96, 128)),
+    *(("SpriteGoals", {"image_size": size}, None) for size in (64, 96, 128)),
     *(("PushT", {"image_size": size}, None) for size in (64, 96, 128)),
     *(
         ("StackBlocks", {"image_size": size, "supersampling": each}, StackPolicy())

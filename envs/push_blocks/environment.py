@@ -25,7 +25,7 @@ from armillary.envs.push_blocks.regions import away, read_regions
 from armillary.errors import ArmillaryError
 
 SUCCESS_DISTANCE = 0.06
-IMAGE_SIZES = (32, 64)
+IMAGE_SIZES = (32, 64, 96, 128)
 ENTERING = -20.0
 """What entering a region adds to the reward: no less than failing for all of an episode costs."""
 
@@ -54,7 +54,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     pusher is. The push that leads to the goal enters none, and passes one at most 0.08 away.
 
     Args:
-        image_size: 32 or 64.
+        image_size: 32, 64, 96 or 128.
         num_blocks: blocks in a scene unless ``reset(options={"num_blocks": n})`` says another.
         action_noise: standard deviation of Gaussian noise added to every action.
         keep_clear: such regions, (x0, y0, x1, y1) each.
