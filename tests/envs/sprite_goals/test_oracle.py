@@ -27,7 +27,7 @@ def test_it_reads_what_the_scene_says_and_travels() -> None:
     assert not effector.any()
     assert np.array_equal(oracle.draw(scene)[0], observation["image"])
     assert np.array_equal(oracle.draw(scene)[1], env.segmentation())
-    assert SpriteOracle.action_size == env.action_space.shape[0]
+    assert (SpriteOracle.action_size,) == env.action_space.shape
 
 
 @pytest.mark.parametrize("hit", [0.0, 0.8, 1.0])
