@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,7 +29,7 @@ from armillary.envs.push_blocks.pushes import (
     reach_of,
     walkable,
 )
-from armillary.envs.push_blocks.regions import EMPTY, Table, away
+from armillary.envs.push_blocks.regions import EMPTY, Region, Table, away, gaps
 from armillary.envs.shapes import SHAPES
 from armillary.errors import ArmillaryError
 
@@ -46,6 +46,8 @@ BEHIND_WALLS = 0.75
 
 _DEFAULT_SIZES = (0.065, 0.08)
 _ATTEMPTS = 2000
+_BEHIND_ATTEMPTS = 150
+_PLACES = 64
 
 
 @dataclass(frozen=True)
@@ -115,20 +117,19 @@ def sample_problem(
     The goal is what the physics makes of a straight push of one block by a distance in
     ``GOAL_DISTANCE`` that touches no other block; the pusher then starts somewhere else. Where
     there are regions to be kept clear, that push enters none, and passes one at most 0.08 away.
-    Where there are walls, three goals of four lie behind one, and two pushes lead there; the pusher
-    can walk to where each push starts without touching a thing.
+    Where there are walls, three goals of four lie behind one, if there is room, and two pushes lead
+    there; the pusher can walk to where each push starts without touching a thing.
 
     Raises:
-        RuntimeError: the blocks are too large to find a problem.
+        ArmillaryError: the blocks are too large to find a problem.
     """
-    keep_clear, push = table.keep_clear, pushed
-    if table.walls and rng.random() < BEHIND_WALLS:
-        push = pushed_round
-    for _ in range(_ATTEMPTS):
-        blocks = _sample_blocks(rng, factors)
+    keep_clear = table.keep_clear
+    round_walls = _BEHIND_ATTEMPTS if table.walls and rng.random() < BEHIND_WALLS else 0
+    for attempt in range(_ATTEMPTS):
+        blocks = _sample_blocks(rng, factors, table.walls)
         if blocks is None or (keep_clear and away(keep_clear, blocks[:, :2]) <= 0.0):
             continue
-        found = push(rng, blocks, table)
+        found = (pushed_round if attempt < round_walls else pushed)(rng, blocks, table)
         pusher = rng.uniform(PUSHER_RADIUS, 1.0 - PUSHER_RADIUS, 2)
         if found is None or not is_free(pusher, found.blocks, table.walls):
             continue
@@ -138,14 +139,16 @@ def sample_problem(
         if not table.walls or walkable(pusher, found.stand, found.blocks, table.walls):
             return start, found.goal
     regions = len(keep_clear) + len(table.walls)
-    raise RuntimeError(
+    raise ArmillaryError(
         f"found no solvable problem with blocks of sizes {factors.sizes} and {regions} "
         f"regions in {_ATTEMPTS} attempts; choose smaller or fewer blocks or regions"
     )
 
 
-def _sample_blocks(rng: np.random.Generator, factors: Factors) -> NDArray[np.float64] | None:
-    """Blocks (n, 8) that do not touch each other, or None where the draw overlaps."""
+def _sample_blocks(
+    rng: np.random.Generator, factors: Factors, walls: Sequence[Region]
+) -> NDArray[np.float64] | None:
+    """Blocks (n, 8) that touch no wall and not each other, or None where the draw overlaps."""
     count = len(factors.shapes)
     blocks = np.zeros((count, BLOCK))
     blocks[:, :2] = rng.uniform(MARGIN, 1.0 - MARGIN, (count, 2))
@@ -154,6 +157,12 @@ def _sample_blocks(rng: np.random.Generator, factors: Factors) -> NDArray[np.flo
     blocks[:, 4] = factors.sizes
     blocks[:, 5:] = factors.colors
     reach = [reach_of(block) for block in blocks]
+    for block, radius in zip(blocks, reach, strict=True) if walls else ():
+        drawn = rng.uniform(MARGIN, 1.0 - MARGIN, (_PLACES, 2))
+        clear = gaps(walls, drawn) > radius + 0.5 * GAP
+        if not clear.any():
+            return None
+        block[:2] = drawn[clear.argmax()]
     for i in range(count):
         for j in range(i):
             if math.dist(blocks[i, :2], blocks[j, :2]) < reach[i] + reach[j] + GAP:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def pushed(rng: np.random.Generator, blocks: NDArray[np.float64], table: Table) 
     angle = rng.uniform(-math.pi, math.pi)
     direction = np.array([math.cos(angle), math.sin(angle)])
     pusher = _behind(blocks[index], direction)
-    if not is_free(pusher, blocks, table.walls) or not _clear(blocks, table.walls):
+    if not is_free(pusher, blocks, table.walls):
         return None
     distance = rng.uniform(*GOAL_DISTANCE)
     passed = _driven(make_scene(pusher, blocks), index, direction, distance, table)
@@ -75,7 +75,7 @@ def pushed_round(
 
     Args:
         rng: draws which block, where it is instead, and how it is pushed.
-        blocks: where they are; what touches a wall leads to no goal, but for that block.
+        blocks: where they are; none touches a wall.
         table: with walls.
 
     Returns:
@@ -90,8 +90,6 @@ def pushed_round(
     directions = legs / distances[:, None]
     blocks = blocks.copy()
     blocks[index, :2] = way[0]
-    if not _clear(blocks, table.walls):
-        return None
     stand = _behind(blocks[index], directions[0])
     passed = _driven(make_scene(stand, blocks), index, directions[0], distances[0], table)
     between = blocks_of(passed[-1])
@@ -122,12 +120,6 @@ def is_free(
     return all(
         math.dist(pusher, block[:2]) > reach_of(block) + PUSHER_RADIUS + GAP for block in blocks
     )
-
-
-def _clear(blocks: NDArray[np.float64], walls: Sequence[Region]) -> bool:
-    """Whether no block (n, 8) touches a wall."""
-    reach = np.array([reach_of(block) for block in blocks])
-    return not walls or bool((gaps(walls, blocks[:, :2]) > reach + 0.5 * GAP).all())
 
 
 def walkable(
@@ -242,8 +234,6 @@ def _free_way(
     return ways[:, 0] if ways.shape[1] else None
 
 
-def _blocked(
-    way: NDArray[np.float64], block: NDArray[np.float64], walls: Sequence[Region]
-) -> NDArray[np.bool_]:
-    """Whether a block (8,) does not get along a way (T, ..., 2) for a wall -> (...)."""
+def _blocked(way: NDArray[np.float64], block: NDArray[np.float64], walls: Sequence[Region]) -> Any:
+    """Whether a block (8,) does not get along a way (T, ..., 2) for a wall -> (...) bool."""
     return gaps(walls, way).min(0) < 0.5 * block[4]

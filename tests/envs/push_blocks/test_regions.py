@@ -135,5 +135,5 @@ def test_what_is_no_region_is_refused(region) -> None:
 
 
 def test_regions_that_leave_no_problem_are_told() -> None:
-    with pytest.raises(RuntimeError, match="1 regions in 2000 attempts"):
+    with pytest.raises(ArmillaryError, match="1 regions in 2000 attempts"):
         guarded(keep_clear=[[0.0, 0.0, 1.0, 1.0]]).reset(seed=0)
