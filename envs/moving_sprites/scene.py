@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +43,8 @@ def sprite_at(scene: Scene, point: NDArray[np.float64]) -> int | None:
     """The uppermost sprite that covers a point (2,), or None."""
     x, y = point[:1].astype(np.float32), point[1:].astype(np.float32)
     for shape in reversed(_shapes(scene)):
-        if signed_distance(shape, x, y)[0] <= 0.0:
+        near = math.hypot(point[0] - shape.x, point[1] - shape.y) <= 2.0 * shape.radius
+        if near and signed_distance(shape, x, y)[0] <= 0.0:
             return shape.label - 1
     return None
 

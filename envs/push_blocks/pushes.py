@@ -214,7 +214,7 @@ def _free_way(
 
     def clear(points: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:
         """(T, N, 2) -> (N,): whether a thing fits in at every one of T points."""
-        room = (np.abs(points - 0.5) < 0.5 - radius).all(0).all(-1)
+        room: Any = (np.abs(points - 0.5) < 0.5 - radius).all(0).all(-1)
         room &= (gaps(walls, points) > radius + 0.5 * GAP).all(0)
         for place, apart in others:
             offset = points - place
