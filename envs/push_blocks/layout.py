@@ -105,13 +105,17 @@ def _shape(value: Any) -> str:
 
 
 def sample_problem(
-    rng: np.random.Generator, factors: Factors, keep_clear: Sequence[Region] = ()
+    rng: np.random.Generator,
+    factors: Factors,
+    keep_clear: Sequence[Region] = (),
+    num_moved: int = 1,
 ) -> tuple[Scene, Scene]:
     """Draws a start and a goal scene.
 
-    The goal is what the physics makes of a straight push of one block by a distance in
-    ``GOAL_DISTANCE`` that touches no other block; the pusher then starts somewhere else. Where
-    there are regions to be kept clear, that push enters none, and passes one at most 0.08 away.
+    The goal is what the physics makes of a straight push of ``num_moved`` blocks, one after the
+    other, each by a distance in ``GOAL_DISTANCE`` and touching no other; the pusher then starts
+    somewhere else. Where there are regions to be kept clear, these pushes enter none, and pass one
+    at most 0.08 away.
 
     Raises:
         RuntimeError: the blocks are too large to find a problem.
@@ -120,7 +124,7 @@ def sample_problem(
         blocks = _sample_blocks(rng, factors)
         if blocks is None or (keep_clear and away(keep_clear, blocks[:, :2]) <= 0.0):
             continue
-        goal = _pushed(rng, blocks, keep_clear)
+        goal = _pushed_in_turn(rng, blocks, keep_clear, num_moved)
         pusher = rng.uniform(PUSHER_RADIUS, 1.0 - PUSHER_RADIUS, 2)
         if goal is None or not _is_free(pusher, blocks):
             continue
@@ -161,11 +165,31 @@ def _is_free(pusher: NDArray[np.float64], blocks: NDArray[np.float64]) -> bool:
     )
 
 
-def _pushed(
-    rng: np.random.Generator, blocks: NDArray[np.float64], keep_clear: Sequence[Region]
+def _pushed_in_turn(
+    rng: np.random.Generator,
+    blocks: NDArray[np.float64],
+    keep_clear: Sequence[Region],
+    count: int,
 ) -> Scene | None:
-    """The scene after pushing a random block straight on, or None where that is no valid goal."""
-    index = int(rng.integers(len(blocks)))
+    """The scene after pushing ``count`` random blocks, or None where that is no valid goal."""
+    left = list(range(len(blocks)))
+    scene = None
+    for _ in range(count):
+        index = left.pop(int(rng.integers(len(left))))
+        scene = _pushed(rng, blocks, index, keep_clear)
+        if scene is None:
+            return None
+        blocks = blocks_of(scene)
+    return scene
+
+
+def _pushed(
+    rng: np.random.Generator,
+    blocks: NDArray[np.float64],
+    index: int,
+    keep_clear: Sequence[Region],
+) -> Scene | None:
+    """The scene after pushing a block straight on, or None where that is no valid goal."""
     block = blocks[index]
     angle = rng.uniform(-math.pi, math.pi)
     direction = np.array([math.cos(angle), math.sin(angle)])
