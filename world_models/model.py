@@ -282,6 +282,27 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         """
         return mask_centroids(self.decode(state).masks)
 
+    def orientations(self, state: State) -> Tensor:
+        """(N, K, O): how the things lie, their places left out.
+
+        The distance of two is the chord of the angle by which the thing is turned, that of unit
+        vectors; what is alike in nothing is as far apart as random directions are.
+
+        Raises:
+            ArmillaryError: the model does not tell them apart from places.
+        """
+        raise ArmillaryError(
+            f"{type(self).__name__} does not tell how things lie, which objective=pose needs; "
+            "slot_dynamics and the oracle do. Take objective=object_position or latent"
+        )
+
+    def measure(self, states: State) -> None:
+        """Told of all states of the data before they are trained on, to learn their scales.
+
+        Args:
+            states: what ``filter`` returned, tensors shaped (N, T, ...).
+        """
+
     def latent_loss(
         self, states: State, actions: Tensor, objective: str, step: int | Tensor
     ) -> Losses:

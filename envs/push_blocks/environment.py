@@ -51,7 +51,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     Regions to keep clear are painted on the table. A step after which the centre of the pusher or
     of a block lies in one has entered it (``info["entered"]``): that is failure, ends the episode,
     and adds -20 to its reward; ``compute_reward`` leaves that out, since it is not told where the
-    pusher is. The push that leads to the goal enters none, and passes one at most 0.08 away.
+    pusher is. The pushes that lead to the goal enter none, and pass one at most 0.08 away.
 
     Walls hold the pusher and the blocks. With them most goals are where the straight way of the
     block is blocked, see ``layout.sample_problem``.
@@ -59,6 +59,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     Args:
         image_size: 32, 64, 96 or 128.
         num_blocks: blocks in a scene unless ``reset(options={"num_blocks": n})`` says another.
+        num_moved: how many of them lie elsewhere in the goal image.
         action_noise: standard deviation of Gaussian noise added to every action.
         keep_clear: such regions, (x0, y0, x1, y1) each.
         walls: solid ones inside the arena, likewise.
@@ -81,12 +82,17 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         terminate_on_success: bool = True,
         keep_clear: Sequence[Sequence[float]] = (),
         walls: Sequence[Sequence[float]] = (),
+        num_moved: int = 1,
         render_mode: str | None = None,
     ) -> None:
         if image_size not in IMAGE_SIZES:
             raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
         if num_blocks not in range(1, MAX_BLOCKS + 1):
             raise ArmillaryError(f"num_blocks must be from 1 to {MAX_BLOCKS}, got {num_blocks}")
+        if num_moved not in range(1, num_blocks + 1):
+            raise ArmillaryError(
+                f"num_moved must be from 1 to num_blocks, {num_blocks}, got {num_moved}"
+            )
         if not action_noise >= 0.0:
             raise ArmillaryError(
                 f"action_noise must be a standard deviation >= 0, got {action_noise}"
@@ -97,6 +103,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
             raise ArmillaryError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         self.image_size = image_size
         self.num_blocks = num_blocks
+        self.num_moved = num_moved
         self.action_noise = action_noise
         self.reward_type = reward_type
         self.terminate_on_success = terminate_on_success
@@ -124,7 +131,8 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         """Poses a new problem; see the class for the options."""
         super().reset(seed=seed)
         factors = Factors.sample(self.np_random, self.num_blocks, options or {})
-        start, goal = sample_problem(self.np_random, factors, self.table)
+        moved = min(self.num_moved, len(factors.shapes))
+        start, goal = sample_problem(self.np_random, factors, self.table, moved)
         self.pose(start, goal)
         return self._observe(), self._info()
 

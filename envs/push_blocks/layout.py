@@ -24,8 +24,7 @@ from armillary.envs.push_blocks.pushes import (
     GAP,
     MARGIN,
     is_free,
-    pushed,
-    pushed_round,
+    pushed_in_turn,
     reach_of,
     walkable,
 )
@@ -110,15 +109,16 @@ def _shape(value: Any) -> str:
 
 
 def sample_problem(
-    rng: np.random.Generator, factors: Factors, table: Table = EMPTY
+    rng: np.random.Generator, factors: Factors, table: Table = EMPTY, num_moved: int = 1
 ) -> tuple[Scene, Scene]:
     """Draws a start and a goal scene.
 
-    The goal is what the physics makes of a straight push of one block by a distance in
-    ``GOAL_DISTANCE`` that touches no other block; the pusher then starts somewhere else. Where
-    there are regions to be kept clear, that push enters none, and passes one at most 0.08 away.
-    Where there are walls, three goals of four lie behind one, if there is room, and two pushes lead
-    there; the pusher can walk to where each push starts without touching a thing.
+    The goal is what the physics makes of a straight push of ``num_moved`` blocks, one after the
+    other, each by a distance in ``GOAL_DISTANCE`` and touching no other; the pusher then starts
+    somewhere else. Where there are regions to be kept clear, these pushes enter none, and pass one
+    at most 0.08 away. Where there are walls, three goals of four have a block behind one, if there
+    is room, to which two pushes lead; the pusher can walk to where each push starts without
+    touching a thing.
 
     Raises:
         ArmillaryError: the blocks are too large to find a problem.
@@ -129,7 +129,7 @@ def sample_problem(
         blocks = _sample_blocks(rng, factors, table.walls)
         if blocks is None or (keep_clear and away(keep_clear, blocks[:, :2]) <= 0.0):
             continue
-        found = (pushed_round if attempt < round_walls else pushed)(rng, blocks, table)
+        found = pushed_in_turn(rng, blocks, table, num_moved, attempt < round_walls)
         pusher = rng.uniform(PUSHER_RADIUS, 1.0 - PUSHER_RADIUS, 2)
         if found is None or not is_free(pusher, found.blocks, table.walls):
             continue

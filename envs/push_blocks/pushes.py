@@ -44,16 +44,44 @@ class Push(NamedTuple):
         blocks: (n, 8) at first.
         stand: (2,) where the pusher stands first, behind the block.
         goal: the scene after it.
+        leave: (2,) where the pusher may stand after it, behind the block.
     """
 
     blocks: NDArray[np.float64]
     stand: NDArray[np.float64]
     goal: Scene
+    leave: NDArray[np.float64]
 
 
-def pushed(rng: np.random.Generator, blocks: NDArray[np.float64], table: Table) -> Push | None:
-    """A random push of one of the blocks (n, 8) straight on; None where that is no valid goal."""
-    index = int(rng.integers(len(blocks)))
+def pushed_in_turn(
+    rng: np.random.Generator, blocks: NDArray[np.float64], table: Table, count: int, behind: bool
+) -> Push | None:
+    """Pushes of ``count`` random blocks out of (n, 8), one after the other; None if one fails.
+
+    Args:
+        rng: draws which blocks, and how they are pushed.
+        blocks: none of which touches a wall.
+        table: where they are.
+        count: of blocks that are pushed.
+        behind: whether the first one is pushed round a wall, from where this is possible.
+    """
+    left, first, last = list(range(len(blocks))), None, None
+    for _ in range(count):
+        index = left.pop(int(rng.integers(len(left))))
+        push = pushed_round if behind and first is None else pushed
+        now = push(rng, blocks, index, table)
+        if now is None or (
+            last and table.walls and not walkable(last.leave, now.stand, blocks, table.walls)
+        ):
+            return None
+        first, last, blocks = first or now, now, blocks_of(now.goal)
+    return first and last and last._replace(blocks=first.blocks, stand=first.stand)
+
+
+def pushed(
+    rng: np.random.Generator, blocks: NDArray[np.float64], index: int, table: Table
+) -> Push | None:
+    """A random push of a block straight on, or None where that is no valid goal."""
     angle = rng.uniform(-math.pi, math.pi)
     direction = np.array([math.cos(angle), math.sin(angle)])
     pusher = _behind(blocks[index], direction)
@@ -63,25 +91,26 @@ def pushed(rng: np.random.Generator, blocks: NDArray[np.float64], table: Table) 
     passed = _driven(make_scene(pusher, blocks), index, direction, distance, table)
     if not _valid(blocks, passed, index, GOAL_DISTANCE[1], table):
         return None
-    return Push(blocks, pusher, passed[-1])
+    goal = passed[-1]
+    return Push(blocks, pusher, goal, _behind(blocks_of(goal)[index], direction))
 
 
 def pushed_round(
-    rng: np.random.Generator, blocks: NDArray[np.float64], table: Table
+    rng: np.random.Generator, blocks: NDArray[np.float64], index: int, table: Table
 ) -> Push | None:
-    """Two pushes at right angles of one of the blocks (n, 8) to where no straight one leads.
+    """Two pushes at right angles of a block to where no straight one leads.
 
     Between them the pusher can walk round without touching a thing.
 
     Args:
-        rng: draws which block, where it is instead, and how it is pushed.
-        blocks: where they are; none touches a wall.
+        rng: draws where the block is instead, and how it is pushed.
+        blocks: (n, 8), none of which touches a wall.
+        index: of the block.
         table: with walls.
 
     Returns:
         None where a draw leads to no valid goal.
     """
-    index = int(rng.integers(len(blocks)))
     way = _free_way(rng, blocks, index, table.walls)
     if way is None:
         return None
@@ -101,7 +130,8 @@ def pushed_round(
     blocked = _blocked(straight, blocks[index], table.walls)
     if not blocked or not _valid(blocks, passed, index, math.inf, table):
         return None
-    return Push(blocks, stand, passed[-1])
+    goal = passed[-1]
+    return Push(blocks, stand, goal, _behind(blocks_of(goal)[index], directions[1]))
 
 
 def reach_of(block: NDArray[np.float64]) -> float:

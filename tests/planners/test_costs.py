@@ -101,6 +101,11 @@ class TestApproach(DistanceContract):
         return Approach()
 
 
+class TestApproachTheNearest(DistanceContract):
+    def make(self):
+        return Approach(tolerance=0.05, to="nearest")
+
+
 class TestApproachFromBehind(DistanceContract):
     def make(self):
         return Approach(standoff=0.1, tolerance=0.05)
@@ -298,6 +303,16 @@ def test_approach_draws_the_effector_to_the_object_furthest_from_its_goal() -> N
     # The slot that is neither object nor effector is further, and left out.
     arguments = single(start, end, [0.0, 1.0, 0.0, 0.0])
     assert_close(Approach()(*arguments).item(), 0.7**2)
+
+
+def test_approach_deals_with_the_nearest_and_counts_the_others() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.4), line(0.4, 0.3, 0.9, 0.5)
+    arguments = single(start, end, [1.0, 1.0, 0.0, 1.0])
+    assert_close(Approach(to="nearest")(*arguments).item(), 0.5**2 + 2.0)
+    assert_close(Approach(to="nearest", tolerance=0.11)(*arguments).item(), 0.8**2)
+    assert Approach(to="nearest", tolerance=0.31)(*arguments).item() == 0.0
+    with pytest.raises(ArmillaryError, match="unknown to 'next'.*furthest, nearest"):
+        Approach(to="next")
 
 
 def test_approach_can_lead_behind_the_object() -> None:

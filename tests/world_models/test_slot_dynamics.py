@@ -14,6 +14,17 @@ from armillary.world_models.slot_dynamics import SlotDynamics, SlotState
 SMALL = {"image_size": 32, "action_size": 2, "num_slots": 4, "content_size": 8}
 
 
+SECOND = {
+    "predictor": "rediscover",
+    "context_length": 1,
+    "color_affinity": 40.0,
+    "third_moments": True,
+    "mask_weights": [60.0, 2.0],
+    "content_units": "variance",
+    "motion": False,
+}
+
+
 def small(**changes) -> SlotDynamics:
     torch.manual_seed(0)
     model = build_model("slot_dynamics", **{**SMALL, **changes})
@@ -29,6 +40,11 @@ class TestSlotDynamics(WorldModelContract):
 class TestDynamicsAsPredictor(WorldModelContract):
     def make(self):
         return small(predictor="dynamics", best_of=3, image_size=64)
+
+
+class TestSecondEdition(WorldModelContract):
+    def make(self):
+        return small(**SECOND, absent=0.1, gated=True, points=[[0, 1]])
 
 
 class TestEnsemble(WorldModelContract):
@@ -165,7 +181,10 @@ def test_it_discovers_and_reconstructs_within_seconds():
         ({"image_size": 40}, "multiple of 16, at least 32, got 40"),
         ({"image_size": 16}, "multiple of 16, at least 32, got 16"),
         ({"num_slots": 1}, "num_slots"),
-        ({"predictor": "linear"}, "'copy' or 'dynamics'"),
+        ({"predictor": "linear"}, "choose from copy, dynamics, rediscover"),
+        ({"content_units": "kg"}, "choose from one, variance"),
+        ({"image_size": 64, "tokens": 24}, "multiple of 24, at least 48, got 64"),
+        ({"points": [[0, 2]]}, "numbers of the action, 0 to 1, got 2"),
         ({"ensemble": 0}, "ensemble must be from 1 to 64, got 0"),
     ],
 )

@@ -43,6 +43,8 @@ class Encoding:
         fixed = _fixed(model, stage)
         if self._states is None or not _equal(fixed, self._made_with):
             self._states = encode(model, self._split, self._between)
+            model.measure(self._states.states)
+            fixed = _fixed(model, stage)
             self._made_with = {name: tensor.clone() for name, tensor in fixed.items()}
         return self._states
 

@@ -1,0 +1,1 @@
+"""Parts of ``slot_dynamics`` that are no networks: its state, what it is trained by, identity."""
