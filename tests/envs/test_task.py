@@ -34,6 +34,15 @@ class TestPushBlocksWithRegions(TaskContract, SimulatedContract):
         return [PushPolicy(), RandomPolicy(), MixedPolicy()]
 
 
+class TestPushBlocksWithWalls(TaskContract, SimulatedContract):
+    def make(self) -> PushBlocksEnv:
+        walls = [[0.36, 0.47, 0.64, 0.53], [0.47, 0.53, 0.53, 0.68]]
+        return PushBlocksEnv(image_size=64, num_blocks=2, walls=walls)
+
+    def policies(self) -> Sequence[Policy]:
+        return [PushPolicy(), RandomPolicy(), MixedPolicy()]
+
+
 class TestNoisyPushBlocks(TaskContract):
     def make(self) -> PushBlocksEnv:
         return PushBlocksEnv(action_noise=0.05, image_size=64)

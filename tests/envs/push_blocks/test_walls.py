@@ -113,6 +113,14 @@ def test_most_goals_lie_behind_a_wall_and_one_block_moves() -> None:
     assert 0.6 < np.mean(behind) < 0.9
 
 
+def test_several_blocks_are_pushed_in_turn() -> None:
+    env = walled(num_blocks=3, num_moved=2)
+    for seed in range(8):
+        env.reset(seed=seed)
+        moved = blocks_of(env.snapshot())[:, :2] - blocks_of(env.goal_scene)[:, :2]
+        assert (np.linalg.norm(moved, axis=1) > 0.1).sum() == 2
+
+
 def test_the_pusher_walks_where_there_is_room() -> None:
     across = read_regions("walls", [[0.0, 0.45, 0.7, 0.55]])
     left, below = np.array([0.2, 0.2]), np.array([0.2, 0.8])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from armillary.envs.moving_sprites.scene import SPRITE, scene_size, sprites_of
+from armillary.envs.sprite_goals import layout
 from armillary.envs.sprite_goals.factors import Factors
 from armillary.envs.sprite_goals.layout import sample_problem, seen
 from armillary.errors import ArmillaryError
@@ -39,10 +40,10 @@ def test_a_hidden_sprite_is_not_seen() -> None:
     assert seen(start) == pytest.approx([0.0, 1.0], abs=0.05)
 
 
-def test_sprites_for_which_there_is_no_room_are_refused() -> None:
-    options = {"sizes": [0.15] * 6, "shapes": ["square"] * 6}
+def test_sprites_for_which_there_is_no_room_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "_ATTEMPTS", 20)
     rng = np.random.default_rng(0)
-    factors = Factors.sample(rng, (6, 6), options)
-    tight = Factors(factors.shapes * 5, factors.sizes * 5, factors.colors * 5, 0.5)
-    with pytest.raises(ArmillaryError, match="found no room for sprites"):
-        sample_problem(rng, tight, 30)
+    factors = Factors.sample(rng, (6, 6), {"sizes": [0.15] * 6, "shapes": ["square"] * 6})
+    crowd = Factors(factors.shapes * 5, factors.sizes * 5, factors.colors * 5, 0.5)
+    with pytest.raises(ArmillaryError, match="found no room for sprites of sizes"):
+        sample_problem(rng, crowd, 30)
