@@ -69,7 +69,7 @@ def check_training(choice: str) -> None:
     config = compose("train", [f"experiment={choice}"])
     settings = trainer_settings(config)
     values = to_dict(config.model)
-    values |= {"image_size": 32, "action_size": 2}
+    values |= {"image_size": 64, "action_size": 2}
     model = build_model(values.pop("name"), **values)
     for stage in settings.stages:
         model.check_objective(stage.objective)
@@ -321,14 +321,17 @@ def test_resolved_configuration_holds_the_defaults_of_classes() -> None:
     assert (cem.samples, cem.momentum) == (7, 0.0)
 
 
-@pytest.mark.parametrize("task", ["push_blocks_noisy", "push_blocks_keep_clear"])
+@pytest.mark.parametrize(
+    "task", ["push_blocks_noisy", "push_blocks_keep_clear", "push_blocks_walls"]
+)
 def test_the_physics_of_a_task_are_those_of_its_environment(task: str) -> None:
     config = compose("plan", [f"task={task}"])
     physics, own = build(config.task.physics), plain_env(config)().unwrapped.oracle
-    assert physics.action_noise == own.action_noise > 0
-    assert physics.keep_clear == own.keep_clear
+    assert physics.action_noise == own.action_noise
+    assert physics.table == own.table
+    assert own.action_noise > 0 or own.table.walls
     regions = OmegaConf.select(config, "objective.terms.keep_out.cost.regions") or []
-    assert tuple(map(tuple, regions)) == own.keep_clear
+    assert tuple(map(tuple, regions)) == own.table.keep_clear
 
 
 def test_a_strategy_may_take_the_place_of_its_name() -> None:
