@@ -311,7 +311,7 @@ def test_approach_deals_with_the_nearest_and_counts_the_others() -> None:
     assert_close(Approach(to="nearest")(*arguments).item(), 0.5**2 + 2.0)
     assert_close(Approach(to="nearest", tolerance=0.11)(*arguments).item(), 0.8**2)
     assert Approach(to="nearest", tolerance=0.31)(*arguments).item() == 0.0
-    with pytest.raises(ArmillaryError, match="unknown to 'next'.*furthest, nearest"):
+    with pytest.raises(ArmillaryError, match=r"unknown to 'next'.*furthest, nearest"):
         Approach(to="next")
 
 
