@@ -62,6 +62,7 @@ ROOMS = {
         "push_blocks": {"options", "drawing", "shapes", "task"},
         "push_t": {"options", "drawing", "task"},
         "moving_sprites": {"drawing", "shapes", "task"},
+        "sprite_goals": {"moving_sprites", "options", "shapes"},
         "mujoco": set(),
         "stack_blocks": {"options", "mujoco"},
     },

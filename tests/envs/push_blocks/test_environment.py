@@ -8,7 +8,7 @@ from gymnasium.utils.env_checker import check_env
 from armillary.envs.push_blocks import physics
 from armillary.envs.push_blocks.drawing import BACKGROUND, render_scene
 from armillary.envs.push_blocks.environment import SUCCESS_DISTANCE, PushBlocksEnv
-from armillary.envs.push_blocks.layout import GOAL_DISTANCE
+from armillary.envs.push_blocks.pushes import GOAL_DISTANCE
 
 
 def rng(seed=0):
