@@ -16,12 +16,18 @@ import numpy as np
 
 from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, member
+from armillary.envs.towel_pick.policies import TowelPolicy
 
 CASES: list[tuple[str, dict[str, Any], Policy | None]] = [
     *(("PushBlocks", {"image_size": size}, None) for size in (32, 64)),
     *(("PushT", {"image_size": size}, None) for size in (64, 96, 128)),
     *(
         ("StackBlocks", {"image_size": size, "supersampling": each}, StackPolicy())
+        for size in (64, 96, 128)
+        for each in (1, 2)
+    ),
+    *(
+        ("TowelPick", {"image_size": size, "supersampling": each}, TowelPolicy())
         for size in (64, 96, 128)
         for each in (1, 2)
     ),

@@ -62,8 +62,9 @@ ROOMS = {
         "push_blocks": {"options", "drawing", "shapes", "task"},
         "push_t": {"options", "drawing", "task"},
         "moving_sprites": {"drawing", "shapes", "task"},
-        "mujoco": set(),
+        "mujoco": {"options"},
         "stack_blocks": {"options", "mujoco"},
+        "towel_pick": {"options", "mujoco", "task"},
     },
 }
 """What the folders and files of a package may import of each other."""
