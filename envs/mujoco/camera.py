@@ -66,16 +66,13 @@ class Camera:
         """
         seen = (points - self._origin) @ self._scaled
         depth = seen[..., 2:]
-        places = seen[..., :2] / np.maximum(depth, 1e-9) * size + 0.5 * size
-        ends = zip(
-            depth.min((1, 2)).tolist(), places.min(1).tolist(), places.max(1).tolist(), strict=True
-        )
-        return [
-            (_span(top, bottom, size), _span(left, right, size))
-            if nearest > 1e-9
-            else (slice(0, size), slice(0, size))
-            for nearest, (left, top), (right, bottom) in ends
-        ]
+        places = seen[..., :2] / np.maximum(depth, 1e-9) * size
+        first = np.floor(np.maximum(places.min(1) + (0.5 * size - _ROUNDING), 0.0))
+        last = np.ceil(np.maximum(places.max(1) + (0.5 * size + _ROUNDING), 0.0))
+        behind = (depth < 1e-9).any((1, 2))
+        first[behind], last[behind] = 0.0, size
+        ends = np.concatenate([first, last], 1).astype(np.int64).tolist()
+        return [(slice(top, bottom), slice(left, right)) for left, top, right, bottom in ends]
 
     @cached_property
     def _origin(self) -> NDArray[np.float64]:

@@ -122,14 +122,17 @@ class RayRenderer:
         frame, labels = self._frame.copy(), self._labels.copy()
         pixels = self._pixels(simulation)
         if len(pixels):
-            rays = self._rays[pixels].reshape(-1, 3)
+            rays = self._rays.take(pixels, 0).reshape(-1, 3)
             found, distances, normals = self._cast(simulation, rays, static=False)
-            hit = (found != NOTHING) & (distances < self._distances[pixels].ravel())
+            hit = (found != NOTHING) & (distances < self._distances.take(pixels, 0).ravel())
+            hits = hit.reshape(-1, each)
+            changed = np.flatnonzero(_any(hits))
+            pixels, within = pixels.take(changed), np.flatnonzero(hits.take(changed, 0))
+            shown, geoms = self._behind.take(pixels, 0), self._geoms.take(pixels, 0)
             seen = np.flatnonzero(hit)
-            changed = hit.reshape(-1, each).any(1)
-            pixels, within = pixels[changed], np.flatnonzero(hit.reshape(-1, each)[changed])
-            shown, geoms, met = self._behind[pixels], self._geoms[pixels], found[seen]
-            shown.reshape(-1, 3)[within] = self._light.shade(albedo[met], normals[seen])
+            met = found.take(seen)
+            shade = self._light.shade(albedo.take(met, 0), normals.take(seen, 0))
+            shown.reshape(-1, 3)[within] = shade
             geoms.reshape(-1)[within] = met
             frame[pixels], labels[pixels] = _bytes(shown), _most(geoms)
         return frame.reshape(size, size, 3), labels.reshape(size, size)
@@ -169,8 +172,18 @@ def _bytes(colors: NDArray[np.float64]) -> NDArray[np.uint8]:
 def _most(geoms: NDArray[np.int32]) -> NDArray[np.int32]:
     """(P, rays) -> (P,): what most rays of a pixel meet; of equals the one of the first ray."""
     most = geoms[:, 0].copy()
-    mixed = np.flatnonzero((geoms != geoms[:, :1]).any(1))
-    several = geoms[mixed]
-    votes = (several[:, :, None] == several[:, None, :]).sum(-1)
+    mixed = np.flatnonzero(_any(geoms != geoms[:, :1]))
+    several = geoms.take(mixed, 0)
+    votes = np.zeros(several.shape, np.int8)
+    for ray in range(several.shape[1]):
+        votes += several == several[:, ray : ray + 1]
     most[mixed] = several[np.arange(len(mixed)), votes.argmax(1)]
     return most
+
+
+def _any(rays: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(P, rays) -> (P,): much faster than numpy along so short an axis."""
+    some = rays[:, 0].copy()
+    for ray in range(1, rays.shape[1]):
+        some |= rays[:, ray]
+    return some

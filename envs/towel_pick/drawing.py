@@ -14,6 +14,8 @@ from armillary.envs.mujoco.simulation import FORGET, Simulation
 from armillary.envs.towel_pick.physics import simulation_of
 from armillary.envs.towel_pick.scene import Scene, camera_of, count_of, looks_of
 
+_FREE = 6
+"""Degrees of freedom of an object."""
 GRIPPER = 1
 """Its label; the bin and all around it are 0, object i is 2 + i."""
 
@@ -34,14 +36,23 @@ def render_scene(
     """
     simulation, count = simulation_of(scene), count_of(scene)
     renderer = _renderer(threading.get_ident(), simulation, camera_of(scene), size, supersampling)
-    model = simulation.model
-    colors = model.geom_rgba[:, :3].astype(np.float64)
+    colors, labels = _looks(simulation)
     colors[-count:] = looks_of(scene)[:, 2:]
-    labels = np.zeros(model.ngeom + 1, np.uint8)  # the last is that of rays that meet nothing
-    labels[:-1][model.body_weldid[model.geom_bodyid] != 0] = GRIPPER
-    labels[-1 - count : -1] = GRIPPER + 1 + np.arange(count)
     frame, geoms = renderer(simulation, colors)
     return frame, labels[geoms]
+
+
+@lru_cache(maxsize=FORGET)
+def _looks(simulation: Simulation) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """(G, 3) the geoms' colours, of which the objects' come last, and (G + 1,) their labels.
+
+    The last label is that of rays that meet nothing.
+    """
+    model = simulation.model
+    moves, objects = model.body_weldid[model.geom_bodyid] != 0, model.body_dofnum == _FREE
+    labels = np.append(moves, False).astype(np.uint8)
+    labels[:-1] += np.cumsum(objects)[model.geom_bodyid].astype(np.uint8)
+    return model.geom_rgba[:, :3].astype(np.float64), labels
 
 
 @lru_cache(maxsize=FORGET)

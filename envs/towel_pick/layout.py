@@ -43,7 +43,7 @@ _STANDOFF = 0.062
 _PUSH, _LIFT, _ASIDE = (0.11, 0.18), (0.115, 0.17), 0.06
 """How far a push goes, how high a lift does, and how far aside along each axis."""
 _UNTOUCHED = 0.01
-_SEEN = 10
+_SEEN = 14
 """Pixels of every object in an image of 64 x 64 with a ray each, at least."""
 _ATTEMPTS = 500
 
@@ -121,9 +121,8 @@ def _pushed(rng: np.random.Generator, start: Scene, index: int) -> Scene | None:
         return None
     travel = length + _STANDOFF - looks_of(start)[index, 1]
     steps = math.ceil(travel / STEP_LENGTH)
-    actions = np.zeros((steps + 4, 4))
-    actions[:steps, :2] = travel / steps / STEP_LENGTH * ahead
-    actions[steps:-1, 2] = 1.0
+    actions = np.zeros((steps, 4))
+    actions[:, :2] = travel / steps / STEP_LENGTH * ahead
     there = with_gripper(start, np.array([*behind, _LOW, 0.0, 0.0]))
     scene = with_gripper(simulate(there, actions)[-1], _up(rng, 0.0))
     return simulate(scene, np.zeros((1, 4)))[0]
@@ -150,7 +149,7 @@ def _lifted(rng: np.random.Generator, start: Scene, index: int) -> Scene | None:
 
 
 def _reached(*places: NDArray[np.float64]) -> bool:
-    return bool((np.abs(places) < REACH[1, :2]).all())
+    return bool((np.abs(places) < REACH[1][:2]).all())
 
 
 def _blocked(scene: Scene, index: int, places: NDArray[np.float64]) -> bool:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from armillary.envs.mujoco.simulation import FORGET, Simulation
 from armillary.envs.towel_pick.scene import (
-    FINGERS,
     SHAPES,
     Scene,
     driven_of,
@@ -25,8 +24,8 @@ from armillary.envs.towel_pick.scene import (
 
 BIN = 0.25
 """From the middle of the floor to each of the four walls, in metres."""
-REACH = np.array([[-0.18, -0.22, 0.004], [0.18, 0.22, 0.22]])
-"""Where the point between the fingertips may be."""
+REACH = ((-0.18, -0.22, 0.004), (0.18, 0.22, 0.22))
+"""Where the point between the fingertips may be: least and greatest x, y and z."""
 OPENING = 0.05
 """How far each finger is from the middle when the gripper is open."""
 STEP_LENGTH = 0.05
@@ -65,7 +64,7 @@ _GRIPPER = """
       <body gravcomp="1">
         <geom class="arm" size=".04 .02" pos="0 0 .155" rgba=".13 .12 .12 1"/>
         <geom class="arm" size=".041 .014" pos="0 0 .189" rgba=".62 .13 .11 1"/>
-        <geom class="arm" size=".046 .3" pos="0 0 .503" rgba=".13 .12 .12 1"/></body>
+        <geom class="arm" size=".046 .15" pos="0 0 .353" rgba=".13 .12 .12 1"/></body>
       <body pos="-.01 0 0" gravcomp="1">
         <joint name="left" axis="-1 0 0"/>
         <geom class="hand" size=".01 .014 .046" pos="0 0 .046" mass=".1" rgba=".16 .15 .15 1"/>
@@ -152,18 +151,23 @@ def simulate(scene: Scene, actions: NDArray[np.floating]) -> NDArray[np.float64]
     simulation = simulation_of(scene)
     scenes = np.tile(scene, (len(actions), 1))
     for action, after in zip(actions, scenes, strict=True):
-        simulation.data.ctrl[:] = _driven(scene, np.asarray(action, np.float64))
+        simulation.data.ctrl[:] = _driven(scene, action)
         simulation.step(SUBSTEPS)
         state_of(after)[:] = simulation.state()
         scene = after
     return scenes
 
 
-def _driven(scene: Scene, action: NDArray[np.float64]) -> NDArray[np.float64]:
+def _driven(scene: Scene, action: NDArray[np.floating]) -> list[float]:
     """(5,) where an action drives the gripper to: never far from where it is held up."""
-    here, driven = gripper_of(scene), driven_of(scene).copy()
-    driven[:3] = np.clip(driven[:3], here[:3] - STEP_LENGTH, here[:3] + STEP_LENGTH)
-    driven[:3] = np.clip(driven[:3] + STEP_LENGTH * action[:3], *REACH)
-    driven[FINGERS] = np.maximum(driven[FINGERS] - STEP_GRIP * action[3], here[FINGERS] - _SQUEEZE)
-    driven[FINGERS] = np.clip(driven[FINGERS], 0.0, OPENING)
-    return driven
+    *move, grip = action.tolist()
+    here, driven = gripper_of(scene).tolist(), driven_of(scene).tolist()
+    places = [
+        min(max(min(max(to, at - STEP_LENGTH), at + STEP_LENGTH) + STEP_LENGTH * by, low), high)
+        for at, to, by, low, high in zip(here, driven, move, *REACH, strict=False)
+    ]
+    fingers = [
+        min(max(to - STEP_GRIP * grip, at - _SQUEEZE, 0.0), OPENING)
+        for at, to in zip(here[3:], driven[3:], strict=True)
+    ]
+    return places + fingers

@@ -26,8 +26,6 @@ Scene = NDArray[np.float64]
 HEADER, LOOKS, GRIPPER, POSE, STATE = 9, 5, 5, 7, 19
 """Numbers of a scene; of an object's looks; of the gripper's positions; of an object's pose, and of
 its share of the state."""
-FINGERS = slice(3, 5)
-"""The openings among the gripper's positions."""
 
 
 def scene_size(objects: int) -> int:

@@ -53,6 +53,6 @@ def test_a_window_holds_all_of_a_body_and_little_else() -> None:
 def test_what_is_out_of_sight_has_an_empty_window_and_what_is_around_the_camera_all_of_it() -> None:
     half = np.full(3, 0.5)
     [(_, columns)] = CAMERA.windows(boxes(np.array([30.0, 0.0, 0.0]), half), 64)
-    assert columns.stop == columns.start
+    assert columns.indices(64)[0] >= columns.indices(64)[1]
     around = boxes(np.asarray(CAMERA.position), half)
     assert CAMERA.windows(around, 64) == [(slice(0, 64), slice(0, 64))]
