@@ -226,7 +226,7 @@ def test_pose_knows_of_learned_slots_what_their_model_tells() -> None:
         (gradient,) = torch.autograd.grad(cost.sum(), future)
         assert gradient.isfinite().all()
     other = build_model("rssm", image_size=32, action_size=2)
-    with pytest.raises(ArmillaryError, match="RSSM does not tell how things lie"):
+    with pytest.raises(ArmillaryError, match="Rssm does not tell how things lie"):
         other.orientations(other.observe(None, torch.zeros(1, 2), torch.zeros(1, 3, 32, 32)))
 
 
