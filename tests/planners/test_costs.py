@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -35,6 +36,8 @@ from armillary.planners.costs import (
     SlotMatching,
     Smoothness,
 )
+from armillary.world_models.latent import LatentSimulator
+from armillary.world_models.registry import build_model
 from armillary.world_models.simulator import Goal, Rollout
 
 
@@ -207,6 +210,29 @@ def test_pose_counts_places_of_things_and_angles_of_objects_in_tolerances() -> N
     aim = goal(shown, [0, 1, 2, 3], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0])
     found = Pose(place=0.1, angle=0.2)(seen, aim).item()
     assert found == pytest.approx(3 * 1.0 + 1.0 + 1.0, rel=1e-4)
+
+
+def test_pose_knows_of_learned_slots_what_their_model_tells() -> None:
+    settings = {"image_size": 32, "action_size": 2, "num_slots": 3}
+    frames = [{"image": np.full((32, 32, 3), 200, np.uint8)}] * 2
+    future = torch.zeros(2, 4, 5, 2, requires_grad=True)
+
+    def scored(**more: object) -> Tensor:
+        model = build_model("slot_dynamics", **settings, **more)
+        simulator = LatentSimulator(model, "cpu")
+        state = simulator.observe(None, np.zeros((2, 2), np.float32), frames)
+        goals = [{"goal_image": one["image"]} for one in frames]
+        return Pose()(simulator.rollout(state, future), simulator.goal(state, goals))
+
+    for more in ({}, {"content_units": "variance"}, {"orientation_weight": 1.0}):
+        cost = scored(**more)
+        assert cost.shape == (2, 4, 1, 5)
+        assert cost.isfinite().all()
+        (gradient,) = torch.autograd.grad(cost.sum(), future)
+        assert gradient.isfinite().all()
+    other = build_model("rssm", image_size=32, action_size=2)
+    with pytest.raises(ArmillaryError, match="Rssm does not tell how things lie"):
+        other.orientations(other.observe(None, torch.zeros(1, 2), torch.zeros(1, 3, 32, 32)))
 
 
 def test_keep_out_is_the_squared_depth_of_things_in_a_region() -> None:

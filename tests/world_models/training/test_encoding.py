@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from armillary.world_models.data import EpisodeFile
+from armillary.world_models.model import WorldModel
 from armillary.world_models.training import encoding
 from armillary.world_models.training.encoding import Encoding
 from armillary.world_models.training.trainer import Trainer
@@ -108,3 +109,13 @@ def test_others_are_noticed_while_a_split_is_encoded(
     looks: list[int] = []
     Encoding(episodes.split("train"), lambda: looks.append(1)).states(fresh(), LATENT)
     assert len(looks) == 24 / 4
+
+
+def test_a_model_is_told_of_the_states_that_it_is_trained_on_alone(
+    episodes: EpisodeFile, tmp_path: Path, encoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(WorldModel, "measure", lambda model, states: told.append(len(states)))
+    fit(episodes, config((DISCOVER, *[LATENT] * 4)), tmp_path)
+    assert encoded == ["train", "val"]
+    assert told == [len(episodes.split("train"))]
