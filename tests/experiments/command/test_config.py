@@ -343,3 +343,12 @@ def test_the_physics_of_a_task_are_those_of_its_environment(task: str) -> None:
 def test_a_strategy_may_take_the_place_of_its_name() -> None:
     words = ["objective.time={_target_: armillary.planners.reductions.Discounted, gamma: 0.5}"]
     assert build(compose("plan", words).objective)
+
+
+def test_what_a_task_says_of_its_actions_reaches_the_search() -> None:
+    for task, space, displacements in (
+        ("sprite_goals", "image", [[2, 3]]),
+        ("stack_blocks", "scene", []),
+    ):
+        search = build(compose("benchmark", [f"task={task}"]).planner)
+        assert (search.space, [*map(list, search.displacements)]) == (space, displacements)
