@@ -91,7 +91,7 @@ class TowelPickEnv(gym.Env[Any, Any]):
         action_noise: float = 0.05,
         camera: str = "front",
         vary: Sequence[str] = (),
-        supersampling: int = 2,
+        supersampling: int = 1,
         reward_type: str = "sparse",
         terminate_on_success: bool = True,
         render_mode: str | None = None,

@@ -19,7 +19,6 @@ from armillary.envs.towel_pick.physics import (
 from armillary.envs.towel_pick.scene import (
     Scene,
     count_of,
-    gripper_of,
     looks_of,
     make_scene,
     positions_of,
@@ -40,9 +39,9 @@ _HIGH = 0.13
 _LOW = 0.012
 _STANDOFF = 0.062
 """From the middle of an object to the gripper that is about to push it."""
-_PUSH, _LIFT, _ASIDE = (0.11, 0.18), (0.115, 0.17), 0.06
+_PUSH, _LIFT, _ASIDE = (0.11, 0.18), (0.12, 0.17), 0.06
 """How far a push goes, how high a lift does, and how far aside along each axis."""
-_UNTOUCHED = 0.01
+_UNTOUCHED, _STILL = 0.01, 1e-3
 _SEEN = 14
 """Pixels of every object in an image of 64 x 64 with a ray each, at least."""
 _ATTEMPTS = 500
@@ -124,8 +123,7 @@ def _pushed(rng: np.random.Generator, start: Scene, index: int) -> Scene | None:
     actions = np.zeros((steps, 4))
     actions[:, :2] = travel / steps / STEP_LENGTH * ahead
     there = with_gripper(start, np.array([*behind, _LOW, 0.0, 0.0]))
-    scene = with_gripper(simulate(there, actions)[-1], _up(rng, 0.0))
-    return simulate(scene, np.zeros((1, 4)))[0]
+    return _rested(with_gripper(simulate(there, actions)[-1], _up(rng, 0.0)))
 
 
 def _lifted(rng: np.random.Generator, start: Scene, index: int) -> Scene | None:
@@ -137,15 +135,21 @@ def _lifted(rng: np.random.Generator, start: Scene, index: int) -> Scene | None:
     if not _reached(here, here + shift[:2]) or _blocked(start, index, fingers):
         return None
     steps = math.ceil(float(np.abs(shift).max()) / STEP_LENGTH)
-    actions = np.zeros((steps + 5, 4))
+    actions = np.zeros((steps + 3, 4))
     actions[:3, 3] = 1.0
-    actions[3:-2, :3] = shift / steps / STEP_LENGTH
+    actions[3:, :3] = shift / steps / STEP_LENGTH
     there = with_gripper(start, np.array([x, y, _LOW, OPENING, OPENING]))
-    scenes = simulate(there, actions)
-    held = positions_of(scenes[-1])[index, 2] - gripper_of(scenes[-1])[2]
-    slipped = held - (positions_of(start)[index, 2] - _LOW)
-    still = np.abs(positions_of(scenes[-1]) - positions_of(scenes[-2])).max() < 1e-3
-    return scenes[-1] if still and abs(slipped) < _UNTOUCHED else None
+    goal = _rested(simulate(there, actions)[-1])
+    if goal is None or positions_of(goal)[index, 2] < _LIFT[0]:
+        return None
+    return goal
+
+
+def _rested(scene: Scene) -> Scene | None:
+    """The scene a little later; None where something moves even then."""
+    before, after = simulate(scene, np.zeros((3, 4)))[1:]
+    moved = np.abs(positions_of(after) - positions_of(before)).max()
+    return after if moved < _STILL else None
 
 
 def _reached(*places: NDArray[np.float64]) -> bool:

@@ -28,7 +28,7 @@ class TowelOracle:
 
     action_size = 4
 
-    def __init__(self, image_size: int, action_noise: float = 0.0, supersampling: int = 2) -> None:
+    def __init__(self, image_size: int, action_noise: float = 0.0, supersampling: int = 1) -> None:
         self.image_size = image_size
         self.action_noise = action_noise
         self.supersampling = supersampling

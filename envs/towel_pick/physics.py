@@ -65,17 +65,15 @@ _GRIPPER = """
         <geom class="arm" size=".04 .02" pos="0 0 .155" rgba=".13 .12 .12 1"/>
         <geom class="arm" size=".041 .014" pos="0 0 .189" rgba=".62 .13 .11 1"/>
         <geom class="arm" size=".046 .15" pos="0 0 .353" rgba=".13 .12 .12 1"/></body>
-      <body pos="-.01 0 0" gravcomp="1">
-        <joint name="left" axis="-1 0 0"/>
-        <geom class="hand" size=".01 .014 .046" pos="0 0 .046" mass=".1" rgba=".16 .15 .15 1"/>
-      </body>
-      <body pos=".01 0 0" gravcomp="1">
-        <joint name="right" axis="1 0 0"/>
-        <geom class="hand" size=".01 .014 .046" pos="0 0 .046" mass=".1" rgba=".16 .15 .15 1"/>
-      </body>
+      <body gravcomp="1">
+        <joint name="left" armature=".5" axis="-1 0 0"/>
+        <geom class="finger" pos="-.011 0 .046"/><geom class="pad" pos="-.006 0 .044"/></body>
+      <body gravcomp="1">
+        <joint name="right" armature=".5" axis="1 0 0"/>
+        <geom class="finger" pos=".011 0 .046"/><geom class="pad" pos=".006 0 .044"/></body>
     </body>"""
 _OBJECT = """
-    <body><joint type="free" damping=".002"/>
+    <body><joint type="free" damping=".004"/>
       <geom class="thing" type="{shape}" size="{size}" {lying}/></body>"""
 _MODEL = """
 <mujoco>
@@ -87,7 +85,11 @@ _MODEL = """
     <default class="seen"><geom contype="0" conaffinity="0"/></default>
     <default class="arm"><geom type="cylinder" contype="0" conaffinity="0" mass=".1"/></default>
     <default class="hand">
-      <geom type="box" contype="0" conaffinity="2" friction="1.5 .02 .001"/></default>
+      <geom type="box" contype="0" conaffinity="2" priority="1" friction=".05 .01 .001"/>
+      <default class="finger"><geom size=".009 .014 .046" mass=".05" rgba=".16 .15 .15 1"/>
+        <default class="pad"><geom size=".006 .009 .042" friction="1.5 .02 .001"/></default>
+      </default>
+    </default>
     <default class="thing"><geom contype="3" density="300"/></default>
   </default>
   <worldbody>{static}{gripper}{objects}
@@ -96,8 +98,8 @@ _MODEL = """
     <position joint="x" kp="4500" kv="135" forcerange="-60 60"/>
     <position joint="y" kp="4500" kv="135" forcerange="-60 60"/>
     <position joint="z" kp="4500" kv="135" forcerange="-60 60"/>
-    <position joint="left" kp="900" kv="18" forcerange="-12 12"/>
-    <position joint="right" kp="900" kv="18" forcerange="-12 12"/>
+    <position joint="left" kp="550" kv="25" forcerange="-10 10"/>
+    <position joint="right" kp="550" kv="25" forcerange="-10 10"/>
   </actuator>
 </mujoco>"""
 
