@@ -20,6 +20,7 @@ from armillary.world_models.registry import register_model
 from armillary.world_models.slots.discovery import Discovery
 from armillary.world_models.slots.dynamics import Foresight, content_variance
 from armillary.world_models.slots.identity import carried
+from armillary.world_models.slots.readout import Labels, Readout
 from armillary.world_models.slots.sight import Sight
 from armillary.world_models.slots.state import SlotState, are_present
 from armillary.world_models.state import Scene
@@ -52,6 +53,7 @@ class SlotDynamics(WorldModel[SlotState]):
         discovery: reconstruction alone; trains everything but the dynamics.
         dynamics: rollouts in slot space against the posterior; trains the dynamics alone and can
             be trained on states that were encoded once.
+        readout: where in the scene slots are, with the setting of that name; likewise.
 
     Args:
         image_size: a multiple of ``tokens``, at least twice as much, in pixels.
@@ -79,6 +81,9 @@ class SlotDynamics(WorldModel[SlotState]):
         motion: whether it sees how slots moved in the last step; False where things stand still
             between actions.
         points: which numbers of an action are points in the scene, see ``RelationalDynamics``.
+        readout: the numbers of an action that say where in the scene a thing is that it moves, and,
+            where they are given, too, those that say where it then is: handles are learned from
+            them, see ``slots.readout``. Without any there are no handles.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
         predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action,
@@ -123,6 +128,7 @@ class SlotDynamics(WorldModel[SlotState]):
         gated: bool = False,
         motion: bool = True,
         points: Sequence[Sequence[int]] = (),
+        readout: Sequence[Sequence[int]] = (),
         first_iterations: int = 2,
         next_iterations: int = 1,
         predictor: str = "copy",
@@ -156,10 +162,17 @@ class SlotDynamics(WorldModel[SlotState]):
         for name, given in (("predictor", predictor), ("content_units", content_units)):
             if given not in choices[name]:
                 raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices[name])}")
-        wrong = [i for point in points for i in point if not 0 <= i < action_size]
-        if wrong:
+        for name, groups in (("points", points), ("readout", readout)):
+            wrong = [i for group in groups for i in group if not 0 <= i < action_size]
+            if wrong:
+                raise ArmillaryError(
+                    f"{name} must name numbers of the action, 0 to {action_size - 1}, "
+                    f"got {wrong[0]}"
+                )
+        if len(readout) > 2 or len({len(group) for group in readout}) > 1:
             raise ArmillaryError(
-                f"points must name numbers of the action, 0 to {action_size - 1}, got {wrong[0]}"
+                "readout must be one group of numbers, or two of the same size, got "
+                f"{[list(group) for group in readout]}"
             )
         check_ensemble(ensemble)
         self.first_iterations = first_iterations
@@ -202,6 +215,11 @@ class SlotDynamics(WorldModel[SlotState]):
             for _ in range(ensemble)
         )
         self.siblings = nn.ModuleList(others)
+        self.readout_from = [list(group) for group in readout]
+        self.readout = None
+        if readout:
+            self.readout = Readout(content_size, len(readout[0]), object_extent)
+            self.objectives = (*self.objectives, "readout")
         self.content_variance: Tensor
         half = torch.full((content_size,), 0.5)  # counts squared differences once
         self.register_buffer("content_variance", half, persistent=content_units == "variance")
@@ -239,6 +257,14 @@ class SlotDynamics(WorldModel[SlotState]):
         """
         return state.content / (self.content_variance * state.content.shape[-1]).sqrt()
 
+    def handles(self, state: SlotState) -> Tensor:
+        """(..., K, P): see the contract; read out of slots."""
+        if self.readout is None:
+            return super().handles(state)
+        numbers = self.readout_from[0]
+        told = self.readout(state)
+        return told * self.action_std[numbers] + self.action_mean[numbers]
+
     def decode(self, state: SlotState) -> Scene:
         """See the contract."""
         return self.decoder(state.content, state.position)
@@ -246,7 +272,7 @@ class SlotDynamics(WorldModel[SlotState]):
     def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
         self.check_objective(objective)
-        if objective == "dynamics":
+        if objective in ("dynamics", "readout"):
             with torch.no_grad():
                 states = self.filter(window.frames, window.actions)
             return self.latent_loss(states, window.actions, objective, step)
@@ -272,17 +298,21 @@ class SlotDynamics(WorldModel[SlotState]):
 
         The mean is trained by squared error alone, so that the variance cannot excuse it.
         """
+        if objective == "readout" and self.readout is not None:
+            return self.readout.loss(states, self._labels(states, actions))
         if objective != "dynamics":
             return super().latent_loss(states, actions, objective, step)
         losses = [member._foresee(states, actions) for member in self.members]
         return Losses.of_members(losses)
 
     def trainable(self, objective: str) -> list[nn.Parameter]:
-        """All parameters for ``joint``, the dynamics' or all the others for a single stage."""
+        """Of ``joint`` all but the readout's, of a single stage the dynamics' or all others."""
         self.check_objective(objective)
+        if objective == "readout":
+            return [p for n, p in self.named_parameters() if n.startswith("readout.")]
         dynamics = [*self.dynamics.parameters(), *self.siblings.parameters()]
-        foreseeing = ("dynamics.", "siblings.")
-        others = [p for n, p in self.named_parameters() if not n.startswith(foreseeing)]
+        apart = ("dynamics.", "siblings.", "readout.")
+        others = [p for n, p in self.named_parameters() if not n.startswith(apart)]
         return {"joint": others + dynamics, "discovery": others, "dynamics": dynamics}[objective]
 
     def _stepped(
@@ -352,6 +382,15 @@ class SlotDynamics(WorldModel[SlotState]):
 
         units = (self.content_variance, self.object_extent, self.position_weight)
         return Foresight(*units, self.best_of).loss(step, states, actions)
+
+    def _labels(self, states: SlotState, actions: Tensor) -> Labels:
+        first = self.readout_from[0]
+        taken, *put = (
+            (actions[..., group] - self.action_mean[first]) / self.action_std[first]
+            for group in self.readout_from
+        )
+        objects = states.map(lambda tensor: tensor[:, :, 1:])
+        return Labels.told(objects, taken, put[0] if put else None, self.object_extent)
 
     def _consistency(self, states: SlotState, actions: Tensor) -> Tensor:
         """KL from the prediction to the posterior, both with the discovery variance."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from armillary.errors import ArmillaryError
-from armillary.planners.situation import Situation, situated
+from armillary.planners.situation import situated
 from armillary.planners.template.checks import check, check_count, check_fitting, check_noise
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Distribution, Search, best, refit
 from armillary.plugins import register
-from armillary.world_models.state import LatentState
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,15 +79,13 @@ class ObjectCEM(Search[Moves]):
         """
         situation, (horizon, size) = situated(problem.score, "planner=object_cem"), problem.shape
         goal = situation.goal
-        handles, wanted = (
-            handles_of(situation, one).to(problem.mean) for one in _states(situation)
-        )
+        here = situation.simulator.view(situation.state)
+        handles, wanted = here.handles.to(problem.mean), goal.handles.to(problem.mean)
         if size != 2 * handles.shape[-1]:
             raise ArmillaryError(
                 f"planner=object_cem needs actions of {2 * handles.shape[-1]} numbers, a pick and "
                 f"a place; the task's have {size}, and planner=cem fits"
             )
-        wanted = wanted.gather(1, goal.assignment.unsqueeze(-1).expand_as(wanted))
         objects = goal.objects.to(handles)
         objects = torch.where(objects.sum(1, keepdim=True) > 0, objects, torch.ones_like(objects))
         shares = (objects / objects.sum(1, keepdim=True)).unsqueeze(1).expand(-1, horizon, -1)
@@ -179,26 +175,6 @@ class ObjectCEM(Search[Moves]):
             chosen.append(functional.one_hot(thing, where.shape[2]).to(actions))
             where = where.scatter(2, _rows(thing, size), action[..., None, size:])
         return torch.stack(chosen, 2)
-
-
-def handles_of(situation: Situation, state: LatentState) -> Tensor:
-    """(B, K, P): where things can be picked up, in the units of actions.
-
-    Raises:
-        ArmillaryError: the simulator does not tell.
-    """
-    told: Any = getattr(situation.simulator, "handles", None)
-    if told is None:
-        raise ArmillaryError(
-            "planner=object_cem needs a simulator that tells where things can be picked up, as the "
-            f"oracle of stack_blocks does; {type(situation.simulator).__name__} does not, and "
-            "planner=cem fits"
-        )
-    return told(state)
-
-
-def _states(situation: Situation) -> tuple[LatentState, LatentState]:
-    return situation.state, situation.goal.view.state
 
 
 def _rows(things: Tensor, size: int) -> Tensor:
