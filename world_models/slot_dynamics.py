@@ -68,6 +68,9 @@ class SlotDynamics(WorldModel[SlotState]):
         color_affinity: logit by which a token is attended to less, for each unit of the squared
             distance of its colour to that of a slot's seed. It counts in frames in which slots are
             seeded.
+        brightness: weight of a difference of brightness beside those of hues, by which seeds and
+            tokens are compared then: sides of a thing that are lit differently are alike. None
+            compares colours.
         third_moments: see ``SlotAttention``.
         absent: a slot shows nothing whose seed is nearer to all earlier ones, in colour and half
             the distance of places; 0 lets every slot show something.
@@ -117,6 +120,7 @@ class SlotDynamics(WorldModel[SlotState]):
         tokens: int = 16,
         seed_patch: int | None = None,
         color_affinity: float = 0.0,
+        brightness: float | None = None,
         third_moments: bool = False,
         absent: float = 0.0,
         object_extent: float = 0.2,
@@ -184,6 +188,7 @@ class SlotDynamics(WorldModel[SlotState]):
         self.object_extent = object_extent
         self.tokens = tokens
         self.color_affinity = color_affinity
+        self.brightness = brightness
         self.absent = absent
         self.motion = motion
         self.mask_weights = mask_weights
@@ -345,7 +350,7 @@ class SlotDynamics(WorldModel[SlotState]):
         """The belief after a frame and what its slots attend to in it (N, K, L)."""
         sight = Sight(
             *(self.encoder, self.initializer, self.first_content, self.corrector),
-            *(self.posterior, self.color_affinity, self.absent),
+            *(self.posterior, self.color_affinity, self.absent, self.brightness),
         )
         if state is None:
             return sight.afresh(frame, self.first_iterations)

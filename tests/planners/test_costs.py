@@ -346,6 +346,13 @@ def test_readouts_are_far_in_units_of_actions_until_they_saturate() -> None:
     assert saturated == pytest.approx((0.5 + 25.0 / 25.25) / 2)
 
 
+def test_readouts_may_be_told_heights_by_the_image() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.0), line(0.4, 0.2, 0.9, 0.0)
+    seen, aim = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    plain = ReadoutDistance()(seen, aim)
+    assert_close(ReadoutDistance(positions_weight=2.0)(seen, aim), plain + 2.0 * 0.3**2 / 2)
+
+
 def test_approach_lets_go_where_every_object_is_at_its_goal() -> None:
     start, end = line(0.5, 0.2, 0.9, 0.0), line(0.55, 0.2, 0.0, 1.0)
     arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
@@ -399,6 +406,8 @@ def test_bad_settings_are_refused() -> None:
         SlotMatching(positions_weight=-1)
     with pytest.raises(ValueError, match="saturation must be at least 0, got -1"):
         ReadoutDistance(saturation=-1)
+    with pytest.raises(ValueError, match="positions_weight must be at least 0, got -1"):
+        ReadoutDistance(positions_weight=-1)
     with pytest.raises(ValueError, match="standoff must be at least 0, got -1"):
         Approach(standoff=-1)
     with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):

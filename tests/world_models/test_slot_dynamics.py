@@ -44,7 +44,9 @@ class TestDynamicsAsPredictor(WorldModelContract):
 
 class TestSecondEdition(WorldModelContract):
     def make(self):
-        return small(**SECOND, absent=0.1, gated=True, points=[[0, 1]], readout=[[0, 1]])
+        return small(
+            **SECOND, absent=0.1, brightness=0.3, gated=True, points=[[0, 1]], readout=[[0, 1]]
+        )
 
     @pytest.fixture
     def window(self, model: WorldModel) -> Window:
