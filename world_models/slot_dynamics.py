@@ -20,6 +20,12 @@ from armillary.world_models.registry import register_model
 from armillary.world_models.slots.discovery import Discovery
 from armillary.world_models.slots.dynamics import Foresight, content_variance
 from armillary.world_models.slots.identity import carried
+from armillary.world_models.slots.orientation import (
+    Orientation,
+    random_angles,
+    turned,
+    turned_frames,
+)
 from armillary.world_models.slots.readout import Labels, Readout
 from armillary.world_models.slots.sight import Sight
 from armillary.world_models.slots.state import SlotState, are_present
@@ -54,6 +60,8 @@ class SlotDynamics(WorldModel[SlotState]):
         dynamics: rollouts in slot space against the posterior; trains the dynamics alone and can
             be trained on states that were encoded once.
         readout: where in the scene slots are, with the setting of that name; likewise.
+        orientation: turned frames against each other; trains how things lie alone, where
+            ``orientation_weight`` says so.
 
     Args:
         image_size: a multiple of ``tokens``, at least twice as much, in pixels.
@@ -98,6 +106,8 @@ class SlotDynamics(WorldModel[SlotState]):
         content_units: what a difference of contents counts in, ``one`` or ``variance``: that of
             each number while things move, measured where states are encoded once and kept.
         position_weight: of squared errors of positions, in extents, beside those of contents.
+        orientation_weight: of squared errors of how things lie; above 0 that is learned, for scenes
+            that are seen from above, and plans know it.
         best_of: rollouts sampled per clip of which the best counts (Bhattacharyya et al. 2018);
             1 rolls out the mean.
         ensemble: M, dynamics that share all else. They start differently and see the same clips,
@@ -142,6 +152,7 @@ class SlotDynamics(WorldModel[SlotState]):
         mask_steps: int = 1500,
         content_units: str = "one",
         position_weight: float = 1.0,
+        orientation_weight: float = 0.0,
         best_of: int = 1,
         ensemble: int = 1,
     ) -> None:
@@ -195,6 +206,7 @@ class SlotDynamics(WorldModel[SlotState]):
         self.mask_steps = mask_steps
         self.content_units = content_units
         self.position_weight = position_weight
+        self.orientation_weight = orientation_weight
         stride = image_size // tokens
         channels = encoder_channels
         self.encoder = nn.Sequential(
@@ -225,6 +237,10 @@ class SlotDynamics(WorldModel[SlotState]):
         if readout:
             self.readout = Readout(content_size, len(readout[0]), object_extent)
             self.objectives = (*self.objectives, "readout")
+        self.orientation = None
+        if orientation_weight > 0:
+            self.objectives = (*self.objectives, "orientation")
+            self.orientation = Orientation(content_size)
         self.content_variance: Tensor
         half = torch.full((content_size,), 0.5)  # counts squared differences once
         self.register_buffer("content_variance", half, persistent=content_units == "variance")
@@ -256,10 +272,13 @@ class SlotDynamics(WorldModel[SlotState]):
         return state.position
 
     def orientations(self, state: SlotState) -> Tensor:
-        """(N, K, Z): contents, so that two of a thing at any times are on average 2 apart squared.
+        """See the contract: (N, K, 2) where that is learned, else (N, K, Z) contents.
 
-        See the contract. Contents hold how a thing looks, and a thing that turns looks otherwise.
+        Those of a thing at two times are then on average as far apart as random directions: a thing
+        that is turned looks otherwise.
         """
+        if self.orientation is not None:
+            return self.orientation(state.content)
         return state.content / (self.content_variance * state.content.shape[-1]).sqrt()
 
     def handles(self, state: SlotState) -> Tensor:
@@ -281,6 +300,8 @@ class SlotDynamics(WorldModel[SlotState]):
             with torch.no_grad():
                 states = self.filter(window.frames, window.actions)
             return self.latent_loss(states, window.actions, objective, step)
+        if objective == "orientation":
+            return self._turn(window.frames.flatten(0, 1))
         states, discovery = self._discover(window, step)
         if objective == "discovery":
             return discovery
@@ -311,14 +332,18 @@ class SlotDynamics(WorldModel[SlotState]):
         return Losses.of_members(losses)
 
     def trainable(self, objective: str) -> list[nn.Parameter]:
-        """Of ``joint`` all but the readout's, of a single stage the dynamics' or all others."""
+        """Those of a stage alone; for ``joint`` all but the readouts' and orientation's."""
         self.check_objective(objective)
-        if objective == "readout":
-            return [p for n, p in self.named_parameters() if n.startswith("readout.")]
         dynamics = [*self.dynamics.parameters(), *self.siblings.parameters()]
-        apart = ("dynamics.", "siblings.", "readout.")
-        others = [p for n, p in self.named_parameters() if not n.startswith(apart)]
-        return {"joint": others + dynamics, "discovery": others, "dynamics": dynamics}[objective]
+        apart = ("dynamics.", "siblings.", "orientation.", "readout.")
+        named = list(self.named_parameters())
+        others = [p for n, p in named if not n.startswith(apart)]
+        alone = {
+            name: [p for n, p in named if n.startswith(f"{name}.")]
+            for name in ("orientation", "readout")
+        }
+        stages = {"discovery": others, "dynamics": dynamics, **alone}
+        return {"joint": others + dynamics, **stages}[objective]
 
     def _stepped(
         self, state: SlotState, action: Tensor, noise: Tensor | None = None
@@ -356,7 +381,7 @@ class SlotDynamics(WorldModel[SlotState]):
             return sight.afresh(frame, self.first_iterations)
         if self.predictor == "rediscover":
             found, attention = sight.afresh(frame, self.first_iterations)
-            found = carried(state, found, 2.0 * self.content_variance, self.object_extent)
+            found = carried(state, found, self.discovery_std.square(), self.object_extent)
         else:
             predicted = self.step(state, action) if self.predictor == "dynamics" else state
             found, attention = sight.again(frame, predicted, self.next_iterations)
@@ -378,6 +403,19 @@ class SlotDynamics(WorldModel[SlotState]):
         )
         return states, discovery.loss(window.frames, states, attention, step)
 
+    def _turn(self, frames: Tensor) -> Losses:
+        """Of frames (N, 3, H, W), each turned by a random angle."""
+        assert self.orientation is not None
+        angle = random_angles(frames)
+        with torch.no_grad():
+            still = frames.new_zeros(len(frames), self.action_size)
+            state = self.observe(None, still, frames)
+            place = 0.5 + turned(state.position - 0.5, angle)
+            seen = self.observe(None, still, turned_frames(frames, angle))
+            meant = replace(state, position=place)
+            seen = carried(meant, seen, self.discovery_std.square(), self.object_extent)
+        return self.orientation.loss(state, seen, angle)
+
     def _foresee(self, states: SlotState, actions: Tensor) -> Losses:
         def step(
             state: SlotState, action: Tensor, noise: Tensor | None
@@ -385,8 +423,11 @@ class SlotDynamics(WorldModel[SlotState]):
             after, nodes = self._stepped(state, action, noise)
             return after, self.dynamics.std(nodes.detach())
 
-        units = (self.content_variance, self.object_extent, self.position_weight)
-        return Foresight(*units, self.best_of).loss(step, states, actions)
+        foresight = Foresight(
+            *(self.content_variance, self.object_extent, self.position_weight),
+            *(self.orientation, self.orientation_weight, self.best_of),
+        )
+        return foresight.loss(step, states, actions)
 
     def _labels(self, states: SlotState, actions: Tensor) -> Labels:
         first = self.readout_from[0]

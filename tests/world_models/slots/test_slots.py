@@ -133,7 +133,9 @@ def test_errors_count_in_their_units_and_only_of_what_is_there() -> None:
         if absent:
             present = torch.tensor([True, False, True]).expand(2, 3, 3)
             aim = SlotState(target.content, parked(target.position, present), target.motion)
-        loss = Foresight(torch.full((3,), 8.0), 0.2, 5.0, 1).loss(step, aim, torch.zeros(2, 2, 1))
+        loss = Foresight(torch.full((3,), 8.0), 0.2, 5.0, None, 0.0, 1).loss(
+            step, aim, torch.zeros(2, 2, 1)
+        )
         return loss.terms["rollout_error"].item()
 
     assert off(4.0, 0.0) == pytest.approx((16.0 + 64.0) / 2 / 16)
