@@ -26,6 +26,7 @@ from armillary.world_models.slots.orientation import (
     turned,
     turned_frames,
 )
+from armillary.world_models.slots.readout import Labels, Readout
 from armillary.world_models.slots.sight import Sight
 from armillary.world_models.slots.state import SlotState, are_present
 from armillary.world_models.state import Scene
@@ -58,6 +59,7 @@ class SlotDynamics(WorldModel[SlotState]):
         discovery: reconstruction alone; trains everything but the dynamics.
         dynamics: rollouts in slot space against the posterior; trains the dynamics alone and can
             be trained on states that were encoded once.
+        readout: where in the scene slots are, with the setting of that name; likewise.
         orientation: turned frames against each other; trains how things lie alone, where
             ``orientation_weight`` says so.
 
@@ -74,6 +76,9 @@ class SlotDynamics(WorldModel[SlotState]):
         color_affinity: logit by which a token is attended to less, for each unit of the squared
             distance of its colour to that of a slot's seed. It counts in frames in which slots are
             seeded.
+        brightness: weight of a difference of brightness beside those of hues, by which seeds and
+            tokens are compared then: sides of a thing that are lit differently are alike. None
+            compares colours.
         third_moments: see ``SlotAttention``.
         absent: a slot shows nothing whose seed is nearer to all earlier ones, in colour and half
             the distance of places; 0 lets every slot show something.
@@ -87,6 +92,9 @@ class SlotDynamics(WorldModel[SlotState]):
         motion: whether it sees how slots moved in the last step; False where things stand still
             between actions.
         points: which numbers of an action are points in the scene, see ``RelationalDynamics``.
+        readout: the numbers of an action that say where in the scene a thing is that it moves, and,
+            where they are given, too, those that say where it then is: handles are learned from
+            them, see ``slots.readout``. Without any there are no handles.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
         predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action,
@@ -122,6 +130,7 @@ class SlotDynamics(WorldModel[SlotState]):
         tokens: int = 16,
         seed_patch: int | None = None,
         color_affinity: float = 0.0,
+        brightness: float | None = None,
         third_moments: bool = False,
         absent: float = 0.0,
         object_extent: float = 0.2,
@@ -133,6 +142,7 @@ class SlotDynamics(WorldModel[SlotState]):
         gated: bool = False,
         motion: bool = True,
         points: Sequence[Sequence[int]] = (),
+        readout: Sequence[Sequence[int]] = (),
         first_iterations: int = 2,
         next_iterations: int = 1,
         predictor: str = "copy",
@@ -167,10 +177,17 @@ class SlotDynamics(WorldModel[SlotState]):
         for name, given in (("predictor", predictor), ("content_units", content_units)):
             if given not in choices[name]:
                 raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices[name])}")
-        wrong = [i for point in points for i in point if not 0 <= i < action_size]
-        if wrong:
+        for name, groups in (("points", points), ("readout", readout)):
+            wrong = [i for group in groups for i in group if not 0 <= i < action_size]
+            if wrong:
+                raise ArmillaryError(
+                    f"{name} must name numbers of the action, 0 to {action_size - 1}, "
+                    f"got {wrong[0]}"
+                )
+        if len(readout) > 2 or len({len(group) for group in readout}) > 1:
             raise ArmillaryError(
-                f"points must name numbers of the action, 0 to {action_size - 1}, got {wrong[0]}"
+                "readout must be one group of numbers, or two of the same size, got "
+                f"{[list(group) for group in readout]}"
             )
         check_ensemble(ensemble)
         self.first_iterations = first_iterations
@@ -182,6 +199,7 @@ class SlotDynamics(WorldModel[SlotState]):
         self.object_extent = object_extent
         self.tokens = tokens
         self.color_affinity = color_affinity
+        self.brightness = brightness
         self.absent = absent
         self.motion = motion
         self.mask_weights = mask_weights
@@ -214,6 +232,11 @@ class SlotDynamics(WorldModel[SlotState]):
             for _ in range(ensemble)
         )
         self.siblings = nn.ModuleList(others)
+        self.readout_from = [list(group) for group in readout]
+        self.readout = None
+        if readout:
+            self.readout = Readout(content_size, len(readout[0]), object_extent)
+            self.objectives = (*self.objectives, "readout")
         self.orientation = None
         if orientation_weight > 0:
             self.objectives = (*self.objectives, "orientation")
@@ -258,6 +281,14 @@ class SlotDynamics(WorldModel[SlotState]):
             return self.orientation(state.content)
         return state.content / (self.content_variance * state.content.shape[-1]).sqrt()
 
+    def handles(self, state: SlotState) -> Tensor:
+        """(..., K, P): see the contract; read out of slots."""
+        if self.readout is None:
+            return super().handles(state)
+        numbers = self.readout_from[0]
+        told = self.readout(state)
+        return told * self.action_std[numbers] + self.action_mean[numbers]
+
     def decode(self, state: SlotState) -> Scene:
         """See the contract."""
         return self.decoder(state.content, state.position)
@@ -265,7 +296,7 @@ class SlotDynamics(WorldModel[SlotState]):
     def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
         self.check_objective(objective)
-        if objective == "dynamics":
+        if objective in ("dynamics", "readout"):
             with torch.no_grad():
                 states = self.filter(window.frames, window.actions)
             return self.latent_loss(states, window.actions, objective, step)
@@ -293,20 +324,25 @@ class SlotDynamics(WorldModel[SlotState]):
 
         The mean is trained by squared error alone, so that the variance cannot excuse it.
         """
+        if objective == "readout" and self.readout is not None:
+            return self.readout.loss(states, self._labels(states, actions))
         if objective != "dynamics":
             return super().latent_loss(states, actions, objective, step)
         losses = [member._foresee(states, actions) for member in self.members]
         return Losses.of_members(losses)
 
     def trainable(self, objective: str) -> list[nn.Parameter]:
-        """Those of a stage alone; for ``joint`` all but the orientation's."""
+        """Those of a stage alone; for ``joint`` all but the readouts' and orientation's."""
         self.check_objective(objective)
         dynamics = [*self.dynamics.parameters(), *self.siblings.parameters()]
-        apart = ("dynamics.", "siblings.", "orientation.")
+        apart = ("dynamics.", "siblings.", "orientation.", "readout.")
         named = list(self.named_parameters())
         others = [p for n, p in named if not n.startswith(apart)]
-        turns = [p for n, p in named if n.startswith("orientation.")]
-        stages = {"discovery": others, "dynamics": dynamics, "orientation": turns}
+        alone = {
+            name: [p for n, p in named if n.startswith(f"{name}.")]
+            for name in ("orientation", "readout")
+        }
+        stages = {"discovery": others, "dynamics": dynamics, **alone}
         return {"joint": others + dynamics, **stages}[objective]
 
     def _stepped(
@@ -339,7 +375,7 @@ class SlotDynamics(WorldModel[SlotState]):
         """The belief after a frame and what its slots attend to in it (N, K, L)."""
         sight = Sight(
             *(self.encoder, self.initializer, self.first_content, self.corrector),
-            *(self.posterior, self.color_affinity, self.absent),
+            *(self.posterior, self.color_affinity, self.absent, self.brightness),
         )
         if state is None:
             return sight.afresh(frame, self.first_iterations)
@@ -392,6 +428,15 @@ class SlotDynamics(WorldModel[SlotState]):
             *(self.orientation, self.orientation_weight, self.best_of),
         )
         return foresight.loss(step, states, actions)
+
+    def _labels(self, states: SlotState, actions: Tensor) -> Labels:
+        first = self.readout_from[0]
+        taken, *put = (
+            (actions[..., group] - self.action_mean[first]) / self.action_std[first]
+            for group in self.readout_from
+        )
+        objects = states.map(lambda tensor: tensor[:, :, 1:])
+        return Labels.told(objects, taken, put[0] if put else None, self.object_extent)
 
     def _consistency(self, states: SlotState, actions: Tensor) -> Tensor:
         """KL from the prediction to the posterior, both with the discovery variance."""

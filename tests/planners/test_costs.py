@@ -33,6 +33,7 @@ from armillary.planners.costs import (
     ObjectPosition,
     PixelDistance,
     Pose,
+    ReadoutDistance,
     SlotMatching,
     Smoothness,
 )
@@ -112,6 +113,11 @@ class TestApproachTheNearest(DistanceContract):
 class TestApproachFromBehind(DistanceContract):
     def make(self):
         return Approach(standoff=0.1, tolerance=0.05)
+
+
+class TestReadoutDistance(DistanceContract):
+    def make(self) -> Cost:
+        return ReadoutDistance()
 
 
 class TestPose(DistanceContract):
@@ -355,6 +361,24 @@ def test_behind_is_on_the_line_from_the_goal_through_the_object() -> None:
     assert found == pytest.approx((0.9 - 0.44) ** 2 + (0.9 - 0.42) ** 2)
 
 
+def test_readouts_are_far_in_units_of_actions_until_they_saturate() -> None:
+    start, end = torch.zeros(2, 1, 4, 5)
+    end[0, :2, 1:3] = torch.tensor([[0.3, 0.4], [3.0, 4.0]])
+    seen, objects = rollout((1, 1, 1, 1), slots=start[None, None, None]), torch.zeros(1, 4)
+    objects[0, :2] = 1.0
+    aim = Goal(view((1,), slots=end), torch.arange(4).unsqueeze(0), objects, 0 * objects)
+    assert ReadoutDistance()(seen, aim).item() == pytest.approx((0.25 + 25.0) / 2)
+    saturated = ReadoutDistance(saturation=0.25)(seen, aim).item()
+    assert saturated == pytest.approx((0.5 + 25.0 / 25.25) / 2)
+
+
+def test_readouts_may_be_told_heights_by_the_image() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.0), line(0.4, 0.2, 0.9, 0.0)
+    seen, aim = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    plain = ReadoutDistance()(seen, aim)
+    assert_close(ReadoutDistance(positions_weight=2.0)(seen, aim), plain + 2.0 * 0.3**2 / 2)
+
+
 def test_approach_lets_go_where_every_object_is_at_its_goal() -> None:
     start, end = line(0.5, 0.2, 0.9, 0.0), line(0.55, 0.2, 0.0, 1.0)
     arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
@@ -406,6 +430,10 @@ def test_positions_need_a_model_that_segments(cost: Cost, imagined: Rollout, aim
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="positions_weight must be at least 0, got -1"):
         SlotMatching(positions_weight=-1)
+    with pytest.raises(ValueError, match="saturation must be at least 0, got -1"):
+        ReadoutDistance(saturation=-1)
+    with pytest.raises(ValueError, match="positions_weight must be at least 0, got -1"):
+        ReadoutDistance(positions_weight=-1)
     with pytest.raises(ValueError, match="standoff must be at least 0, got -1"):
         Approach(standoff=-1)
     with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):

@@ -11,7 +11,7 @@ from armillary.contracts.world_model import WorldModelContract
 from armillary.errors import ArmillaryError
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
 from armillary.world_models.checkpoints.checkpoint import load_model
-from armillary.world_models.model import Window
+from armillary.world_models.model import Window, WorldModel
 from armillary.world_models.registry import build_model
 from armillary.world_models.slot_dynamics import SlotDynamics, SlotState
 from armillary.world_models.slots.dynamics import content_variance
@@ -51,7 +51,22 @@ class TestDynamicsAsPredictor(WorldModelContract):
 
 class TestSecondEdition(WorldModelContract):
     def make(self):
-        return small(**SECOND, absent=0.1, gated=True, points=[[0, 1]], orientation_weight=1.0)
+        return small(
+            **SECOND,
+            absent=0.1,
+            brightness=0.3,
+            gated=True,
+            points=[[0, 1]],
+            readout=[[0, 1]],
+            orientation_weight=1.0,
+        )
+
+    @pytest.fixture
+    def window(self, model: WorldModel) -> Window:
+        """One of three discs moves, in each of three scenes."""
+        there = [discs((x, 0.3), (0.7, 0.8), (0.3, 0.7)) for x in (0.2, 0.2, 0.7, 0.7)]
+        frames = torch.stack(there, 1).repeat(3, 1, 1, 1, 1)
+        return Window(frames, torch.rand(3, 3, 2), torch.zeros(3, 4, 0, 0))
 
 
 class TestEnsemble(WorldModelContract):

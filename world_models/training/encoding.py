@@ -21,8 +21,8 @@ ENCODED_FRAMES = 512
 class Encoding:
     """The states of a split; they are computed again only when what they depend on has changed.
 
-    A stage that trains on them must not train what ``filter`` depends on, so they hold as long as
-    everything that the stage does not train is what it was.
+    A stage that trains on them must not train what ``filter`` depends on, so they hold from one
+    such stage to the next as long as everything that none of them trains is what it was.
 
     Args:
         split: the episodes.
@@ -51,6 +51,7 @@ class Encoding:
             if self._measured:
                 model.measure(self._states.states)
             self._made_with = {name: tensor.clone() for name, tensor in fixed.items()}
+        self._made_with = {n: tensor for n, tensor in self._made_with.items() if n in fixed}
         return self._states
 
 
@@ -62,7 +63,8 @@ def _fixed(model: WorldModel, stage: Stage) -> dict[str, Tensor]:
 
 
 def _equal(here: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> bool:
-    return here.keys() == there.keys() and all(torch.equal(here[n], there[n]) for n in here)
+    """Whether what no stage trained is the same."""
+    return all(torch.equal(here[n], there[n]) for n in here.keys() & there.keys())
 
 
 def encode(

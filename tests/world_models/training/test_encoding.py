@@ -10,6 +10,7 @@ import pytest
 
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import build_model
 from armillary.world_models.training import encoding
 from armillary.world_models.training.encoding import Encoding
 from armillary.world_models.training.trainer import Trainer
@@ -73,6 +74,23 @@ def test_states_hold_as_long_as_what_made_them(
     model.get_buffer(name).add_(1) if name == "action_mean" else model.encoder.weight.data.add_(1)
     assert states.states(model, LATENT) is not first
     assert states.states(model, DISCOVER) is None
+    assert encoded == ["train"] * 2
+
+
+def test_stages_that_train_different_parts_share_what_was_encoded(
+    episodes: EpisodeFile, encoded: list[str]
+) -> None:
+    settings = {"image_size": 8, "action_size": 2, "num_slots": 2, "tokens": 4, "content_size": 4}
+    model, states = build_model("slot_dynamics", **settings, readout=[[0, 1]]), None
+    kept = Encoding(episodes.split("train"))
+    for name in ("readout", "dynamics", "readout"):
+        found = kept.states(model, replace(LATENT, objective=name))
+        assert states is None or found is states
+        states = found
+        for parameter in model.trainable(name):
+            parameter.data.add_(1.0)
+    next(iter(model.trainable("discovery"))).data.add_(1.0)
+    assert kept.states(model, replace(LATENT, objective="dynamics")) is not states
     assert encoded == ["train"] * 2
 
 
