@@ -16,6 +16,7 @@ import numpy as np
 
 from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, member
+from armillary.envs.towel_pick.policies import TowelPolicy
 
 WALLS = [[0.36, 0.47, 0.64, 0.53], [0.47, 0.53, 0.53, 0.68]]
 """Those of ``task=push_blocks_walls``."""
@@ -26,6 +27,11 @@ CASES: list[tuple[str, dict[str, Any], Policy | None]] = [
     *(("PushT", {"image_size": size}, None) for size in (64, 96, 128)),
     *(
         ("StackBlocks", {"image_size": size, "supersampling": each}, StackPolicy())
+        for size in (64, 96, 128)
+        for each in (1, 2)
+    ),
+    *(
+        ("TowelPick", {"image_size": size, "supersampling": each}, TowelPolicy())
         for size in (64, 96, 128)
         for each in (1, 2)
     ),

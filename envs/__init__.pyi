@@ -14,4 +14,6 @@ from .task import Posed as Posed
 from .task import Recordable as Recordable
 from .task import Simulated as Simulated
 from .task import Task as Task
+from .towel_pick.environment import TowelPickEnv as TowelPickEnv
+from .towel_pick.oracle import TowelOracle as TowelOracle
 from .wrappers import PrivilegedState as PrivilegedState

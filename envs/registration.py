@@ -32,6 +32,11 @@ def register_all() -> None:
         max_episode_steps=6,
     )
     register(
+        id="armillary/TowelPick-v0",
+        entry_point="armillary.envs.towel_pick.environment:TowelPickEnv",
+        max_episode_steps=25,
+    )
+    register(
         id="armillary/PushT-v0",
         entry_point="armillary.envs.push_t.environment:PushTEnv",
     )

@@ -63,8 +63,9 @@ ROOMS = {
         "push_t": {"options", "drawing", "task"},
         "moving_sprites": {"drawing", "shapes", "task"},
         "sprite_goals": {"moving_sprites", "options", "shapes"},
-        "mujoco": set(),
+        "mujoco": {"options"},
         "stack_blocks": {"options", "mujoco"},
+        "towel_pick": {"options", "mujoco", "task"},
     },
 }
 """What the folders and files of a package may import of each other."""

@@ -192,6 +192,11 @@ class Imaginer(Generic[State]):
         with self._autocast():
             return _float(self.model.orientations(state))
 
+    def handles(self, state: State) -> Tensor:
+        """(N, K, P): where things can be taken. Raises ArmillaryError where that is not told."""
+        with self._autocast():
+            return _float(self.model.handles(state))
+
     @_within_memory
     def decode(self, state: State) -> Scene:
         """The scenes of N states; they lie in memory together."""

@@ -296,6 +296,18 @@ class WorldModel(nn.Module, ABC, Generic[State]):
             "slot_dynamics and the oracle do. Take objective=object_position or latent"
         )
 
+    def handles(self, state: State) -> Tensor:
+        """(N, K, P): where in the scene each thing can be taken, in the units of actions.
+
+        Raises:
+            ArmillaryError: the model does not tell.
+        """
+        raise ArmillaryError(
+            f"{type(self).__name__} does not tell where in the scene things can be picked up, "
+            "which planner=object_cem and objective=readout need; slot_dynamics with model.readout "
+            "and the oracle of stack_blocks do. Take planner=cem and objective=latent"
+        )
+
     def measure(self, states: State) -> None:
         """Told of all states of the data before they are trained on, to learn their scales.
 

@@ -32,6 +32,10 @@ class Reader(Protocol):
         """(N, K, O). Raises ArmillaryError where it is not known how things lie."""
         ...
 
+    def handles(self, state: Any) -> Tensor:
+        """(N, K, P). Raises ArmillaryError where it is not known where things can be taken."""
+        ...
+
     def decode(self, state: Any) -> Scene:
         """Components (N, K, 3, H, W) and masks (N, K, 1, H, W)."""
         ...
@@ -45,7 +49,7 @@ class Reader(Protocol):
         ...
 
 
-_READ = {"slots", "positions", "orientations", "scene", "masks", "frames"}
+_READ = {"slots", "positions", "orientations", "handles", "scene", "masks", "frames"}
 
 
 class View(Generic[State]):
@@ -81,6 +85,11 @@ class View(Generic[State]):
         Two are as far apart as the unit vectors of their angles; see ``WorldModel.orientations``.
         """
         return self._read(self._reader.orientations)
+
+    @cached_property
+    def handles(self) -> Tensor:
+        """(\\*shape, K, P): where things can be taken, in the units of actions."""
+        return self._read(self._reader.handles)
 
     @cached_property
     def scene(self) -> Scene:
@@ -225,6 +234,12 @@ class Goal(Generic[State]):
     def orientations(self) -> Tensor:
         """(B, K, O): how each of the start's slots is to lie."""
         told = self.view.orientations
+        return told.gather(1, self.assignment.unsqueeze(-1).expand_as(told))
+
+    @cached_property
+    def handles(self) -> Tensor:
+        """(B, K, P): where each of the start's slots is to be, in the units of actions."""
+        told = self.view.handles
         return told.gather(1, self.assignment.unsqueeze(-1).expand_as(told))
 
     def offsets(self, positions: Tensor) -> Tensor:

@@ -20,6 +20,13 @@ from armillary.world_models.registry import register_model
 from armillary.world_models.slots.discovery import Discovery
 from armillary.world_models.slots.dynamics import Foresight, content_variance
 from armillary.world_models.slots.identity import carried
+from armillary.world_models.slots.orientation import (
+    Orientation,
+    random_angles,
+    turned,
+    turned_frames,
+)
+from armillary.world_models.slots.readout import Labels, Readout
 from armillary.world_models.slots.sight import Sight
 from armillary.world_models.slots.state import SlotState, are_present
 from armillary.world_models.state import Scene
@@ -52,6 +59,9 @@ class SlotDynamics(WorldModel[SlotState]):
         discovery: reconstruction alone; trains everything but the dynamics.
         dynamics: rollouts in slot space against the posterior; trains the dynamics alone and can
             be trained on states that were encoded once.
+        readout: where in the scene slots are, with the setting of that name; likewise.
+        orientation: turned frames against each other; trains how things lie alone, where
+            ``orientation_weight`` says so.
 
     Args:
         image_size: a multiple of ``tokens``, at least twice as much, in pixels.
@@ -66,6 +76,9 @@ class SlotDynamics(WorldModel[SlotState]):
         color_affinity: logit by which a token is attended to less, for each unit of the squared
             distance of its colour to that of a slot's seed. It counts in frames in which slots are
             seeded.
+        brightness: weight of a difference of brightness beside those of hues, by which seeds and
+            tokens are compared then: sides of a thing that are lit differently are alike. None
+            compares colours.
         third_moments: see ``SlotAttention``.
         absent: a slot shows nothing whose seed is nearer to all earlier ones, in colour and half
             the distance of places; 0 lets every slot show something.
@@ -79,6 +92,9 @@ class SlotDynamics(WorldModel[SlotState]):
         motion: whether it sees how slots moved in the last step; False where things stand still
             between actions.
         points: which numbers of an action are points in the scene, see ``RelationalDynamics``.
+        readout: the numbers of an action that say where in the scene a thing is that it moves, and,
+            where they are given, too, those that say where it then is: handles are learned from
+            them, see ``slots.readout``. Without any there are no handles.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
         predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action,
@@ -90,6 +106,8 @@ class SlotDynamics(WorldModel[SlotState]):
         content_units: what a difference of contents counts in, ``one`` or ``variance``: that of
             each number while things move, measured where states are encoded once and kept.
         position_weight: of squared errors of positions, in extents, beside those of contents.
+        orientation_weight: of squared errors of how things lie; above 0 that is learned, for scenes
+            that are seen from above, and plans know it.
         best_of: rollouts sampled per clip of which the best counts (Bhattacharyya et al. 2018);
             1 rolls out the mean.
         ensemble: M, dynamics that share all else. They start differently and see the same clips,
@@ -112,6 +130,7 @@ class SlotDynamics(WorldModel[SlotState]):
         tokens: int = 16,
         seed_patch: int | None = None,
         color_affinity: float = 0.0,
+        brightness: float | None = None,
         third_moments: bool = False,
         absent: float = 0.0,
         object_extent: float = 0.2,
@@ -123,6 +142,7 @@ class SlotDynamics(WorldModel[SlotState]):
         gated: bool = False,
         motion: bool = True,
         points: Sequence[Sequence[int]] = (),
+        readout: Sequence[Sequence[int]] = (),
         first_iterations: int = 2,
         next_iterations: int = 1,
         predictor: str = "copy",
@@ -132,6 +152,7 @@ class SlotDynamics(WorldModel[SlotState]):
         mask_steps: int = 1500,
         content_units: str = "one",
         position_weight: float = 1.0,
+        orientation_weight: float = 0.0,
         best_of: int = 1,
         ensemble: int = 1,
     ) -> None:
@@ -156,10 +177,17 @@ class SlotDynamics(WorldModel[SlotState]):
         for name, given in (("predictor", predictor), ("content_units", content_units)):
             if given not in choices[name]:
                 raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices[name])}")
-        wrong = [i for point in points for i in point if not 0 <= i < action_size]
-        if wrong:
+        for name, groups in (("points", points), ("readout", readout)):
+            wrong = [i for group in groups for i in group if not 0 <= i < action_size]
+            if wrong:
+                raise ArmillaryError(
+                    f"{name} must name numbers of the action, 0 to {action_size - 1}, "
+                    f"got {wrong[0]}"
+                )
+        if len(readout) > 2 or len({len(group) for group in readout}) > 1:
             raise ArmillaryError(
-                f"points must name numbers of the action, 0 to {action_size - 1}, got {wrong[0]}"
+                "readout must be one group of numbers, or two of the same size, got "
+                f"{[list(group) for group in readout]}"
             )
         check_ensemble(ensemble)
         self.first_iterations = first_iterations
@@ -171,12 +199,14 @@ class SlotDynamics(WorldModel[SlotState]):
         self.object_extent = object_extent
         self.tokens = tokens
         self.color_affinity = color_affinity
+        self.brightness = brightness
         self.absent = absent
         self.motion = motion
         self.mask_weights = mask_weights
         self.mask_steps = mask_steps
         self.content_units = content_units
         self.position_weight = position_weight
+        self.orientation_weight = orientation_weight
         stride = image_size // tokens
         channels = encoder_channels
         self.encoder = nn.Sequential(
@@ -202,6 +232,15 @@ class SlotDynamics(WorldModel[SlotState]):
             for _ in range(ensemble)
         )
         self.siblings = nn.ModuleList(others)
+        self.readout_from = [list(group) for group in readout]
+        self.readout = None
+        if readout:
+            self.readout = Readout(content_size, len(readout[0]), object_extent)
+            self.objectives = (*self.objectives, "readout")
+        self.orientation = None
+        if orientation_weight > 0:
+            self.objectives = (*self.objectives, "orientation")
+            self.orientation = Orientation(content_size)
         self.content_variance: Tensor
         half = torch.full((content_size,), 0.5)  # counts squared differences once
         self.register_buffer("content_variance", half, persistent=content_units == "variance")
@@ -233,11 +272,22 @@ class SlotDynamics(WorldModel[SlotState]):
         return state.position
 
     def orientations(self, state: SlotState) -> Tensor:
-        """(N, K, Z): contents, so that two of a thing at any times are on average 2 apart squared.
+        """See the contract: (N, K, 2) where that is learned, else (N, K, Z) contents.
 
-        See the contract. Contents hold how a thing looks, and a thing that turns looks otherwise.
+        Those of a thing at two times are then on average as far apart as random directions: a thing
+        that is turned looks otherwise.
         """
+        if self.orientation is not None:
+            return self.orientation(state.content)
         return state.content / (self.content_variance * state.content.shape[-1]).sqrt()
+
+    def handles(self, state: SlotState) -> Tensor:
+        """(..., K, P): see the contract; read out of slots."""
+        if self.readout is None:
+            return super().handles(state)
+        numbers = self.readout_from[0]
+        told = self.readout(state)
+        return told * self.action_std[numbers] + self.action_mean[numbers]
 
     def decode(self, state: SlotState) -> Scene:
         """See the contract."""
@@ -246,10 +296,12 @@ class SlotDynamics(WorldModel[SlotState]):
     def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
         self.check_objective(objective)
-        if objective == "dynamics":
+        if objective in ("dynamics", "readout"):
             with torch.no_grad():
                 states = self.filter(window.frames, window.actions)
             return self.latent_loss(states, window.actions, objective, step)
+        if objective == "orientation":
+            return self._turn(window.frames.flatten(0, 1))
         states, discovery = self._discover(window, step)
         if objective == "discovery":
             return discovery
@@ -272,18 +324,26 @@ class SlotDynamics(WorldModel[SlotState]):
 
         The mean is trained by squared error alone, so that the variance cannot excuse it.
         """
+        if objective == "readout" and self.readout is not None:
+            return self.readout.loss(states, self._labels(states, actions))
         if objective != "dynamics":
             return super().latent_loss(states, actions, objective, step)
         losses = [member._foresee(states, actions) for member in self.members]
         return Losses.of_members(losses)
 
     def trainable(self, objective: str) -> list[nn.Parameter]:
-        """All parameters for ``joint``, the dynamics' or all the others for a single stage."""
+        """Those of a stage alone; for ``joint`` all but the readouts' and orientation's."""
         self.check_objective(objective)
         dynamics = [*self.dynamics.parameters(), *self.siblings.parameters()]
-        foreseeing = ("dynamics.", "siblings.")
-        others = [p for n, p in self.named_parameters() if not n.startswith(foreseeing)]
-        return {"joint": others + dynamics, "discovery": others, "dynamics": dynamics}[objective]
+        apart = ("dynamics.", "siblings.", "orientation.", "readout.")
+        named = list(self.named_parameters())
+        others = [p for n, p in named if not n.startswith(apart)]
+        alone = {
+            name: [p for n, p in named if n.startswith(f"{name}.")]
+            for name in ("orientation", "readout")
+        }
+        stages = {"discovery": others, "dynamics": dynamics, **alone}
+        return {"joint": others + dynamics, **stages}[objective]
 
     def _stepped(
         self, state: SlotState, action: Tensor, noise: Tensor | None = None
@@ -315,13 +375,13 @@ class SlotDynamics(WorldModel[SlotState]):
         """The belief after a frame and what its slots attend to in it (N, K, L)."""
         sight = Sight(
             *(self.encoder, self.initializer, self.first_content, self.corrector),
-            *(self.posterior, self.color_affinity, self.absent),
+            *(self.posterior, self.color_affinity, self.absent, self.brightness),
         )
         if state is None:
             return sight.afresh(frame, self.first_iterations)
         if self.predictor == "rediscover":
             found, attention = sight.afresh(frame, self.first_iterations)
-            found = carried(state, found, 2.0 * self.content_variance, self.object_extent)
+            found = carried(state, found, self.discovery_std.square(), self.object_extent)
         else:
             predicted = self.step(state, action) if self.predictor == "dynamics" else state
             found, attention = sight.again(frame, predicted, self.next_iterations)
@@ -343,6 +403,19 @@ class SlotDynamics(WorldModel[SlotState]):
         )
         return states, discovery.loss(window.frames, states, attention, step)
 
+    def _turn(self, frames: Tensor) -> Losses:
+        """Of frames (N, 3, H, W), each turned by a random angle."""
+        assert self.orientation is not None
+        angle = random_angles(frames)
+        with torch.no_grad():
+            still = frames.new_zeros(len(frames), self.action_size)
+            state = self.observe(None, still, frames)
+            place = 0.5 + turned(state.position - 0.5, angle)
+            seen = self.observe(None, still, turned_frames(frames, angle))
+            meant = replace(state, position=place)
+            seen = carried(meant, seen, self.discovery_std.square(), self.object_extent)
+        return self.orientation.loss(state, seen, angle)
+
     def _foresee(self, states: SlotState, actions: Tensor) -> Losses:
         def step(
             state: SlotState, action: Tensor, noise: Tensor | None
@@ -350,8 +423,20 @@ class SlotDynamics(WorldModel[SlotState]):
             after, nodes = self._stepped(state, action, noise)
             return after, self.dynamics.std(nodes.detach())
 
-        units = (self.content_variance, self.object_extent, self.position_weight)
-        return Foresight(*units, self.best_of).loss(step, states, actions)
+        foresight = Foresight(
+            *(self.content_variance, self.object_extent, self.position_weight),
+            *(self.orientation, self.orientation_weight, self.best_of),
+        )
+        return foresight.loss(step, states, actions)
+
+    def _labels(self, states: SlotState, actions: Tensor) -> Labels:
+        first = self.readout_from[0]
+        taken, *put = (
+            (actions[..., group] - self.action_mean[first]) / self.action_std[first]
+            for group in self.readout_from
+        )
+        objects = states.map(lambda tensor: tensor[:, :, 1:])
+        return Labels.told(objects, taken, put[0] if put else None, self.object_extent)
 
     def _consistency(self, states: SlotState, actions: Tensor) -> Tensor:
         """KL from the prediction to the posterior, both with the discovery variance."""

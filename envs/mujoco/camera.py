@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Point = tuple[float, float, float]
+_ROUNDING = 1e-6
+"""Of places in the image, in pixels: more than what arithmetic may be off."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +56,36 @@ class Camera:
         depth = np.maximum(np.abs(seen[..., 2:]), 1e-9) * self.spread
         return 0.5 + 0.5 * seen[..., :2] / depth * (1.0, -1.0)
 
-    def window(self, centre: NDArray[np.float64], radius: float, size: int) -> tuple[slice, slice]:
-        """Rows and columns of the pixels that a sphere may be seen in."""
-        right, up, depth = self.axes @ (centre - np.asarray(self.position))
-        left, rightmost = self._extent(right, depth, radius)
-        top, bottom = self._extent(-up, depth, radius)
-        return _span(top, bottom, size), _span(left, rightmost, size)
+    def windows(self, points: NDArray[np.float64], size: int) -> list[tuple[slice, slice]]:
+        """Rows and columns of the pixels that convex bodies may be seen in.
 
-    def _extent(self, aside: float, depth: float, radius: float) -> tuple[float, float]:
-        """Where a sphere begins and ends along an axis of the image, in [0, 1]."""
-        distance = math.hypot(aside, depth)
-        if distance <= radius:
-            return 0.0, 1.0
-        middle, half = math.atan2(aside, depth), math.asin(radius / distance)
-        ends = [min(max(middle + end, -1.57), 1.57) for end in (-half, half)]
-        low, high = (0.5 + 0.5 * math.tan(end) / self.spread for end in ends)
-        return low, high
+        Args:
+            points: (N, P, 3), of which each of N bodies lies between; where some of them are not in
+                front of the camera it may be seen anywhere.
+            size: H = W of the image, in pixels.
+        """
+        seen = (points - self._origin) @ self._scaled
+        depth = seen[..., 2:]
+        places = seen[..., :2] / np.maximum(depth, 1e-9) * size
+        first = np.floor(np.maximum(places.min(1) + (0.5 * size - _ROUNDING), 0.0))
+        last = np.ceil(np.maximum(places.max(1) + (0.5 * size + _ROUNDING), 0.0))
+        behind = (depth < 1e-9).any((1, 2))
+        first[behind], last[behind] = 0.0, size
+        ends = np.concatenate([first, last], 1).astype(np.int64).tolist()
+        return [(slice(top, bottom), slice(left, right)) for left, top, right, bottom in ends]
+
+    @cached_property
+    def _origin(self) -> NDArray[np.float64]:
+        return np.asarray(self.position, np.float64)
+
+    @cached_property
+    def _scaled(self) -> NDArray[np.float64]:
+        """(3, 3): a step in the scene -> to the right and down in image widths at 1, and depth."""
+        return self.axes.T * (0.5 / self.spread, -0.5 / self.spread, 1.0)
 
 
 def _span(low: float, high: float, size: int) -> slice:
-    first, last = (min(max(place * size, 0.0), size) for place in (low, high))
+    first, last = (min(max(end, 0.0), size) for end in (low - _ROUNDING, high + _ROUNDING))
     return slice(math.floor(first), math.ceil(last))
 
 

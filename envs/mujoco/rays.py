@@ -1,11 +1,15 @@
 """Draws a simulation by casting rays: needs no graphics library, and knows every pixel's geom.
 
 What never moves is cast once; of a frame only the pixels in which something that moves may be seen.
+Geoms that nothing collides with need a body of their own: MuJoCo looks for those of a body in the
+box round the ones that collide.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,7 @@ from armillary.envs.mujoco.simulation import Simulation
 NOTHING = -1
 """The number of what is no geom: where a ray meets nothing."""
 _FAR = 1e6
+_CORNERS = np.array([*product((-1.0, 1.0), repeat=3)])
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,14 @@ class Light:
 
     def shade(self, colors: NDArray[Any], normals: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N, 3) colours of surfaces and (N, 3) their normals -> (N, 3) in [0, 1]."""
-        facing = normals @ (np.asarray(self.towards) / np.linalg.norm(self.towards))
+        facing = normals @ self._direction
         brightness = self.ambient + self.diffuse * np.maximum(facing, 0.0)
-        return np.minimum(colors * brightness[:, None], 1.0)
+        shaded = colors * brightness[:, None]
+        return np.minimum(shaded, 1.0, out=shaded)
+
+    @cached_property
+    def _direction(self) -> NDArray[np.float64]:
+        return np.asarray(self.towards) / np.linalg.norm(self.towards)
 
 
 class RayRenderer:
@@ -70,7 +80,9 @@ class RayRenderer:
         model = simulation.model
         moves = model.body_weldid[model.geom_bodyid] != 0
         visible = model.geom_rgba[:, 3] > 0
-        self._moving = np.flatnonzero(moves & visible).tolist()
+        self._moving = np.flatnonzero(moves & visible)
+        boxes = model.geom_aabb[self._moving]  # middles and half sides, in the geoms' own axes
+        self._corners = boxes[:, None, :3] + _CORNERS * boxes[:, None, 3:]
         self._colors = model.geom_rgba[:, :3].astype(np.float64)
         self._static(simulation, moves)
 
@@ -105,27 +117,34 @@ class RayRenderer:
         Returns:
             The frame (H, W, 3), and the geom that most rays of every pixel meet (H, W), or NOTHING.
         """
-        size = self._size
+        size, each = self._size, self._each
         albedo: NDArray[np.float64] = self._colors if colors is None else colors
         frame, labels = self._frame.copy(), self._labels.copy()
         pixels = self._pixels(simulation)
         if len(pixels):
-            rays = self._rays[pixels]
-            found, distances, normals = self._cast(simulation, rays.reshape(-1, 3), static=False)
-            hit = (found != NOTHING) & (distances < self._distances[pixels].ravel())
-            shown, geoms = self._behind[pixels], self._geoms[pixels]
-            flat = shown.reshape(-1, 3)
-            flat[hit] = self._light.shade(albedo[found[hit]], normals[hit])
-            geoms.reshape(-1)[hit] = found[hit]
+            rays = self._rays.take(pixels, 0).reshape(-1, 3)
+            found, distances, normals = self._cast(simulation, rays, static=False)
+            hit = (found != NOTHING) & (distances < self._distances.take(pixels, 0).ravel())
+            hits = hit.reshape(-1, each)
+            changed = np.flatnonzero(_any(hits))
+            pixels, within = pixels.take(changed), np.flatnonzero(hits.take(changed, 0))
+            shown, geoms = self._behind.take(pixels, 0), self._geoms.take(pixels, 0)
+            seen = np.flatnonzero(hit)
+            met = found.take(seen)
+            shade = self._light.shade(albedo.take(met, 0), normals.take(seen, 0))
+            shown.reshape(-1, 3)[within] = shade
+            geoms.reshape(-1)[within] = met
             frame[pixels], labels[pixels] = _bytes(shown), _most(geoms)
         return frame.reshape(size, size, 3), labels.reshape(size, size)
 
     def _pixels(self, simulation: Simulation) -> NDArray[np.int64]:
         """Numbers of the pixels in which something that moves may be seen."""
-        places, reach = simulation.data.geom_xpos, simulation.model.geom_rbound
+        data, moving = simulation.data, self._moving
+        turned = data.geom_xmat[moving].reshape(-1, 3, 3).transpose(0, 2, 1)
+        corners = data.geom_xpos[moving, None] + self._corners @ turned
         marked = np.zeros((self._size, self._size), bool)
-        for geom in self._moving:
-            marked[self._camera.window(places[geom], float(reach[geom]), self._size)] = True
+        for window in self._camera.windows(corners, self._size):
+            marked[window] = True
         return np.flatnonzero(marked)
 
     def _cast(
@@ -144,12 +163,27 @@ class RayRenderer:
 
 def _bytes(colors: NDArray[np.float64]) -> NDArray[np.uint8]:
     """(P, rays, 3) in [0, 1] -> (P, 3)."""
-    return (colors.mean(1) * 255.0 + 0.5).astype(np.uint8)
+    total = colors[:, 0].copy()
+    for ray in range(1, colors.shape[1]):
+        total += colors[:, ray]
+    return (total / colors.shape[1] * 255.0 + 0.5).astype(np.uint8)
 
 
 def _most(geoms: NDArray[np.int32]) -> NDArray[np.int32]:
     """(P, rays) -> (P,): what most rays of a pixel meet; of equals the one of the first ray."""
-    if geoms.shape[1] == 1:
-        return geoms[:, 0].copy()
-    votes = (geoms[:, :, None] == geoms[:, None, :]).sum(-1)
-    return geoms[np.arange(len(geoms)), votes.argmax(1)]
+    most = geoms[:, 0].copy()
+    mixed = np.flatnonzero(_any(geoms != geoms[:, :1]))
+    several = geoms.take(mixed, 0)
+    votes = np.zeros(several.shape, np.int8)
+    for ray in range(several.shape[1]):
+        votes += several == several[:, ray : ray + 1]
+    most[mixed] = several[np.arange(len(mixed)), votes.argmax(1)]
+    return most
+
+
+def _any(rays: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(P, rays) -> (P,): much faster than numpy along so short an axis."""
+    some = rays[:, 0].copy()
+    for ray in range(1, rays.shape[1]):
+        some |= rays[:, ray]
+    return some

@@ -10,9 +10,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from armillary.envs.mujoco.variation import camera_named
 from armillary.envs.stack_blocks import physics
 from armillary.envs.stack_blocks.drawing import render_scene
-from armillary.envs.stack_blocks.factors import VARIABLE, Factors, camera_named
+from armillary.envs.stack_blocks.factors import CAMERAS, VARIABLE, Factors
 from armillary.envs.stack_blocks.layout import sample_problem
 from armillary.envs.stack_blocks.oracle import StackOracle
 from armillary.envs.stack_blocks.scene import (
@@ -101,7 +102,7 @@ class StackBlocksEnv(gym.Env[Any, Any]):
         ):
             if value not in valid:
                 raise ArmillaryError(f"{name} must be one of {[*valid]}, got {value!r}")
-        camera_named(camera)
+        camera_named(camera, CAMERAS)
         self.image_size = image_size
         self.num_blocks = num_blocks
         self.heights = heights

@@ -107,6 +107,9 @@ class _Reader:
     def orientations(self, state: Poses) -> Tensor:
         return self._oracle.orientations(PhysicsState(state.start))
 
+    def handles(self, state: Poses) -> Tensor:
+        raise ArmillaryError("true places in the image are none in the scene, which handles are")
+
     def decode(self, state: Poses) -> Scene:
         raise ArmillaryError("true places have no frames: true_cost must be a cost on places")
 

@@ -190,6 +190,38 @@ class Pose:
         return places / self.place**2 + angles / self.angle**2
 
 
+@register("cost", "readout")
+@dataclass(frozen=True)
+class ReadoutDistance:
+    """Mean squared distance of objects to their goals in the scene, in units of actions.
+
+    Args:
+        saturation: s above 0 makes d / (d + s) of each object's squared distance d, in squared
+            units of actions, as that of ``LatentDistance``.
+        positions_weight: of the squared distance in the image, which is added to each object's:
+            it tells what actions do not name, such as heights.
+    """
+
+    saturation: float = 0.0
+    positions_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("saturation", "positions_weight"):
+            value = getattr(self, name)
+            check(name, value, "at least 0", value >= 0)
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``. Raises ArmillaryError where no places in the scene are told."""
+        objects = over_rollout(present(goal.objects, "object to place"))
+        distance = (rollout.handles - over_rollout(goal.handles)).square().sum(-1)
+        if self.positions_weight > 0:
+            apart = goal.offsets(rollout.positions).square().sum(-1)
+            distance = distance + self.positions_weight * apart
+        if self.saturation > 0:
+            distance = distance / (distance + self.saturation)
+        return (distance * objects).sum(-1) / objects.sum(-1).clamp_min(1.0)
+
+
 def _pair_distance(imagined: Tensor, target: Tensor) -> Tensor:
     """(B, S, P, T, K, D) and (B, K, D) -> mean squared differences (B, S, P, T, K, K)."""
     # Without a product of matrices, which rounds by batch size and cancels where slots are close.

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from armillary.errors import ArmillaryError
-from armillary.planners.situation import Situation, situated
+from armillary.planners.situation import situated
 from armillary.planners.template.checks import check, check_count, check_fitting, check_noise
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Distribution, Search, best, refit
 from armillary.plugins import register
 from armillary.suggestions import suggest
-from armillary.world_models.state import LatentState
 
 SPACES = ("scene", "image")
 
@@ -143,11 +141,10 @@ class ObjectCEM(Search[Moves]):
 
     def _picked(self, situation: Situation) -> tuple[Tensor, Tensor]:
         """(B, K, P) where things can be picked up, now and where the goal has them."""
-        goal = situation.goal
+        goal, here = situation.goal, situation.simulator.view(situation.state)
         if self.space == "image":
-            return situation.simulator.view(situation.state).positions, goal.positions
-        handles, wanted = (handles_of(situation, one) for one in (situation.state, goal.view.state))
-        return handles, wanted.gather(1, goal.assignment.unsqueeze(-1).expand_as(wanted))
+            return here.positions, goal.positions
+        return here.handles, goal.handles
 
     def _half(self, problem: Problem) -> Tensor:
         """(P,) half the range of each number of a place."""
@@ -220,22 +217,6 @@ class ObjectCEM(Search[Moves]):
             put.append(there)
             where = where.scatter(2, rows, there)
         return torch.stack(chosen, 2).unsqueeze(-1), torch.stack(put, 2)
-
-
-def handles_of(situation: Situation, state: LatentState) -> Tensor:
-    """(B, K, P): where things can be picked up, in the units of actions.
-
-    Raises:
-        ArmillaryError: the simulator does not tell.
-    """
-    told: Any = getattr(situation.simulator, "handles", None)
-    if told is None:
-        raise ArmillaryError(
-            "planner=object_cem needs a simulator that tells where things can be picked up, as the "
-            f"oracle of stack_blocks does; {type(situation.simulator).__name__} does not, and "
-            "planner=cem fits"
-        )
-    return told(state)
 
 
 def _rows(things: Tensor, size: int) -> Tensor:

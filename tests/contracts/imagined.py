@@ -36,6 +36,9 @@ class GivenReader:
         angles = state.slots[..., 0]
         return torch.stack([angles.cos(), angles.sin()], -1)
 
+    def handles(self, state: Given) -> Tensor:
+        return state.slots[..., 1:3]
+
     def decode(self, state: Given) -> Scene:
         self.decoded += 1
         frames = state.frames.unsqueeze(1)

@@ -16,6 +16,8 @@ from armillary.envs.sprite_goals.policies import MovePolicy
 from armillary.envs.stack_blocks.environment import StackBlocksEnv
 from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, Posed, Recordable, Simulated, Task
+from armillary.envs.towel_pick.environment import TowelPickEnv
+from armillary.envs.towel_pick.policies import TowelPolicy
 
 
 class TestPushBlocks(TaskContract, SimulatedContract):
@@ -96,6 +98,33 @@ class TestStackedWithHeights(TaskContract, SimulatedContract):
 
     def policies(self) -> Sequence[Policy]:
         return [StackPolicy(heights=True)]
+
+
+class TestTowelPick(TaskContract, SimulatedContract):
+    def make(self) -> TowelPickEnv:
+        return TowelPickEnv(action_noise=0.0)
+
+    def policies(self) -> Sequence[Policy]:
+        return [TowelPolicy(), TowelPolicy(push=0.0, pick=0.0)]
+
+
+class TestTowelLift(TaskContract, SimulatedContract):
+    def make(self) -> TowelPickEnv:
+        return TowelPickEnv(
+            image_size=96,
+            num_objects=5,
+            problems="lift",
+            action_noise=0.0,
+            vary=["shapes", "sizes", "colors", "camera"],
+        )
+
+    def policies(self) -> Sequence[Policy]:
+        return [TowelPolicy(push=0.0, pick=1.0)]
+
+
+class TestNoisyTowelPick(TaskContract):
+    def make(self) -> TowelPickEnv:
+        return TowelPickEnv()
 
 
 def problem_of(task: Task, seed: int) -> float:

@@ -17,7 +17,7 @@ class Seeds:
 
     Attributes:
         places: (N, K, 2) x and y in [0, 1].
-        colors: (N, K, 3) of the patches, in [0, 1].
+        colors: (N, K, C) of the patches.
         apart: (N, K) distance from the nearest earlier seed, in colour and weighed place; infinite
             for the first.
     """
@@ -53,7 +53,7 @@ class FarthestPointInitializer(nn.Module):
 
     @torch.no_grad()
     def seeds(self, frames: Tensor) -> Seeds:
-        """(N, 3, H, W) frames in [0, 1] -> K seeds each, and what is known of them."""
+        """(N, C, H, W) frames, in whatever colours -> K seeds each, and what is known of them."""
         size = frames.shape[-1]
         means = F.avg_pool2d(frames, self.patch, 1)
         variance = F.avg_pool2d(frames.square(), self.patch, 1) - means.square()

@@ -56,7 +56,8 @@ class SlotAttention(nn.Module):
         content_size: Z, width of a slot's content.
         object_extent: unit of length of an object's frame, in image widths.
         third_moments: whether a slot knows those of what it attends to: they tell which way round
-            a thing lies, where the second ones tell its axis alone.
+            a thing lies, where the second ones tell its axis alone. All moments are then taken in
+            a unit a third as long, in which those of an object are about 1.
     """
 
     def __init__(
@@ -120,14 +121,16 @@ class SlotAttention(nn.Module):
         extent, movable = (per_slot(pair, content.shape[1]) for pair in (self.extent, self.movable))
         for _ in range(iterations):
             normed = self.norm_content(content)
-            moments = frame_moments(grid, position, extent, self.third_moments)
+            moments = frame_moments(grid, position, extent)
             logits = scale * self.query(normed) @ keys.transpose(1, 2)
             form = self.place_query(normed).unsqueeze(-1)
-            logits = logits + movable * (moments[..., :FORM] @ form).squeeze(-1)
+            logits = logits + movable * (moments @ form).squeeze(-1)
             if affinity is not None:
                 logits = logits + affinity
             attention = logits.softmax(1) + 1e-8
             weights = attention / attention.sum(-1, keepdim=True)
+            if self.third_moments:
+                moments = frame_moments(grid, position, extent / 3.0, third=True)
             seen = weights @ values + self.place_value((weights.unsqueeze(2) @ moments).squeeze(2))
             position = position + movable * (weights @ grid - position)
             content = self.update(seen.flatten(0, 1), content.flatten(0, 1)).view_as(content)

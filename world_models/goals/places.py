@@ -35,6 +35,9 @@ class _PlacesReader:
     def orientations(self, state: Places) -> NoReturn:
         raise _no_image("orientations")
 
+    def handles(self, state: Places) -> NoReturn:
+        raise _no_image("handles")
+
     def decode(self, state: Places) -> NoReturn:
         raise _no_image("image")
 

@@ -1,1 +1,1 @@
-"""Parts of ``slot_dynamics`` that are no networks: its state, what it is trained by, identity."""
+"""Parts of ``slot_dynamics``: its state, how it sees, what it is trained by."""

@@ -23,12 +23,16 @@ class Foresight:
         variance: (Z,) of contents; an error of theirs counts half its square over it.
         extent: of an object, in image widths; errors of positions are seen in it.
         position_weight: of their mean square beside that of contents.
+        orientation: contents -> how the things lie (..., O); None where that is not learned.
+        orientation_weight: of the mean squared distance of orientations.
         best_of: rollouts sampled per clip of which the best counts; 1 rolls out the mean.
     """
 
     variance: Tensor
     extent: float
     position_weight: float
+    orientation: Callable[[Tensor], Tensor] | None
+    orientation_weight: float
     best_of: int
 
     def loss(self, step: Step, states: SlotState, actions: Tensor) -> Losses:
@@ -53,8 +57,13 @@ class Foresight:
             known = (seen & are_present(target.position[:, t + 1, 1:])).unsqueeze(-1)
             content = (state.content - target.content[:, t + 1])[:, 1:] * known
             place = (state.position - target.position[:, t + 1])[:, 1:] * known / self.extent
-            of_content = (content.square() / (2.0 * self.variance)).mean((-1, -2))
-            errors.append(of_content + self.position_weight * place.square().mean((-1, -2)))
+            error_now = (content.square() / (2.0 * self.variance)).mean((-1, -2))
+            error_now = error_now + self.position_weight * place.square().mean((-1, -2))
+            if self.orientation is not None:
+                lies = self.orientation(state.content) - self.orientation(target.content[:, t + 1])
+                turned = (lies[:, 1:] * known).square().sum(-1).mean(-1)
+                error_now = error_now + self.orientation_weight * turned
+            errors.append(error_now)
             if t == 0:  # the only step that starts from a posterior, so its error is one step's
                 error = torch.cat([content, place], -1)
                 of_mean = error if noise is None else error - std * noise

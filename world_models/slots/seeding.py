@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -9,6 +10,21 @@ from armillary.world_models.blocks.initializer import Seeds
 
 _BLIND = -1e4
 """The logit of what is not attended to; half precision has room for it."""
+_DARK = 0.1
+"""The brightness below which hues fade."""
+
+
+def hues(frames: Tensor, brightness: float) -> Tensor:
+    """Frames (N, 3, H, W) as the eye tells surfaces apart: (N, 4, H, W), hues and brightness.
+
+    Colours over their brightness are alike on all sides of a thing, however they are lit.
+
+    Args:
+        frames: in [0, 1].
+        brightness: weight of a difference of brightness beside those of hues.
+    """
+    mean = frames.mean(1, keepdim=True)
+    return torch.cat([(frames - mean) / (mean + _DARK), 3**0.5 * brightness * mean], 1)
 
 
 def presence(seeds: Seeds, absent: float) -> Tensor:
@@ -20,8 +36,8 @@ def affinity(frames: Tensor, seeds: Seeds, side: int, weight: float, present: Te
     """How alike tokens and seeds are in colour, as logits of attention.
 
     Args:
-        frames: (N, 3, H, W) in [0, 1].
-        seeds: of the frames.
+        frames: (N, C, H, W), colours or ``hues``.
+        seeds: of them.
         side: of the grid of tokens.
         weight: of a squared distance of colours.
         present: (N, K) bool; the other slots attend to nothing.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from armillary.determinism import sampled
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
 from armillary.world_models.blocks.slot_attention import SlotAttention
-from armillary.world_models.slots.seeding import affinity, presence
+from armillary.world_models.slots.seeding import affinity, hues, presence
 from armillary.world_models.slots.state import SlotState, parked
 
 
@@ -26,6 +26,8 @@ class Sight:
         posterior: contents -> contents, the last layer.
         color_affinity: see ``seeding.affinity``; 0 leaves colours to be learned.
         absent: see ``seeding.presence``; 0 lets every slot show something.
+        brightness: see ``seeding.hues``, by which seeds and tokens are compared; None compares
+            colours.
     """
 
     encoder: nn.Module
@@ -35,18 +37,20 @@ class Sight:
     posterior: nn.Module
     color_affinity: float
     absent: float
+    brightness: float | None = None
 
     def afresh(self, frame: Tensor, iterations: int) -> tuple[SlotState, Tensor]:
         """What is seen from seeds, at rest, and what each slot attends to (N, K, L * L)."""
         features = self.encoder(frame)
-        seeds = self.initializer.seeds(frame)
+        colors = frame if self.brightness is None else hues(frame, self.brightness)
+        seeds = self.initializer.seeds(colors)
         seen = sampled(features, 2.0 * seeds.places.unsqueeze(1) - 1.0)
         content = self.first_content(seen.squeeze(2).transpose(1, 2))
         middle = torch.full_like(seeds.places[:, :1], 0.5)
         start = torch.cat([middle, seeds.places[:, 1:]], 1)
         known, present = None, presence(seeds, self.absent)
         if self.color_affinity > 0 or self.absent > 0:
-            known = affinity(frame, seeds, features.shape[-1], self.color_affinity, present)
+            known = affinity(colors, seeds, features.shape[-1], self.color_affinity, present)
         content, position, attention = self._corrected(features, content, start, iterations, known)
         if self.absent > 0:
             position = parked(position, present)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -30,23 +32,27 @@ def test_right_is_right_and_up_is_up() -> None:
     assert places[1, 1] < 0.5
 
 
-def test_a_window_holds_the_whole_sphere_and_little_else() -> None:
+def boxes(centre: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """(1, 8, 3): the corners."""
+    return (centre + half * np.array([*product((-1.0, 1.0), repeat=3)]))[None]
+
+
+def test_a_window_holds_all_of_a_body_and_little_else() -> None:
     rng = np.random.default_rng(0)
     for _ in range(30):
-        centre, radius = rng.uniform(-1.0, 1.0, 3), float(rng.uniform(0.05, 0.5))
-        rows, columns = CAMERA.window(centre, radius, 64)
-        surface = rng.normal(size=(4000, 3))
-        surface = centre + radius * surface / np.linalg.norm(surface, axis=1, keepdims=True)
-        places = CAMERA.project(surface) * 64
+        centre, half = rng.uniform(-1.0, 1.0, 3), rng.uniform(0.05, 0.5, 3)
+        [(rows, columns)] = CAMERA.windows(boxes(centre, half), 64)
+        places = CAMERA.project(centre + half * rng.uniform(-1.0, 1.0, (4000, 3))) * 64
         for line, span in ((places[:, 1], rows), (places[:, 0], columns)):
             low, high = np.clip([line.min(), line.max()], 0, 64)
             assert span.start <= low
             assert high <= span.stop
-            assert span.stop - span.start <= high - low + 5
+            assert span.stop - span.start <= high - low + 0.2 * 64 * half.max() + 2
 
 
 def test_what_is_out_of_sight_has_an_empty_window_and_what_is_around_the_camera_all_of_it() -> None:
-    rows, columns = CAMERA.window(np.array([30.0, 0.0, 0.0]), 0.5, 64)
-    assert columns.stop == columns.start
-    rows, columns = CAMERA.window(np.asarray(CAMERA.position), 0.5, 64)
-    assert (rows, columns) == (slice(0, 64), slice(0, 64))
+    half = np.full(3, 0.5)
+    [(_, columns)] = CAMERA.windows(boxes(np.array([30.0, 0.0, 0.0]), half), 64)
+    assert columns.indices(64)[0] >= columns.indices(64)[1]
+    around = boxes(np.asarray(CAMERA.position), half)
+    assert CAMERA.windows(around, 64) == [(slice(0, 64), slice(0, 64))]

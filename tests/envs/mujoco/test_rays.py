@@ -78,3 +78,13 @@ def test_where_nothing_is_there_is_the_sky() -> None:
     frame, geoms = RayRenderer(fallen(0), low, SIZE, 1)(fallen(0))
     assert (frame[geoms == NOTHING] == (np.array(Light().sky) * 255 + 0.5).astype(np.uint8)).all()
     assert (geoms[0] == NOTHING).any()
+
+
+def test_every_single_ray_meets_the_same() -> None:
+    """MuJoCo's rays together leave out what they think is aside; one by one they do not."""
+    simulation, found = fallen(25), np.zeros(1, np.int32)
+    geoms = RayRenderer(fallen(0), CAMERA, SIZE, 1)(simulation)[1].ravel()
+    for ray, geom in zip(CAMERA.rays(SIZE, 1).reshape(-1, 3), geoms, strict=True):
+        origin = np.asarray(CAMERA.position)
+        mujoco.mj_ray(simulation.model, simulation.data, origin, ray, None, 1, -1, found)
+        assert found[0] == geom

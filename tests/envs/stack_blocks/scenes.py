@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.stack_blocks.factors import CAMERAS, PALETTE
+from armillary.envs.mujoco.variation import PALETTE
+from armillary.envs.stack_blocks.factors import CAMERAS
 from armillary.envs.stack_blocks.physics import settled
 from armillary.envs.stack_blocks.scene import Scene, make_scene
 

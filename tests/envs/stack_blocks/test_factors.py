@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from armillary.envs.stack_blocks.factors import CAMERAS, PALETTE, Factors
+from armillary.envs.mujoco.variation import PALETTE
+from armillary.envs.stack_blocks.factors import CAMERAS, Factors
 from armillary.errors import ArmillaryError
 
 

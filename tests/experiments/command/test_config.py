@@ -61,7 +61,7 @@ def check_task(choice: str) -> None:
 
 def check_model(choice: str) -> None:
     values = to_dict(compose("train", [f"model={choice}"]).model)
-    values |= {"image_size": 32, "action_size": 2}
+    values |= {"image_size": 64, "action_size": 2}
     assert build_model(values.pop("name"), **values)
 
 
@@ -250,13 +250,15 @@ def test_every_published_experiment_is_there() -> None:
             {"trainer.stages.frames_3.target": -14500, "schedule": "open_loop"},
         ),
         ("bair_action_free/vrnn", {"data.actions": False, "schedule": "teacher_forced"}),
-        ("planning/ssm", {"trainer.stages.frames_10.length": 5, "trainer.validation_horizon": 3}),
+        ("planning/ssm", {"trainer.max_length": 5, "trainer.validation_horizon": 3}),
         ("push_blocks_noisy/op3", {"model.latent_size": 16, "trainer.stages.discover.steps": 4500}),
         ("push_blocks_noisy/vrnn_star", {"model.hidden": 128, "trainer.precision": "bf16"}),
         ("push_blocks/sdvae_davos", {"model.num_slots": 5, "model.latent_size": 16}),
         ("push_blocks/vrnn", {"model.num_slots": None, "model.hidden": 128}),
         ("push_blocks/rssm", {"model.name": "rssm", "trainer.stages.joint.length": 12}),
         ("push_blocks/patch_dynamics", {"model.grid": 4}),
+        ("stack_blocks/rssm", {"model.name": "rssm", "trainer.max_length": 6}),
+        ("push_t/patch_dynamics", {"model.grid": 4, "trainer.stages.foresight.length": 7}),
     ],
 )
 def test_composed_experiments_say_what_was_published(
@@ -268,7 +270,7 @@ def test_composed_experiments_say_what_was_published(
 
 
 def test_trainer_options_are_the_trainers() -> None:
-    own = {"batch_size", "_target_"}
+    own = {"batch_size", "max_length", "_target_"}
     names = {field.name for field in fields(TrainerConfig)}
     assert set(compose("train", []).trainer) - own == names
 
@@ -286,6 +288,13 @@ def test_batch_size_replaces_that_of_every_stage() -> None:
     assert len({stage.batch_size for stage in default.stages}) > 1
     changed = trainer_settings(compose("train", ["trainer.batch_size=7"]))
     assert {stage.batch_size for stage in changed.stages} == {7}
+
+
+def test_no_clip_is_longer_than_the_episodes_of_a_data_set() -> None:
+    stages = trainer_settings(compose("train", ["experiment=planning/ssm"])).stages
+    assert [stage.length for stage in stages] == [3, 5, 5, 5]
+    with pytest.raises(ArmillaryError, match="max_length must be at least 1, got 0"):
+        trainer_settings(compose("train", ["trainer.max_length=0"]))
 
 
 def test_one_stage_can_be_changed() -> None:

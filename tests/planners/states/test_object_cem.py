@@ -18,9 +18,10 @@ from armillary.planners.optimizer import Bounds, Plan
 from armillary.planners.situation import Situation
 from armillary.planners.states.object_cem import ObjectCEM
 from armillary.world_models.goals.places import view_of
+from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.simulator import Goal, Rollout, View
 from armillary.world_models.state import LatentState, Scene
-from tests.planners.situations import situation
+from tests.world_models.toy import ToyModel, ToyState
 
 BOUNDS = Bounds(torch.full((4,), -2.0), torch.full((4,), 2.0))
 REACH = 0.1
@@ -167,12 +168,14 @@ def test_a_scene_in_which_no_object_was_found_is_searched_too() -> None:
     assert planned(replace(asked, goal=nothing)).cost.isfinite().all()
 
 
-def test_a_simulator_that_tells_no_handles_is_refused() -> None:
-    init = torch.zeros(1, 2, 4)
-    with pytest.raises(ArmillaryError, match=r"tells where things can be picked up.*planner=cem"):
-        ObjectCEM().optimize(
-            situation(lambda actions: actions.sum((2, 3)), init), init, BOUNDS, generators(1)
-        )
+def test_a_model_that_tells_no_handles_is_refused() -> None:
+    simulator = LatentSimulator(ToyModel(action_size=4), device="cpu")
+    state, ones = ToyState(torch.zeros(1, 2, 3)), torch.ones(1, 2)
+    goal = Goal(simulator.view(state), torch.tensor([[0, 1]]), ones, 0 * ones)
+    objective = Objective({"slots": Term(LatentDistance())})
+    asked = Situation(simulator, state, objective, goal, [])
+    with pytest.raises(ArmillaryError, match=r"where in the scene things can be.*planner=cem"):
+        ObjectCEM().optimize(asked, torch.zeros(1, 2, 4), BOUNDS, generators(1))
 
 
 def test_actions_that_are_no_pick_and_place_are_refused() -> None:

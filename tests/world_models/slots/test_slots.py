@@ -11,7 +11,7 @@ from armillary.world_models.blocks.initializer import FarthestPointInitializer, 
 from armillary.world_models.slots.discovery import falling, mask_loss
 from armillary.world_models.slots.dynamics import Foresight, content_variance
 from armillary.world_models.slots.identity import carried
-from armillary.world_models.slots.seeding import affinity, presence
+from armillary.world_models.slots.seeding import affinity, hues, presence
 from armillary.world_models.slots.state import SlotState, are_present, parked
 
 
@@ -78,6 +78,17 @@ def test_affinity_is_the_distance_of_colours_and_blind_where_nothing_is() -> Non
     assert (logits[0, 1] < -1000).all()
 
 
+def test_sides_of_a_thing_are_alike_in_hue_however_they_are_lit() -> None:
+    blue, cyan, grey = (0.16, 0.36, 0.86), (0.12, 0.72, 0.78), (0.62, 0.62, 0.63)
+    frames = torch.tensor([blue, cyan, grey]).view(3, 3, 1, 1)
+    lit, dark = (hues(share * frames, 0.3).flatten(1) for share in (0.9, 0.4))
+    assert torch.cdist(lit, dark).diagonal().max() < 0.3
+    assert torch.pdist(lit).min() > 0.5
+    assert torch.pdist(dark).min() > 0.45
+    in_colours = torch.cdist(0.9 * frames.flatten(1), 0.4 * frames.flatten(1))
+    assert in_colours.diagonal().min() > 0.4, "further apart than the surfaces are"
+
+
 def test_masks_are_told_what_is_seen_and_do_not_tell_it() -> None:
     attention = torch.tensor([[[0.9, 0.9, 0.1, 0.1], [0.1, 0.1, 0.9, 0.9]]], requires_grad=True)
     logits = torch.zeros(1, 2, 1, 4, 4, requires_grad=True)
@@ -122,7 +133,9 @@ def test_errors_count_in_their_units_and_only_of_what_is_there() -> None:
         if absent:
             present = torch.tensor([True, False, True]).expand(2, 3, 3)
             aim = SlotState(target.content, parked(target.position, present), target.motion)
-        loss = Foresight(torch.full((3,), 8.0), 0.2, 5.0, 1).loss(step, aim, torch.zeros(2, 2, 1))
+        loss = Foresight(torch.full((3,), 8.0), 0.2, 5.0, None, 0.0, 1).loss(
+            step, aim, torch.zeros(2, 2, 1)
+        )
         return loss.terms["rollout_error"].item()
 
     assert off(4.0, 0.0) == pytest.approx((16.0 + 64.0) / 2 / 16)
