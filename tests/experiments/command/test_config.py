@@ -343,6 +343,17 @@ def test_the_physics_of_a_task_are_those_of_its_environment(task: str) -> None:
     assert tuple(map(tuple, regions)) == own.table.keep_clear
 
 
+@pytest.mark.parametrize("task", ["push_blocks", "sprite_goals", "stack_blocks"])
+def test_episodes_that_go_on_after_success_pose_the_same_problems(task: str) -> None:
+    ends, goes_on = (
+        plain_env(compose("benchmark", [f"task={task}", f"play_on={play_on}"]))()
+        for play_on in (False, True)
+    )
+    for seed in range(3):
+        goals = [env.reset(seed=seed)[0]["goal_image"] for env in (ends, goes_on)]
+        assert np.array_equal(*goals)
+
+
 def test_a_strategy_may_take_the_place_of_its_name() -> None:
     words = ["objective.time={_target_: armillary.planners.reductions.Discounted, gamma: 0.5}"]
     assert build(compose("plan", words).objective)
