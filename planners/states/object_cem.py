@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from armillary.errors import ArmillaryError
-from armillary.planners.situation import situated
+from armillary.planners.situation import Situation, situated
 from armillary.planners.template.checks import check, check_count, check_fitting, check_noise
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Distribution, Search, best, refit
