@@ -330,14 +330,28 @@ def test_resolved_configuration_holds_the_defaults_of_classes() -> None:
     assert (cem.samples, cem.momentum) == (7, 0.0)
 
 
-@pytest.mark.parametrize("task", ["push_blocks_noisy", "push_blocks_keep_clear"])
+@pytest.mark.parametrize(
+    "task", ["push_blocks_noisy", "push_blocks_keep_clear", "push_blocks_walls"]
+)
 def test_the_physics_of_a_task_are_those_of_its_environment(task: str) -> None:
     config = compose("plan", [f"task={task}"])
     physics, own = build(config.task.physics), plain_env(config)().unwrapped.oracle
-    assert physics.action_noise == own.action_noise > 0
-    assert physics.keep_clear == own.keep_clear
+    assert physics.action_noise == own.action_noise
+    assert physics.table == own.table
+    assert own.action_noise > 0 or own.table.walls
     regions = OmegaConf.select(config, "objective.terms.keep_out.cost.regions") or []
-    assert tuple(map(tuple, regions)) == own.keep_clear
+    assert tuple(map(tuple, regions)) == own.table.keep_clear
+
+
+@pytest.mark.parametrize("task", ["push_blocks", "sprite_goals", "stack_blocks"])
+def test_episodes_that_go_on_after_success_pose_the_same_problems(task: str) -> None:
+    ends, goes_on = (
+        plain_env(compose("benchmark", [f"task={task}", f"play_on={play_on}"]))()
+        for play_on in (False, True)
+    )
+    for seed in range(3):
+        goals = [env.reset(seed=seed)[0]["goal_image"] for env in (ends, goes_on)]
+        assert np.array_equal(*goals)
 
 
 def test_a_strategy_may_take_the_place_of_its_name() -> None:
