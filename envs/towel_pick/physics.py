@@ -24,7 +24,7 @@ from armillary.envs.towel_pick.scene import (
 
 BIN = 0.25
 """From the middle of the floor to each of the four walls, in metres."""
-REACH = ((-0.18, -0.22, 0.004), (0.18, 0.22, 0.22))
+REACH = ((-0.18, -0.22, 0.004), (0.18, 0.22, 0.20))
 """Where the point between the fingertips may be: least and greatest x, y and z."""
 OPENING = 0.05
 """How far each finger is from the middle when the gripper is open."""
@@ -36,6 +36,9 @@ SUBSTEPS = 20
 SIZE = 0.036
 """Of objects by default: about half of what they are wide."""
 
+_RAMP = (0.44, 0.69, 0.94, 1.0)
+"""What share of the way the gripper is driven to, ahead of it by what it lags behind: it moves
+evenly, so that what it pushes does not fly."""
 _SQUEEZE = 0.015
 """How far inside of what they hold fingers are driven at most."""
 _FORMS = {
@@ -80,7 +83,7 @@ _MODEL = """
   <option timestep=".005" integrator="Euler" cone="elliptic" impratio="5" iterations="20"/>
   <size memory="4M"/>
   <default>
-    <geom condim="4" friction=".7 .01 .001"/>
+    <geom condim="4" friction="1 .01 .001"/>
     <joint type="slide"/>
     <default class="seen"><geom contype="0" conaffinity="0"/></default>
     <default class="arm"><geom type="cylinder" contype="0" conaffinity="0" mass=".1"/></default>
@@ -95,9 +98,9 @@ _MODEL = """
   <worldbody>{static}{gripper}{objects}
   </worldbody>
   <actuator>
-    <position joint="x" kp="4500" kv="135" forcerange="-60 60"/>
-    <position joint="y" kp="4500" kv="135" forcerange="-60 60"/>
-    <position joint="z" kp="4500" kv="135" forcerange="-60 60"/>
+    <position joint="x" kp="12000" kv="230" forcerange="-80 80"/>
+    <position joint="y" kp="12000" kv="230" forcerange="-80 80"/>
+    <position joint="z" kp="12000" kv="230" forcerange="-80 80"/>
     <position joint="left" kp="550" kv="25" forcerange="-10 10"/>
     <position joint="right" kp="550" kv="25" forcerange="-10 10"/>
   </actuator>
@@ -153,8 +156,10 @@ def simulate(scene: Scene, actions: NDArray[np.floating]) -> NDArray[np.float64]
     simulation = simulation_of(scene)
     scenes = np.tile(scene, (len(actions), 1))
     for action, after in zip(actions, scenes, strict=True):
-        simulation.data.ctrl[:] = _driven(scene, action)
-        simulation.step(SUBSTEPS)
+        start, end = driven_of(scene), np.array(_driven(scene, action))
+        for share in _RAMP:
+            simulation.data.ctrl[:] = start + share * (end - start)
+            simulation.step(SUBSTEPS // len(_RAMP))
         state_of(after)[:] = simulation.state()
         scene = after
     return scenes

@@ -38,9 +38,9 @@ def test_it_stays_over_the_bin() -> None:
 def test_fingers_close_and_open() -> None:
     scene = objects_at(*APART, fingers=OPEN)
     closed = played(scene, *[act(0, 0, 0, 1)] * 4)
-    assert gripper_of(closed)[3:] == pytest.approx([0.0, 0.0], abs=1e-3)
+    assert gripper_of(closed)[3:] == pytest.approx([0.0, 0.0], abs=3e-3)
     opened = played(closed, *[act(0, 0, 0, -1)] * 3)
-    assert gripper_of(opened)[3:] == pytest.approx(OPEN, abs=1e-3)
+    assert gripper_of(opened)[3:] == pytest.approx(OPEN, abs=3e-3)
 
 
 def test_what_is_not_touched_rests() -> None:
@@ -54,7 +54,7 @@ def test_a_push_moves_what_it_meets_and_it_comes_to_rest(shape: str) -> None:
     scene = objects_at((0.0, 0.0), (0.15, 0.15), gripper=(0.0, -0.08, 0.012), shapes=(shape, "box"))
     pushed = played(scene, *[act(0.0, 0.9, 0.0, 0.0)] * 3)
     moved = positions_of(pushed) - positions_of(scene)
-    assert 0.05 < moved[0, 1] < 0.16
+    assert 0.06 < moved[0, 1] < 0.15
     assert abs(moved[1]).max() < 1e-3
     rested = played(pushed, NOTHING, NOTHING)
     assert positions_of(step(rested, NOTHING)) == pytest.approx(positions_of(rested), abs=2e-3)

@@ -137,6 +137,16 @@ def check_size(choice: str) -> None:
     assert [job.verb for job in jobs_of(compose("demo", [f"size={choice}"]))]
 
 
+def check_recipe(choice: str) -> None:
+    """It is what the demo of the task of its name does, all stages in the bounds that it says."""
+    config = compose("demo", [f"task={choice}"])
+    assert config.choices.recipe == choice
+    train = next(job.config for job in jobs_of(config) if job.verb == "train")
+    stages = trainer_settings(train).stages
+    assert all(stage.steps and stage.fraction for stage in stages)
+    assert {*config.train.trainer.stages} == {*train.trainer.stages}
+
+
 def check_source(choice: str) -> None:
     config = compose("convert", [f"source={choice}"])
     source = build(config.source, path=Path("nowhere"))
@@ -158,6 +168,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "goal": check_goal,
     "simulator": check_simulator,
     "size": check_size,
+    "recipe": check_recipe,
     "source": check_source,
     "suite": check_suite,
 }
@@ -165,6 +176,7 @@ VERBS = {
     "task": "collect",
     "model": "train",
     "size": "demo",
+    "recipe": "demo",
     "source": "convert",
     "suite": "benchmark",
 }
@@ -224,7 +236,7 @@ def test_all_yamls_are_tried_and_few() -> None:
         "experiment",
         "protocol",
     }
-    grows = ("planner/", "suite/", "task/", "dataset/")  # with searches and worlds
+    grows = ("planner/", "suite/", "task/", "dataset/", "recipe/", "experiment/")  # with worlds
     many = {name for name in files if name.startswith(grows)}
     assert len(files - {*verbs()} - many) <= 42
 
