@@ -44,7 +44,7 @@ _PUSH, _LIFT, _ASIDE = (0.11, 0.18), (0.12, 0.17), 0.06
 _UNTOUCHED, _STILL = 0.01, 1e-3
 _SEEN = 14
 """Pixels of every object in an image of 64 x 64 with a ray each, at least."""
-_ATTEMPTS = 500
+_ATTEMPTS, _DRAWS = 500, 20
 
 
 def sample_problem(
@@ -89,11 +89,14 @@ def hidden(scene: Scene) -> list[int]:
 def _lying(rng: np.random.Generator, factors: Factors, room: int, opening: float) -> Scene | None:
     """Objects that lie apart under the gripper; None where they do not fit."""
     looks = factors.looks
-    places = rng.uniform(-_SPREAD, _SPREAD, (len(looks), 2))
-    apart = np.linalg.norm(places[:, None] - places, axis=-1)
-    least = 1.2 * (looks[:, None, 1] + looks[:, 1]) + _APART
-    if ((apart < least) & (apart > 0.0)).any():
-        return None
+    places = np.empty((0, 2))
+    for size in looks[:, 1]:
+        drawn = rng.uniform(-_SPREAD, _SPREAD, (_DRAWS, 1, 2))
+        least = 1.2 * (size + looks[: len(places), 1]) + _APART
+        free = (np.linalg.norm(drawn - places, axis=-1) > least).all(1)
+        if not free.any():
+            return None
+        places = np.concatenate([places, drawn[free.argmax()]])
     poses = np.zeros((len(looks), 7))
     poses[:, :2] = places
     poses[:, 2] = [height_of(*pair) for pair in zip(factors.shapes, factors.sizes, strict=True)]

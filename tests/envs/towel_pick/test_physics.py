@@ -56,7 +56,7 @@ def test_a_push_moves_what_it_meets_and_it_comes_to_rest(shape: str) -> None:
     moved = positions_of(pushed) - positions_of(scene)
     assert 0.06 < moved[0, 1] < 0.15
     assert abs(moved[1]).max() < 1e-3
-    rested = played(pushed, NOTHING, NOTHING)
+    rested = played(pushed, *[NOTHING] * 5)
     assert positions_of(step(rested, NOTHING)) == pytest.approx(positions_of(rested), abs=2e-3)
 
 
