@@ -107,8 +107,8 @@ def trainer_settings(config: DictConfig) -> TrainerConfig:
     if wrong:
         raise UsageError(f"trainer.stages.{wrong[0]} must be a dictionary {{objective: ...}}")
     values["stages"] = [{**stage, **common} for stage in stages.values()]
-    config = typed(TrainerConfig, values)
-    return config if longest is None else config.cut(longest)
+    settings = typed(TrainerConfig, values)
+    return settings if longest is None else settings.cut(longest)
 
 
 def new_model(config: DictConfig, episodes: EpisodeFile) -> WorldModel:
