@@ -169,25 +169,32 @@ class Pose:
     Args:
         place: tolerance of places, in image widths.
         angle: tolerance of angles, in radians.
+        leave: s above 0 makes s log(1 + d / s) of the effector's part d: it goes where it likes, so
+            being away is worth it for what brings an object nearer. With 0 a search that finds no
+            way to do both at once leaves the objects and parks.
     """
 
     place: float = 20 / 512
     angle: float = math.pi / 9
+    leave: float = 0.0
 
     def __post_init__(self) -> None:
+        check("leave", self.leave, "at least 0", self.leave >= 0)
         check("place", self.place, "above 0", self.place > 0)
         check("angle", self.angle, "above 0", self.angle > 0)
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError where it is not told how things lie."""
         objects = over_rollout(present(goal.objects, "object to place"))
-        things = objects + over_rollout(goal.effector)
-        apart = goal.offsets(rollout.positions).square().sum(-1)
+        effector = over_rollout(goal.effector)
+        apart = goal.offsets(rollout.positions).square().sum(-1) / self.place**2
         chord = (rollout.orientations - over_rollout(goal.orientations)).square().sum(-1)
         half = (chord / 4.0).clamp(_LEAST, 1.0 - _LEAST).sqrt()  # the sine of half the angle
         turn = chord * (half.asin() / half).square()
-        places, angles = (apart * things).sum(-1), (turn * objects).sum(-1)
-        return places / self.place**2 + angles / self.angle**2
+        hand = (apart * effector).sum(-1)
+        if self.leave > 0:
+            hand = self.leave * (hand / self.leave).log1p()
+        return hand + ((apart + turn / self.angle**2) * objects).sum(-1)
 
 
 @register("cost", "readout")

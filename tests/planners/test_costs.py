@@ -218,6 +218,22 @@ def test_pose_counts_places_of_things_and_angles_of_objects_in_tolerances() -> N
     assert found == pytest.approx(3 * 1.0 + 1.0 + 1.0, rel=1e-4)
 
 
+def test_pose_lets_the_effector_be_away_for_what_it_moves() -> None:
+    def found(away: float, leave: float) -> float:
+        seen = rollout(
+            (1, 1, 1, 1),
+            positions=line(0.3, 0.5, 0.7 + away, 0.9)[None, None, None],
+            slots=torch.zeros(1, 1, 1, 1, 4, SIZE),
+        )
+        shown = view((1,), positions=line(0.2, 0.5, 0.7, 0.9), slots=torch.zeros(1, 4, SIZE))
+        aim = goal(shown, [0, 1, 2, 3], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0])
+        return Pose(place=0.1, leave=leave)(seen, aim).item()
+
+    assert found(0.2, 0.0) == pytest.approx(1.0 + 4.0, rel=1e-4)
+    assert found(0.2, 2.0) == pytest.approx(1.0 + 2.0 * math.log(3.0), rel=1e-4)
+    assert found(0.0, 2.0) == pytest.approx(1.0, rel=1e-4)
+
+
 def test_pose_knows_of_learned_slots_what_their_model_tells() -> None:
     settings = {"image_size": 32, "action_size": 2, "num_slots": 3}
     frames = [{"image": np.full((32, 32, 3), 200, np.uint8)}] * 2
