@@ -11,6 +11,8 @@ from .envs.image_goal.environment import ImageGoalEnv as ImageGoalEnv
 from .envs.moving_sprites.environment import MovingSpritesEnv as MovingSpritesEnv
 from .envs.push_blocks.environment import PushBlocksEnv as PushBlocksEnv
 from .envs.push_blocks.oracle import PushOracle as PushOracle
+from .envs.sprite_goals.environment import SpriteGoalsEnv as SpriteGoalsEnv
+from .envs.sprite_goals.oracle import SpriteOracle as SpriteOracle
 from .envs.stack_blocks.environment import StackBlocksEnv as StackBlocksEnv
 from .envs.stack_blocks.oracle import StackOracle as StackOracle
 from .envs.wrappers import PrivilegedState as PrivilegedState

@@ -18,8 +18,12 @@ from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, member
 from armillary.envs.towel_pick.policies import TowelPolicy
 
+WALLS = [[0.36, 0.47, 0.64, 0.53], [0.47, 0.53, 0.53, 0.68]]
+"""Those of ``task=push_blocks_walls``."""
 CASES: list[tuple[str, dict[str, Any], Policy | None]] = [
-    *(("PushBlocks", {"image_size": size}, None) for size in (32, 64)),
+    *(("PushBlocks", {"image_size": size}, None) for size in (32, 64, 96, 128)),
+    ("PushBlocks", {"image_size": 64, "num_blocks": 2, "walls": WALLS}, None),
+    *(("SpriteGoals", {"image_size": size}, None) for size in (64, 96, 128)),
     *(("PushT", {"image_size": size}, None) for size in (64, 96, 128)),
     *(
         ("StackBlocks", {"image_size": size, "supersampling": each}, StackPolicy())

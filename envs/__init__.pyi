@@ -5,6 +5,8 @@ from .push_blocks.environment import PushBlocksEnv as PushBlocksEnv
 from .push_blocks.oracle import PushOracle as PushOracle
 from .push_t.environment import PushTEnv as PushTEnv
 from .push_t.oracle import PushTOracle as PushTOracle
+from .sprite_goals.environment import SpriteGoalsEnv as SpriteGoalsEnv
+from .sprite_goals.oracle import SpriteOracle as SpriteOracle
 from .stack_blocks.environment import StackBlocksEnv as StackBlocksEnv
 from .stack_blocks.oracle import StackOracle as StackOracle
 from .task import Policy as Policy

@@ -16,16 +16,14 @@ Color = tuple[float, float, float]
 
 
 def listed(options: Mapping[str, Any], name: str, drawn: Sequence[Any]) -> Sequence[Any]:
-    """The values of an option, one per object, or those that were drawn.
+    """The values of an option, one for each thing, or those that were drawn.
 
     Raises:
         ArmillaryError: it lists another number of values, or none.
     """
     values = options.get(name, drawn)
     if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != len(drawn):
-        raise ArmillaryError(
-            f"{name} must list {len(drawn)} values, one per object, got {values!r}"
-        )
+        raise ArmillaryError(f"{name} must list {len(drawn)} values, one each, got {values!r}")
     return values
 
 

@@ -46,6 +46,11 @@ def register_all() -> None:
         max_episode_steps=10,
     )
     register(
+        id="armillary/SpriteGoals-v0",
+        entry_point="armillary.envs.sprite_goals.environment:SpriteGoalsEnv",
+        max_episode_steps=20,
+    )
+    register(
         id="armillary/ImageGoal-v0",
         entry_point="armillary.envs.image_goal.environment:ImageGoalEnv",
     )

@@ -12,6 +12,7 @@ from .costs import Limits as Limits
 from .costs import ObjectPosition as ObjectPosition
 from .costs import PixelDistance as PixelDistance
 from .costs import Pose as Pose
+from .costs import ReadoutDistance as ReadoutDistance
 from .costs import SlotMatching as SlotMatching
 from .costs import Smoothness as Smoothness
 from .gradient import Gradient as Gradient

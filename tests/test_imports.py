@@ -62,6 +62,7 @@ ROOMS = {
         "push_blocks": {"options", "drawing", "shapes", "task"},
         "push_t": {"options", "drawing", "task"},
         "moving_sprites": {"drawing", "shapes", "task"},
+        "sprite_goals": {"moving_sprites", "options", "shapes"},
         "mujoco": {"options"},
         "stack_blocks": {"options", "mujoco"},
         "towel_pick": {"options", "mujoco", "task"},

@@ -45,9 +45,24 @@ def assign(cost: Tensor) -> tuple[Tensor, Tensor]:
         else _hungarian(part)
         for part in _parts(cost)
     ]
-    columns = torch.cat([columns for columns, _ in matched], 1)
+    chosen = torch.cat([columns for columns, _ in matched], 1)
     totals = torch.cat([totals for _, totals in matched])
-    return columns.T.reshape(cost.shape[:-1]), totals.view(cost.shape[:-2])
+    return chosen.T.reshape(cost.shape[:-1]), totals.view(cost.shape[:-2])
+
+
+def columns(cost: Tensor) -> Tensor:
+    """The column of each row alone, (..., K, K) -> (..., K) int64; waits for no device up to 12.
+
+    A matrix that holds a NaN is not refused: what it is assigned means nothing.
+
+    Raises:
+        ArmillaryError: the matrices are not square.
+    """
+    if _size(cost) <= _LARGEST_DYNAMIC:
+        chosen = [_walk_back(part, _subset_totals(part)) for part in _parts(cost)]
+    else:
+        chosen = [_hungarian(part)[0] for part in _parts(cost.nan_to_num())]
+    return torch.cat(chosen, 1).T.reshape(cost.shape[:-1])
 
 
 def least_total(cost: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, Generic, NoReturn, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -187,12 +187,15 @@ class Imaginer(Generic[State]):
             ]
         return _concatenated(parts)
 
-    def angles(self, state: State) -> NoReturn:
-        """Raises ArmillaryError: models see places, and how things lie in their slots alone."""
-        raise ArmillaryError(
-            "learned models tell no angles, which objective=pose needs and the oracle knows; take "
-            "objective=object_position, or latent, whose slots tell angles apart"
-        )
+    def orientations(self, state: State) -> Tensor:
+        """(N, K, O): how things lie. Raises ArmillaryError for models that do not tell."""
+        with self._autocast():
+            return _float(self.model.orientations(state))
+
+    def handles(self, state: State) -> Tensor:
+        """(N, K, P): where things can be taken. Raises ArmillaryError where that is not told."""
+        with self._autocast():
+            return _float(self.model.handles(state))
 
     @_within_memory
     def decode(self, state: State) -> Scene:

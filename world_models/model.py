@@ -282,6 +282,39 @@ class WorldModel(nn.Module, ABC, Generic[State]):
         """
         return mask_centroids(self.decode(state).masks)
 
+    def orientations(self, state: State) -> Tensor:
+        """(N, K, O): how the things lie, their places left out.
+
+        The distance of two is the chord of the angle by which the thing is turned, that of unit
+        vectors; what is alike in nothing is as far apart as random directions are.
+
+        Raises:
+            ArmillaryError: the model does not tell them apart from places.
+        """
+        raise ArmillaryError(
+            f"{type(self).__name__} does not tell how things lie, which objective=pose needs; "
+            "slot_dynamics and the oracle do. Take objective=object_position or latent"
+        )
+
+    def handles(self, state: State) -> Tensor:
+        """(N, K, P): where in the scene each thing can be taken, in the units of actions.
+
+        Raises:
+            ArmillaryError: the model does not tell.
+        """
+        raise ArmillaryError(
+            f"{type(self).__name__} does not tell where in the scene things can be picked up, "
+            "which planner=object_cem and objective=readout need; slot_dynamics with model.readout "
+            "and the oracle of stack_blocks do. Take planner=cem and objective=latent"
+        )
+
+    def measure(self, states: State) -> None:
+        """Told of all states of the data before they are trained on, to learn their scales.
+
+        Args:
+            states: what ``filter`` returned, tensors shaped (N, T, ...).
+        """
+
     def latent_loss(
         self, states: State, actions: Tensor, objective: str, step: int | Tensor
     ) -> Losses:

@@ -224,8 +224,8 @@ class OracleSimulator:
             )
         return torch.from_numpy(told(state.tensors()["scene"].numpy())).float()
 
-    def angles(self, state: PhysicsState) -> Tensor:
-        """(N, K) float32: the true angles.
+    def orientations(self, state: PhysicsState) -> Tensor:
+        """(N, K, 2) float32: cosine and sine of the true angles.
 
         Raises:
             ArmillaryError: the task's physics, which need not, do not tell.
@@ -233,10 +233,11 @@ class OracleSimulator:
         told: Any = getattr(self._physics, "angles", None)
         if told is None:
             raise ArmillaryError(
-                f"{self.identity} tells no angles, which objective=pose needs; take "
+                f"{self.identity} does not tell how things lie, which objective=pose needs; take "
                 "objective=object_position"
             )
-        return torch.from_numpy(told(state.tensors()["scene"].numpy())).float()
+        angles = torch.from_numpy(told(state.tensors()["scene"].numpy())).float()
+        return torch.stack([angles.cos(), angles.sin()], -1)
 
     def decode(self, state: PhysicsState) -> Scene:
         """The true frames, each thing's mask being its pixels."""

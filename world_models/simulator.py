@@ -28,8 +28,12 @@ class Reader(Protocol):
         """(N, K, 2) in [0, 1] of the image."""
         ...
 
-    def angles(self, state: Any) -> Tensor:
-        """(N, K) in radians. Raises ArmillaryError where angles are not known."""
+    def orientations(self, state: Any) -> Tensor:
+        """(N, K, O). Raises ArmillaryError where it is not known how things lie."""
+        ...
+
+    def handles(self, state: Any) -> Tensor:
+        """(N, K, P). Raises ArmillaryError where it is not known where things can be taken."""
         ...
 
     def decode(self, state: Any) -> Scene:
@@ -45,7 +49,7 @@ class Reader(Protocol):
         ...
 
 
-_READ = {"slots", "positions", "angles", "scene", "masks", "frames"}
+_READ = {"slots", "positions", "orientations", "handles", "scene", "masks", "frames"}
 
 
 class View(Generic[State]):
@@ -75,9 +79,17 @@ class View(Generic[State]):
         return self._read(self._reader.positions)
 
     @cached_property
-    def angles(self) -> Tensor:
-        """(\\*shape, K) in radians; the true physics know them, learned models do not."""
-        return self._read(self._reader.angles)
+    def orientations(self) -> Tensor:
+        """(\\*shape, K, O): how things lie, wherever that is.
+
+        Two are as far apart as the unit vectors of their angles; see ``WorldModel.orientations``.
+        """
+        return self._read(self._reader.orientations)
+
+    @cached_property
+    def handles(self) -> Tensor:
+        """(\\*shape, K, P): where things can be taken, in the units of actions."""
+        return self._read(self._reader.handles)
 
     @cached_property
     def scene(self) -> Scene:
@@ -219,9 +231,16 @@ class Goal(Generic[State]):
         return self.view.positions.gather(1, self.assignment.unsqueeze(-1).expand(-1, -1, 2))
 
     @cached_property
-    def angles(self) -> Tensor:
-        """(B, K): the goal angle of each of the start's slots."""
-        return self.view.angles.gather(1, self.assignment)
+    def orientations(self) -> Tensor:
+        """(B, K, O): how each of the start's slots is to lie."""
+        told = self.view.orientations
+        return told.gather(1, self.assignment.unsqueeze(-1).expand_as(told))
+
+    @cached_property
+    def handles(self) -> Tensor:
+        """(B, K, P): where each of the start's slots is to be, in the units of actions."""
+        told = self.view.handles
+        return told.gather(1, self.assignment.unsqueeze(-1).expand_as(told))
 
     def offsets(self, positions: Tensor) -> Tensor:
         """(B, S, P, T, K, 2) places of the start's slots -> from their goals to them, likewise."""

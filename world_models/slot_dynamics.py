@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from armillary.determinism import sampled
 from armillary.errors import ArmillaryError
+from armillary.suggestions import suggest
 from armillary.world_models.blocks.glimpse_decoder import GlimpseDecoder
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
 from armillary.world_models.blocks.relational_dynamics import RelationalDynamics
 from armillary.world_models.blocks.slot_attention import SlotAttention
 from armillary.world_models.model import Losses, Window, WorldModel, check_ensemble
 from armillary.world_models.registry import register_model
-from armillary.world_models.state import LatentState, Scene
+from armillary.world_models.slots.discovery import Discovery
+from armillary.world_models.slots.dynamics import Foresight, content_variance
+from armillary.world_models.slots.identity import carried
+from armillary.world_models.slots.orientation import (
+    Orientation,
+    random_angles,
+    turned,
+    turned_frames,
+)
+from armillary.world_models.slots.readout import Labels, Readout
+from armillary.world_models.slots.sight import Sight
+from armillary.world_models.slots.state import SlotState, are_present
+from armillary.world_models.state import Scene
 
-_TOKENS = 16
-
-
-@dataclass(frozen=True)
-class SlotState(LatentState):
-    """Slots of N scenes.
-
-    Attributes:
-        content: (N, K, Z) what each slot shows.
-        position: (N, K, 2) where, x and y in [0, 1].
-        motion: (N, K, 2) the position's change in the last step.
-    """
-
-    content: Tensor
-    position: Tensor
-    motion: Tensor
+_PREDICTORS = ("copy", "dynamics", "rediscover")
+_UNITS = ("one", "variance")
 
 
 @register_model("slot_dynamics")
@@ -50,30 +48,66 @@ class SlotDynamics(WorldModel[SlotState]):
     learned constant, used where slots are inferred; the *dynamics* variance is predicted and used
     where the future is imagined.
 
+    The second edition is a choice of settings (``experiments/conf/model/slots.yaml``): frames are
+    segmented afresh one by one from seeds at the scale of objects (``rediscover``), what is seen is
+    attended to by its colour from the first step on, masks are told what attention sees, and the
+    dynamics counts every number in units of its own variance. The defaults are the first edition,
+    whose checkpoints load as they are.
+
     Objectives:
         joint: reconstruction, KL from prediction to posterior, and imagined rollouts, together.
         discovery: reconstruction alone; trains everything but the dynamics.
         dynamics: rollouts in slot space against the posterior; trains the dynamics alone and can
             be trained on states that were encoded once.
+        readout: where in the scene slots are, with the setting of that name; likewise.
+        orientation: turned frames against each other; trains how things lie alone, where
+            ``orientation_weight`` says so.
 
     Args:
-        image_size: 32 or another multiple of 16, in pixels.
+        image_size: a multiple of ``tokens``, at least twice as much, in pixels.
         action_size: A.
         num_slots: K, the background included; no weight depends on it.
         context_length: C.
         content_size: Z.
         encoder_channels: width of the convolutions.
+        tokens: of the image, along its side.
+        seed_patch: side of what slots are seeded by, in pixels, that of a small thing; None for
+            that of a token.
+        color_affinity: logit by which a token is attended to less, for each unit of the squared
+            distance of its colour to that of a slot's seed. It counts in frames in which slots are
+            seeded.
+        brightness: weight of a difference of brightness beside those of hues, by which seeds and
+            tokens are compared then: sides of a thing that are lit differently are alike. None
+            compares colours.
+        third_moments: see ``SlotAttention``.
+        absent: a slot shows nothing whose seed is nearer to all earlier ones, in colour and half
+            the distance of places; 0 lets every slot show something.
         object_extent: half the side of what one object may cover, in image widths.
         patch: cells along the side of a decoded patch.
         decoder_hidden: width of the decoder.
         dynamics_width: width of the transformer.
         dynamics_layers: its depth.
         dynamics_heads: its attention heads.
-        first_iterations: attention rounds on the first frame.
+        gated: whether it weighs a slot's change by a gate.
+        motion: whether it sees how slots moved in the last step; False where things stand still
+            between actions.
+        points: which numbers of an action are points in the scene, see ``RelationalDynamics``.
+        readout: the numbers of an action that say where in the scene a thing is that it moves, and,
+            where they are given, too, those that say where it then is: handles are learned from
+            them, see ``slots.readout``. Without any there are no handles.
+        first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
-        predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action.
+        predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action,
+            ``rediscover`` seeds them in every frame and matches them to those before.
         pixel_std: standard deviation of the pixel likelihood.
         position_std: discovery standard deviation of positions, in image widths.
+        mask_weights: of ``discovery.mask_loss``, at first and at last.
+        mask_steps: in which it falls from one to the other.
+        content_units: what a difference of contents counts in, ``one`` or ``variance``: that of
+            each number while things move, measured where states are encoded once and kept.
+        position_weight: of squared errors of positions, in extents, beside those of contents.
+        orientation_weight: of squared errors of how things lie; above 0 that is learned, for scenes
+            that are seen from above, and plans know it.
         best_of: rollouts sampled per clip of which the best counts (Bhattacharyya et al. 2018);
             1 rolls out the mean.
         ensemble: M, dynamics that share all else. They start differently and see the same clips,
@@ -93,17 +127,32 @@ class SlotDynamics(WorldModel[SlotState]):
         context_length: int = 2,
         content_size: int = 32,
         encoder_channels: int = 32,
+        tokens: int = 16,
+        seed_patch: int | None = None,
+        color_affinity: float = 0.0,
+        brightness: float | None = None,
+        third_moments: bool = False,
+        absent: float = 0.0,
         object_extent: float = 0.2,
         patch: int = 16,
         decoder_hidden: int = 128,
         dynamics_width: int = 64,
         dynamics_layers: int = 2,
         dynamics_heads: int = 4,
+        gated: bool = False,
+        motion: bool = True,
+        points: Sequence[Sequence[int]] = (),
+        readout: Sequence[Sequence[int]] = (),
         first_iterations: int = 2,
         next_iterations: int = 1,
         predictor: str = "copy",
         pixel_std: float = 0.03,
         position_std: float = 0.01,
+        mask_weights: Sequence[float] = (0.0, 0.0),
+        mask_steps: int = 1500,
+        content_units: str = "one",
+        position_weight: float = 1.0,
+        orientation_weight: float = 0.0,
         best_of: int = 1,
         ensemble: int = 1,
     ) -> None:
@@ -115,17 +164,31 @@ class SlotDynamics(WorldModel[SlotState]):
             slot_size=content_size + 2,
             noise_shape=(num_slots - 1, content_size + 2),
         )
-        if image_size % _TOKENS or image_size < 2 * _TOKENS:
+        if image_size % tokens or image_size < 2 * tokens:
             raise ArmillaryError(
-                f"image_size must be a multiple of {_TOKENS}, at least {2 * _TOKENS}, "
+                f"image_size must be a multiple of {tokens}, at least {2 * tokens}, "
                 f"got {image_size}"
             )
         if num_slots < 2:
             raise ArmillaryError(
                 f"num_slots must count the background and an object, got {num_slots}"
             )
-        if predictor not in ("copy", "dynamics"):
-            raise ArmillaryError(f"predictor must be 'copy' or 'dynamics', got {predictor!r}")
+        choices = {"predictor": _PREDICTORS, "content_units": _UNITS}
+        for name, given in (("predictor", predictor), ("content_units", content_units)):
+            if given not in choices[name]:
+                raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices[name])}")
+        for name, groups in (("points", points), ("readout", readout)):
+            wrong = [i for group in groups for i in group if not 0 <= i < action_size]
+            if wrong:
+                raise ArmillaryError(
+                    f"{name} must name numbers of the action, 0 to {action_size - 1}, "
+                    f"got {wrong[0]}"
+                )
+        if len(readout) > 2 or len({len(group) for group in readout}) > 1:
+            raise ArmillaryError(
+                "readout must be one group of numbers, or two of the same size, got "
+                f"{[list(group) for group in readout]}"
+            )
         check_ensemble(ensemble)
         self.first_iterations = first_iterations
         self.next_iterations = next_iterations
@@ -134,7 +197,17 @@ class SlotDynamics(WorldModel[SlotState]):
         self.position_std = position_std
         self.best_of = best_of
         self.object_extent = object_extent
-        stride = image_size // _TOKENS
+        self.tokens = tokens
+        self.color_affinity = color_affinity
+        self.brightness = brightness
+        self.absent = absent
+        self.motion = motion
+        self.mask_weights = mask_weights
+        self.mask_steps = mask_steps
+        self.content_units = content_units
+        self.position_weight = position_weight
+        self.orientation_weight = orientation_weight
+        stride = image_size // tokens
         channels = encoder_channels
         self.encoder = nn.Sequential(
             nn.Conv2d(3, channels, stride + 3, stride, padding=2),
@@ -143,9 +216,9 @@ class SlotDynamics(WorldModel[SlotState]):
             nn.ReLU(),
             nn.Conv2d(channels, channels, 3, padding=1),
         )
-        self.initializer = FarthestPointInitializer(num_slots, patch=stride)
+        self.initializer = FarthestPointInitializer(num_slots, patch=seed_patch or stride)
         self.first_content = nn.Linear(channels, content_size)
-        self.corrector = SlotAttention(channels, content_size, object_extent)
+        self.corrector = SlotAttention(channels, content_size, object_extent, third_moments)
         self.posterior = nn.Linear(content_size, content_size)
         self.discovery_scale = nn.Parameter(torch.full((content_size,), -1.0))
         self.decoder = GlimpseDecoder(
@@ -154,11 +227,23 @@ class SlotDynamics(WorldModel[SlotState]):
         self.dynamics, *others = (
             RelationalDynamics(
                 *(content_size, action_size, dynamics_width),
-                *(dynamics_layers, dynamics_heads, object_extent),
+                *(dynamics_layers, dynamics_heads, object_extent, gated, points),
             )
             for _ in range(ensemble)
         )
         self.siblings = nn.ModuleList(others)
+        self.readout_from = [list(group) for group in readout]
+        self.readout = None
+        if readout:
+            self.readout = Readout(content_size, len(readout[0]), object_extent)
+            self.objectives = (*self.objectives, "readout")
+        self.orientation = None
+        if orientation_weight > 0:
+            self.objectives = (*self.objectives, "orientation")
+            self.orientation = Orientation(content_size)
+        self.content_variance: Tensor
+        half = torch.full((content_size,), 0.5)  # counts squared differences once
+        self.register_buffer("content_variance", half, persistent=content_units == "variance")
 
     @property
     def members(self) -> Sequence[SlotDynamics]:
@@ -171,19 +256,12 @@ class SlotDynamics(WorldModel[SlotState]):
         return F.softplus(self.discovery_scale) + 1e-3
 
     def observe(self, state: SlotState | None, action: Tensor, frame: Tensor) -> SlotState:
-        """See the contract; the slots start from the last ones' prediction."""
-        tokens = self.encoder(frame).flatten(2).transpose(1, 2)
-        if state is None:
-            return self._first(frame, tokens)
-        predicted = self.step(state, action) if self.predictor == "dynamics" else state
-        content, position = self._correct(
-            tokens, predicted.content, predicted.position, self.next_iterations
-        )
-        return SlotState(content, position, position - state.position)
+        """See the contract; the slots start from the last ones' prediction, or from seeds."""
+        return self._perceive(state, action, frame)[0]
 
     def step(self, state: SlotState, action: Tensor, noise: Tensor | None = None) -> SlotState:
         """See the contract; ``noise`` is scaled by the dynamics' own standard deviation."""
-        return self._step(state, action, noise)[0]
+        return self._stepped(state, action, noise)[0]
 
     def slots(self, state: SlotState) -> Tensor:
         """(..., K, Z + 2): content and position, the latter in object extents."""
@@ -193,6 +271,24 @@ class SlotDynamics(WorldModel[SlotState]):
         """(N, K, 2): held by the state, nothing is decoded."""
         return state.position
 
+    def orientations(self, state: SlotState) -> Tensor:
+        """See the contract: (N, K, 2) where that is learned, else (N, K, Z) contents.
+
+        Those of a thing at two times are then on average as far apart as random directions: a thing
+        that is turned looks otherwise.
+        """
+        if self.orientation is not None:
+            return self.orientation(state.content)
+        return state.content / (self.content_variance * state.content.shape[-1]).sqrt()
+
+    def handles(self, state: SlotState) -> Tensor:
+        """(..., K, P): see the contract; read out of slots."""
+        if self.readout is None:
+            return super().handles(state)
+        numbers = self.readout_from[0]
+        told = self.readout(state)
+        return told * self.action_std[numbers] + self.action_mean[numbers]
+
     def decode(self, state: SlotState) -> Scene:
         """See the contract."""
         return self.decoder(state.content, state.position)
@@ -200,12 +296,13 @@ class SlotDynamics(WorldModel[SlotState]):
     def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
         self.check_objective(objective)
-        if objective == "dynamics":
+        if objective in ("dynamics", "readout"):
             with torch.no_grad():
                 states = self.filter(window.frames, window.actions)
             return self.latent_loss(states, window.actions, objective, step)
-        states = self.filter(window.frames, window.actions)
-        discovery = self._discovery_loss(window, states)
+        if objective == "orientation":
+            return self._turn(window.frames.flatten(0, 1))
+        states, discovery = self._discover(window, step)
         if objective == "discovery":
             return discovery
         imagined = self.latent_loss(states.detach(), window.actions, "dynamics", step)
@@ -214,6 +311,12 @@ class SlotDynamics(WorldModel[SlotState]):
         terms = discovery.terms | imagined.terms | {"consistency": consistency.detach()}
         return Losses(total, terms)
 
+    def measure(self, states: SlotState) -> None:
+        """See the contract: keeps the variance of contents, for ``content_units=variance``."""
+        if self.content_units == "variance":
+            spread = content_variance(states, self.discovery_std)
+            self.content_variance.copy_(spread)
+
     def latent_loss(
         self, states: SlotState, actions: Tensor, objective: str, step: int | Tensor
     ) -> Losses:
@@ -221,87 +324,119 @@ class SlotDynamics(WorldModel[SlotState]):
 
         The mean is trained by squared error alone, so that the variance cannot excuse it.
         """
+        if objective == "readout" and self.readout is not None:
+            return self.readout.loss(states, self._labels(states, actions))
         if objective != "dynamics":
             return super().latent_loss(states, actions, objective, step)
-        losses = [member._rollout_loss(states, actions) for member in self.members]
+        losses = [member._foresee(states, actions) for member in self.members]
         return Losses.of_members(losses)
 
     def trainable(self, objective: str) -> list[nn.Parameter]:
-        """All parameters for ``joint``, the dynamics' or all the others for a single stage."""
+        """Those of a stage alone; for ``joint`` all but the readouts' and orientation's."""
         self.check_objective(objective)
         dynamics = [*self.dynamics.parameters(), *self.siblings.parameters()]
-        foreseeing = ("dynamics.", "siblings.")
-        others = [p for n, p in self.named_parameters() if not n.startswith(foreseeing)]
-        return {"joint": others + dynamics, "discovery": others, "dynamics": dynamics}[objective]
+        apart = ("dynamics.", "siblings.", "orientation.", "readout.")
+        named = list(self.named_parameters())
+        others = [p for n, p in named if not n.startswith(apart)]
+        alone = {
+            name: [p for n, p in named if n.startswith(f"{name}.")]
+            for name in ("orientation", "readout")
+        }
+        stages = {"discovery": others, "dynamics": dynamics, **alone}
+        return {"joint": others + dynamics, **stages}[objective]
 
-    def _rollout_loss(self, states: SlotState, actions: Tensor) -> Losses:
-        rollouts = self.best_of
-        start = states.map(lambda tensor: tensor[:, 0]).repeat(rollouts)
-        repeated = actions.repeat_interleave(rollouts, 0)
-        target = self.slots(states).repeat_interleave(rollouts, 0)
-        state, errors, likelihood = start, [], target.new_zeros(())
-        for t in range(actions.shape[1]):
-            noise = None
-            if rollouts > 1:
-                noise = torch.randn(len(target), *self.noise_shape, device=target.device)
-            state, nodes = self._step(state, repeated[:, t], noise)
-            error = (self.slots(state) - target[:, t + 1])[:, 1:]
-            content, position = error.square().split([error.shape[-1] - 2, 2], -1)
-            errors.append(content.mean((-1, -2)) + position.mean((-1, -2)))
-            if t == 0:  # the only step that starts from a posterior, so its error is one step's
-                std = self.dynamics.std(nodes.detach())
-                of_mean = error if noise is None else error - std * noise
-                likelihood = (0.5 * (of_mean.detach() / std).square() + std.log()).mean()
-        error = torch.stack(errors, 1).mean(1).view(-1, rollouts).amin(1).mean()
-        total = 10.0 * error + 0.1 * likelihood
-        return Losses(total, {"rollout_error": error.detach(), "dynamics_nll": likelihood.detach()})
-
-    def _first(self, frame: Tensor, tokens: Tensor) -> SlotState:
-        seeds = self.initializer(frame)
-        features = tokens.transpose(1, 2).unflatten(2, (_TOKENS, _TOKENS))
-        seen = sampled(features, 2.0 * seeds.unsqueeze(1) - 1.0)
-        content = self.first_content(seen.squeeze(2).transpose(1, 2))
-        middle = torch.full_like(seeds[:, :1], 0.5)
-        start = torch.cat([middle, seeds[:, 1:]], 1)
-        content, position = self._correct(tokens, content, start, self.first_iterations)
-        return SlotState(content, position, torch.zeros_like(position))
-
-    def _correct(
-        self, tokens: Tensor, content: Tensor, position: Tensor, iterations: int
-    ) -> tuple[Tensor, Tensor]:
-        content, position = self.corrector(tokens, content, position, iterations)
-        return self.posterior(content), position
-
-    def _step(
-        self, state: SlotState, action: Tensor, noise: Tensor | None
+    def _stepped(
+        self, state: SlotState, action: Tensor, noise: Tensor | None = None
     ) -> tuple[SlotState, Tensor]:
         """The next state and the objects' nodes (N, K - 1, W) inside the dynamics.
 
-        The background (slot 0) is carried over as it is.
+        The background (slot 0) is carried over as it is, and what is absent stays away.
         """
         objects = state.map(lambda tensor: tensor[:, 1:])
+        present = are_present(objects.position) if self.absent > 0 else None
         change, nodes = self.dynamics(
-            objects.content, objects.position, objects.motion, self.normalise_action(action)
+            *(objects.content, objects.position, objects.motion),
+            *(self.normalise_action(action), present),
         )
         if noise is not None:
             change = change + self.dynamics.std(nodes) * noise
         moved = change[..., -2:] * self.object_extent
+        if present is not None:
+            moved = moved * present.unsqueeze(-1)
         after = state.map(Tensor.clone)
         after.content[:, 1:] += change[..., :-2]
         after.position[:, 1:] += moved
-        after.motion[:, 1:] = moved
+        after.motion[:, 1:] = moved if self.motion else 0.0
         return after, nodes
 
-    def _discovery_loss(self, window: Window, states: SlotState) -> Losses:
-        std = self.discovery_std
-        content = states.content
-        sample = content + std * torch.randn_like(content)
-        scene = self.decoder(sample.flatten(0, 1), states.position.flatten(0, 1))
-        error = (scene.frames - window.frames.flatten(0, 1)).square().sum((-1, -2, -3)).mean()
-        kl = 0.5 * (content.square() + std.square() - 1.0) - std.log()
-        kl = kl.sum((-1, -2)).mean()
-        total = error / (2.0 * self.pixel_std**2) + kl
-        return Losses(total, {"squared_error": error.detach(), "kl": kl.detach()})
+    def _perceive(
+        self, state: SlotState | None, action: Tensor, frame: Tensor
+    ) -> tuple[SlotState, Tensor]:
+        """The belief after a frame and what its slots attend to in it (N, K, L)."""
+        sight = Sight(
+            *(self.encoder, self.initializer, self.first_content, self.corrector),
+            *(self.posterior, self.color_affinity, self.absent, self.brightness),
+        )
+        if state is None:
+            return sight.afresh(frame, self.first_iterations)
+        if self.predictor == "rediscover":
+            found, attention = sight.afresh(frame, self.first_iterations)
+            found = carried(state, found, self.discovery_std.square(), self.object_extent)
+        else:
+            predicted = self.step(state, action) if self.predictor == "dynamics" else state
+            found, attention = sight.again(frame, predicted, self.next_iterations)
+        moved = found.position - state.position
+        return replace(found, motion=moved if self.motion else torch.zeros_like(moved)), attention
+
+    def _discover(self, window: Window, step: int | Tensor) -> tuple[SlotState, Losses]:
+        """The states of clips (N, T, ...) and the loss of making their frames again of them."""
+        state, action, seen = None, window.actions[:, :0], []
+        for t in range(window.length):
+            state, attention = self._perceive(state, action, window.frames[:, t])
+            action = window.actions[:, t] if t + 1 < window.length else action
+            seen.append((state, attention))
+        states = SlotState.stack([state for state, _ in seen], 1)
+        attention = torch.stack([attention for _, attention in seen], 1)
+        discovery = Discovery(
+            *(self.decoder, self.discovery_std, self.pixel_std),
+            *(self.mask_weights, self.mask_steps),
+        )
+        return states, discovery.loss(window.frames, states, attention, step)
+
+    def _turn(self, frames: Tensor) -> Losses:
+        """Of frames (N, 3, H, W), each turned by a random angle."""
+        assert self.orientation is not None
+        angle = random_angles(frames)
+        with torch.no_grad():
+            still = frames.new_zeros(len(frames), self.action_size)
+            state = self.observe(None, still, frames)
+            place = 0.5 + turned(state.position - 0.5, angle)
+            seen = self.observe(None, still, turned_frames(frames, angle))
+            meant = replace(state, position=place)
+            seen = carried(meant, seen, self.discovery_std.square(), self.object_extent)
+        return self.orientation.loss(state, seen, angle)
+
+    def _foresee(self, states: SlotState, actions: Tensor) -> Losses:
+        def step(
+            state: SlotState, action: Tensor, noise: Tensor | None
+        ) -> tuple[SlotState, Tensor]:
+            after, nodes = self._stepped(state, action, noise)
+            return after, self.dynamics.std(nodes.detach())
+
+        foresight = Foresight(
+            *(self.content_variance, self.object_extent, self.position_weight),
+            *(self.orientation, self.orientation_weight, self.best_of),
+        )
+        return foresight.loss(step, states, actions)
+
+    def _labels(self, states: SlotState, actions: Tensor) -> Labels:
+        first = self.readout_from[0]
+        taken, *put = (
+            (actions[..., group] - self.action_mean[first]) / self.action_std[first]
+            for group in self.readout_from
+        )
+        objects = states.map(lambda tensor: tensor[:, :, 1:])
+        return Labels.told(objects, taken, put[0] if put else None, self.object_extent)
 
     def _consistency(self, states: SlotState, actions: Tensor) -> Tensor:
         """KL from the prediction to the posterior, both with the discovery variance."""

@@ -11,7 +11,14 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from armillary.envs.drawing import Shape, draw_shapes, signed_distance
+from armillary.envs.moving_sprites.scene import (
+    MARGIN,
+    move,
+    render_sprites,
+    scene_size,
+    sprite_at,
+    sprites_of,
+)
 from armillary.envs.shapes import SHAPES
 from armillary.errors import ArmillaryError
 
@@ -26,13 +33,7 @@ DRAG_LENGTH = 0.1
 """How far a drag of 1 moves a sprite along x or y, in arena widths."""
 IMAGE_SIZES = (32, 64)
 
-HEADER, SPRITE = 2, 9
-SCENE_SIZE = HEADER + SPRITE * MAX_SPRITES
-"""Length of a scene vector: sprite count, grey of the background, then per sprite x, y, velocity x
-and y, angle in radians, index into ``SHAPES``, red, green, blue. Rows of absent sprites are
-zero."""
-
-_MARGIN = 0.1
+SCENE_SIZE = scene_size(MAX_SPRITES)
 _GAP = 0.26
 _GREY_RANGE = (0.1, 0.9)
 
@@ -123,11 +124,11 @@ class MovingSpritesEnv(gym.Env[Any, NDArray[np.float32]]):
             dragged = sprite_at(self._scene, (values[:2] + 1.0) / 2.0)
             if dragged is not None:
                 motion[dragged] += DRAG_LENGTH * values[2:]
-        _move(sprites, motion)
+        move(sprites, motion)
         return self._observe(), 0.0, False, False, {}
 
     def snapshot(self) -> NDArray[np.float64]:
-        """The scene vector, see ``SCENE_SIZE``."""
+        """The scene vector, see ``scene``."""
         return self._scene.copy()
 
     def segmentation(self) -> NDArray[np.uint8]:
@@ -160,11 +161,6 @@ class MovingSpritesEnv(gym.Env[Any, NDArray[np.float32]]):
         return {"image": image, "observation": poses.reshape(-1)}
 
 
-def sprites_of(scene: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 9) view of the sprites that are present."""
-    return scene[HEADER:].reshape(MAX_SPRITES, SPRITE)[: int(scene[0])]
-
-
 def sample_scene(rng: np.random.Generator, moving: bool) -> NDArray[np.float64]:
     """Draws a scene vector; ``moving`` says whether sprites have velocities of their own."""
     scene = np.zeros(SCENE_SIZE)
@@ -177,48 +173,17 @@ def sample_scene(rng: np.random.Generator, moving: bool) -> NDArray[np.float64]:
         sprite[2:4] = speed * math.cos(heading), speed * math.sin(heading)
         sprite[4] = rng.uniform(-math.pi, math.pi)
         sprite[5] = rng.integers(len(SHAPES))
-        sprite[6:] = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0))
+        sprite[6:9] = colorsys.hsv_to_rgb(
+            rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0)
+        )
+    sprites[:, 9] = RADIUS
     return scene
-
-
-def render_sprites(
-    scene: NDArray[np.float64], size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draws a scene vector: the frame (H, W, 3) and its labels (H, W), 1 + i for sprite i."""
-    grey = float(scene[1])
-    return draw_shapes(_shapes(scene), (grey, grey, grey), size)
-
-
-def sprite_at(scene: NDArray[np.float64], point: NDArray[np.float64]) -> int | None:
-    """The uppermost sprite that covers a point (2,), or None."""
-    x, y = point[:1].astype(np.float32), point[1:].astype(np.float32)
-    covering = [s.label - 1 for s in _shapes(scene) if signed_distance(s, x, y)[0] <= 0.0]
-    return max(covering, default=None)
-
-
-def _shapes(scene: NDArray[np.float64]) -> list[Shape]:
-    return [
-        Shape(1 + i, x, y, angle, SHAPES[int(kind)], RADIUS, (red, green, blue))
-        for i, (x, y, _, _, angle, kind, red, green, blue) in enumerate(sprites_of(scene).tolist())
-    ]
 
 
 def _apart(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     """(count, 2) positions of sprites that do not overlap."""
     while True:
-        positions = rng.uniform(_MARGIN, 1.0 - _MARGIN, (count, 2))
+        positions = rng.uniform(MARGIN, 1.0 - MARGIN, (count, 2))
         gaps = np.linalg.norm(positions[:, None] - positions, axis=-1)
         if (gaps + np.eye(count) >= _GAP).all():
             return positions
-
-
-def _move(sprites: NDArray[np.float64], motion: NDArray[np.float64]) -> None:
-    """Moves sprites in place; a wall reflects the position and turns the velocity back."""
-    low, high = _MARGIN, 1.0 - _MARGIN
-    moved = sprites[:, :2] + motion
-    reflected = np.where(
-        moved < low, 2 * low - moved, np.where(moved > high, 2 * high - moved, moved)
-    )
-    outside = reflected != moved
-    sprites[:, 2:4] = np.where(outside, -sprites[:, 2:4], sprites[:, 2:4])
-    sprites[:, :2] = reflected.clip(low, high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.moving_sprites.environment import sprites_of
+from armillary.envs.moving_sprites.scene import sprites_of
 from armillary.errors import ArmillaryError
 
 Action = NDArray[np.float32]

@@ -21,11 +21,11 @@ from armillary.envs.push_blocks.physics import (
     blocks_of,
     centres_of,
 )
-from armillary.envs.push_blocks.regions import away, read_regions
+from armillary.envs.push_blocks.regions import Table, away
 from armillary.errors import ArmillaryError
 
 SUCCESS_DISTANCE = 0.06
-IMAGE_SIZES = (32, 64)
+IMAGE_SIZES = (32, 64, 96, 128)
 ENTERING = -20.0
 """What entering a region adds to the reward: no less than failing for all of an episode costs."""
 
@@ -51,13 +51,18 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     Regions to keep clear are painted on the table. A step after which the centre of the pusher or
     of a block lies in one has entered it (``info["entered"]``): that is failure, ends the episode,
     and adds -20 to its reward; ``compute_reward`` leaves that out, since it is not told where the
-    pusher is. The push that leads to the goal enters none, and passes one at most 0.08 away.
+    pusher is. The pushes that lead to the goal enter none, and pass one at most 0.08 away.
+
+    Walls hold the pusher and the blocks. With them most goals are where the straight way of the
+    block is blocked, see ``layout.sample_problem``.
 
     Args:
-        image_size: 32 or 64.
+        image_size: 32, 64, 96 or 128.
         num_blocks: blocks in a scene unless ``reset(options={"num_blocks": n})`` says another.
+        num_moved: how many of them lie elsewhere in the goal image.
         action_noise: standard deviation of Gaussian noise added to every action.
         keep_clear: such regions, (x0, y0, x1, y1) each.
+        walls: solid ones inside the arena, likewise.
         reward_type: ``"sparse"`` or ``"dense"``.
         terminate_on_success: whether success ends the episode.
         render_mode: ``None`` or ``"rgb_array"`` (256 x 256).
@@ -76,12 +81,18 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         reward_type: str = "sparse",
         terminate_on_success: bool = True,
         keep_clear: Sequence[Sequence[float]] = (),
+        walls: Sequence[Sequence[float]] = (),
+        num_moved: int = 1,
         render_mode: str | None = None,
     ) -> None:
         if image_size not in IMAGE_SIZES:
             raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
         if num_blocks not in range(1, MAX_BLOCKS + 1):
             raise ArmillaryError(f"num_blocks must be from 1 to {MAX_BLOCKS}, got {num_blocks}")
+        if num_moved not in range(1, num_blocks + 1):
+            raise ArmillaryError(
+                f"num_moved must be from 1 to num_blocks, {num_blocks}, got {num_moved}"
+            )
         if not action_noise >= 0.0:
             raise ArmillaryError(
                 f"action_noise must be a standard deviation >= 0, got {action_noise}"
@@ -92,10 +103,11 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
             raise ArmillaryError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         self.image_size = image_size
         self.num_blocks = num_blocks
+        self.num_moved = num_moved
         self.action_noise = action_noise
         self.reward_type = reward_type
         self.terminate_on_success = terminate_on_success
-        self.keep_clear = read_regions("keep_clear", keep_clear)
+        self.table = Table.read(keep_clear, walls)
         self.render_mode = render_mode
         image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -119,7 +131,8 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         """Poses a new problem; see the class for the options."""
         super().reset(seed=seed)
         factors = Factors.sample(self.np_random, self.num_blocks, options or {})
-        start, goal = sample_problem(self.np_random, factors, self.keep_clear)
+        moved = min(self.num_moved, len(factors.shapes))
+        start, goal = sample_problem(self.np_random, factors, self.table, moved)
         self.pose(start, goal)
         return self._observe(), self._info()
 
@@ -142,7 +155,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
             )
         if self.action_noise > 0.0:
             displacement = displacement + self.np_random.normal(0.0, self.action_noise, 2)
-        self._scene = physics.step(self._scene, displacement)
+        self._scene = physics.step(self._scene, displacement, self.table.walls)
         self._entered = self._entered or self._enters()
         info = self._info()
         observation = self._observe()
@@ -185,7 +198,9 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     @property
     def oracle(self) -> PushOracle:
         """The true physics, for a simulator that is the ceiling of every benchmark."""
-        return PushOracle(self.image_size, self.action_noise, self.keep_clear)
+        return PushOracle(
+            self.image_size, self.action_noise, self.table.keep_clear, self.table.walls
+        )
 
     def segmentation(self) -> NDArray[np.uint8]:
         """(S, S) ground-truth labels: 0 background, 1 pusher, 2 + i block i."""
@@ -204,7 +219,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         """The scene at 256 x 256 where ``render_mode`` is ``"rgb_array"``."""
         if self.render_mode != "rgb_array":
             return None
-        return render_scene(self._scene, 256, self.keep_clear)[0]
+        return render_scene(self._scene, 256, self.table)[0]
 
     def _observe(self) -> Observation:
         return {
@@ -224,10 +239,11 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         }
 
     def _draw(self, scene: Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        return render_scene(scene, self.image_size, self.keep_clear)
+        return render_scene(scene, self.image_size, self.table)
 
     def _enters(self) -> bool:
-        return bool(self.keep_clear) and away(self.keep_clear, centres_of(self._scene)) < 0.0
+        regions = self.table.keep_clear
+        return bool(regions) and away(regions, centres_of(self._scene)) < 0.0
 
 
 def _block_positions(scene: Scene) -> NDArray[np.float64]:

@@ -16,15 +16,20 @@ from armillary.envs.push_blocks.physics import (
     MAX_BLOCKS,
     PUSHER_RADIUS,
     SIZE_RANGE,
-    STEP_LENGTH,
     Scene,
-    blocks_of,
     centres_of,
     make_scene,
-    step,
 )
-from armillary.envs.push_blocks.regions import Region, away
-from armillary.envs.shapes import SHAPES, circumradius
+from armillary.envs.push_blocks.pushes import (
+    GAP,
+    MARGIN,
+    is_free,
+    pushed_in_turn,
+    reach_of,
+    walkable,
+)
+from armillary.envs.push_blocks.regions import EMPTY, Region, Table, away, gaps
+from armillary.envs.shapes import SHAPES
 from armillary.errors import ArmillaryError
 
 PALETTE: dict[str, tuple[float, float, float]] = {
@@ -35,14 +40,13 @@ PALETTE: dict[str, tuple[float, float, float]] = {
     "purple": (0.60, 0.22, 0.72),
     "cyan": (0.12, 0.72, 0.78),
 }
-GOAL_DISTANCE = (0.15, 0.30)
+BEHIND_WALLS = 0.75
+"""The share of problems whose goals are behind a wall, where there are walls."""
 
 _DEFAULT_SIZES = (0.065, 0.08)
-_MARGIN = 0.2
-_GAP = 0.02
-_UNTOUCHED = 0.01
-_NEAR = 0.08
 _ATTEMPTS = 2000
+_BEHIND_ATTEMPTS = 150
+_PLACES = 64
 
 
 @dataclass(frozen=True)
@@ -105,91 +109,62 @@ def _shape(value: Any) -> str:
 
 
 def sample_problem(
-    rng: np.random.Generator, factors: Factors, keep_clear: Sequence[Region] = ()
+    rng: np.random.Generator, factors: Factors, table: Table = EMPTY, num_moved: int = 1
 ) -> tuple[Scene, Scene]:
     """Draws a start and a goal scene.
 
-    The goal is what the physics makes of a straight push of one block by a distance in
-    ``GOAL_DISTANCE`` that touches no other block; the pusher then starts somewhere else. Where
-    there are regions to be kept clear, that push enters none, and passes one at most 0.08 away.
+    The goal is what the physics makes of a straight push of ``num_moved`` blocks, one after the
+    other, each by a distance in ``GOAL_DISTANCE`` and touching no other; the pusher then starts
+    somewhere else. Where there are regions to be kept clear, these pushes enter none, and pass one
+    at most 0.08 away. Where there are walls, three goals of four have a block behind one, if there
+    is room, to which two pushes lead; the pusher can walk to where each push starts without
+    touching a thing.
 
     Raises:
-        RuntimeError: the blocks are too large to find a problem.
+        ArmillaryError: the blocks are too large to find a problem.
     """
-    for _ in range(_ATTEMPTS):
-        blocks = _sample_blocks(rng, factors)
+    keep_clear = table.keep_clear
+    round_walls = _BEHIND_ATTEMPTS if table.walls and rng.random() < BEHIND_WALLS else 0
+    for attempt in range(_ATTEMPTS):
+        blocks = _sample_blocks(rng, factors, table.walls)
         if blocks is None or (keep_clear and away(keep_clear, blocks[:, :2]) <= 0.0):
             continue
-        goal = _pushed(rng, blocks, keep_clear)
+        found = pushed_in_turn(rng, blocks, table, num_moved, attempt < round_walls)
         pusher = rng.uniform(PUSHER_RADIUS, 1.0 - PUSHER_RADIUS, 2)
-        if goal is None or not _is_free(pusher, blocks):
+        if found is None or not is_free(pusher, found.blocks, table.walls):
             continue
-        start = make_scene(pusher, blocks)
-        if not keep_clear or away(keep_clear, centres_of(start)) > 0.0:
-            return start, goal
-    raise RuntimeError(
-        f"found no solvable problem with blocks of sizes {factors.sizes} and {len(keep_clear)} "
+        start = make_scene(pusher, found.blocks)
+        if keep_clear and away(keep_clear, centres_of(start)) <= 0.0:
+            continue
+        if not table.walls or walkable(pusher, found.stand, found.blocks, table.walls):
+            return start, found.goal
+    regions = len(keep_clear) + len(table.walls)
+    raise ArmillaryError(
+        f"found no solvable problem with blocks of sizes {factors.sizes} and {regions} "
         f"regions in {_ATTEMPTS} attempts; choose smaller or fewer blocks or regions"
     )
 
 
-def _sample_blocks(rng: np.random.Generator, factors: Factors) -> NDArray[np.float64] | None:
-    """Blocks (n, 8) that do not touch each other, or None where the draw overlaps."""
+def _sample_blocks(
+    rng: np.random.Generator, factors: Factors, walls: Sequence[Region]
+) -> NDArray[np.float64] | None:
+    """Blocks (n, 8) that touch no wall and not each other, or None where the draw overlaps."""
     count = len(factors.shapes)
     blocks = np.zeros((count, BLOCK))
-    blocks[:, :2] = rng.uniform(_MARGIN, 1.0 - _MARGIN, (count, 2))
+    blocks[:, :2] = rng.uniform(MARGIN, 1.0 - MARGIN, (count, 2))
     blocks[:, 2] = rng.uniform(-math.pi, math.pi, count)
     blocks[:, 3] = [SHAPES.index(shape) for shape in factors.shapes]
     blocks[:, 4] = factors.sizes
     blocks[:, 5:] = factors.colors
-    reach = [circumradius(*pair) for pair in zip(factors.shapes, factors.sizes, strict=True)]
+    reach = [reach_of(block) for block in blocks]
+    for block, radius in zip(blocks, reach, strict=True) if walls else ():
+        drawn = rng.uniform(MARGIN, 1.0 - MARGIN, (_PLACES, 2))
+        clear = gaps(walls, drawn) > radius + 0.5 * GAP
+        if not clear.any():
+            return None
+        block[:2] = drawn[clear.argmax()]
     for i in range(count):
         for j in range(i):
-            if math.dist(blocks[i, :2], blocks[j, :2]) < reach[i] + reach[j] + _GAP:
+            if math.dist(blocks[i, :2], blocks[j, :2]) < reach[i] + reach[j] + GAP:
                 return None
     return blocks
-
-
-def _is_free(pusher: NDArray[np.float64], blocks: NDArray[np.float64]) -> bool:
-    """Whether a pusher there lies in the arena and touches no block."""
-    if not ((pusher >= PUSHER_RADIUS) & (pusher <= 1.0 - PUSHER_RADIUS)).all():
-        return False
-    return all(
-        math.dist(pusher, block[:2])
-        > circumradius(SHAPES[int(block[3])], block[4]) + PUSHER_RADIUS + _GAP
-        for block in blocks
-    )
-
-
-def _pushed(
-    rng: np.random.Generator, blocks: NDArray[np.float64], keep_clear: Sequence[Region]
-) -> Scene | None:
-    """The scene after pushing a random block straight on, or None where that is no valid goal."""
-    index = int(rng.integers(len(blocks)))
-    block = blocks[index]
-    angle = rng.uniform(-math.pi, math.pi)
-    direction = np.array([math.cos(angle), math.sin(angle)])
-    standoff = circumradius(SHAPES[int(block[3])], block[4]) + PUSHER_RADIUS + 1.5 * _GAP
-    pusher = block[:2] - standoff * direction
-    if not _is_free(pusher, blocks):
-        return None
-    distance = rng.uniform(*GOAL_DISTANCE)
-    scene = make_scene(pusher, blocks)
-    passed = [centres_of(scene)]
-    for _ in range(math.ceil((distance + standoff) / STEP_LENGTH)):
-        left = distance - math.dist(blocks_of(scene)[index, :2], block[:2])
-        scene = step(scene, direction * min(1.0, max(left, 0.01) / STEP_LENGTH))
-        passed.append(centres_of(scene))
-    moved = np.linalg.norm(blocks_of(scene)[:, :2] - blocks[:, :2], axis=1)
-    others = np.delete(moved, index)
-    inside = ((scene[1:3] > 0.0) & (scene[1:3] < 1.0)).all()
-    valid = GOAL_DISTANCE[0] <= moved[index] <= GOAL_DISTANCE[1] and (others < _UNTOUCHED).all()
-    return scene if valid and inside and _past(keep_clear, np.stack(passed), index) else None
-
-
-def _past(keep_clear: Sequence[Region], passed: NDArray[np.float64], index: int) -> bool:
-    """Whether centres (T, 1 + n, 2) keep clear; pusher or block ``index`` come near a region."""
-    if not keep_clear:
-        return True
-    moved = passed[:, [0, 1 + index]].reshape(-1, 2)
-    return away(keep_clear, passed.reshape(-1, 2)) > 0.0 and away(keep_clear, moved) <= _NEAR

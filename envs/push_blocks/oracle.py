@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from armillary.envs.push_blocks.drawing import render_scene
 from armillary.envs.push_blocks.physics import MAX_BLOCKS, Scene, blocks_of, simulate
-from armillary.envs.push_blocks.regions import read_regions
+from armillary.envs.push_blocks.regions import Table
 
 THINGS = 2 + MAX_BLOCKS
 """The background, the pusher and the blocks, numbered like the labels of a rendered scene."""
@@ -22,6 +22,7 @@ class PushOracle:
         image_size: H = W of what ``draw`` returns, in pixels.
         action_noise: standard deviation of the noise that the task adds to every action.
         keep_clear: the task's regions, which are drawn.
+        walls: inside the arena.
     """
 
     action_size = 2
@@ -31,14 +32,15 @@ class PushOracle:
         image_size: int,
         action_noise: float = 0.0,
         keep_clear: Sequence[Sequence[float]] = (),
+        walls: Sequence[Sequence[float]] = (),
     ) -> None:
         self.image_size = image_size
         self.action_noise = action_noise
-        self.keep_clear = read_regions("keep_clear", keep_clear)
+        self.table = Table.read(keep_clear, walls)
 
     def simulate(self, scene: Scene, actions: NDArray[np.floating]) -> NDArray[np.float64]:
         """(n,) scene and (T, 2) actions -> the T next scenes (T, n), without action noise."""
-        return simulate(scene, actions)
+        return simulate(scene, actions, self.table.walls)
 
     def poses(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N, n) -> (N, 6, 4): x, y, cos and sin of every thing.
@@ -68,4 +70,4 @@ class PushOracle:
 
     def draw(self, scene: Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """(n,) -> frame (H, W, 3) and labels (H, W), which number the things."""
-        return render_scene(scene, self.image_size, self.keep_clear)
+        return render_scene(scene, self.image_size, self.table)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pymunk
 from numpy.typing import NDArray
 
+from armillary.envs.push_blocks.regions import Region
 from armillary.envs.shapes import SHAPES, circumradius, polygon
 
 MAX_BLOCKS = 4
@@ -50,7 +52,7 @@ def make_scene(pusher: NDArray[np.float64], blocks: NDArray[np.float64]) -> Scen
     return scene
 
 
-def step(scene: Scene, action: NDArray[np.floating]) -> Scene:
+def step(scene: Scene, action: NDArray[np.floating], walls: Sequence[Region] = ()) -> Scene:
     """Moves the pusher by ``action * STEP_LENGTH``; blocks rest unless something pushes them.
 
     A pure function, bit for bit: the pymunk space is made afresh of what the pusher can reach, so
@@ -59,6 +61,7 @@ def step(scene: Scene, action: NDArray[np.floating]) -> Scene:
     Args:
         scene: (SCENE_SIZE,), see ``SCENE_SIZE``.
         action: (2,) in [-1, 1], x to the right and y downwards.
+        walls: inside the arena, which hold the pusher and blocks.
 
     Returns:
         The next scene vector; the argument is left as it was.
@@ -71,7 +74,8 @@ def step(scene: Scene, action: NDArray[np.floating]) -> Scene:
     blocks = blocks_of(scene)
     rows = blocks[:, :5].tolist()
     touched = _reachable(x, y, dx, dy, rows)
-    if not touched:
+    met = [wall for wall in walls if _may_meet(wall, x, y, dx, dy, [rows[i] for i in touched])]
+    if not touched and not met:
         scene[1], scene[2] = x + dx, y + dy
         return scene
     space = pymunk.Space()
@@ -79,7 +83,10 @@ def step(scene: Scene, action: NDArray[np.floating]) -> Scene:
     space.collision_slop = 1e-4
     pusher = _add_pusher(space, x, y)
     bodies = {index: _add_block(space, rows[index]) for index in touched}
-    _add_walls(space, [rows[index] for index in touched])
+    if touched:
+        _add_edges(space, [rows[index] for index in touched])
+    for wall in met:
+        _add_wall(space, wall)
     _push(space, pusher, dx, dy)
     scene[1:3] = pusher.position
     for index, body in bodies.items():
@@ -88,11 +95,13 @@ def step(scene: Scene, action: NDArray[np.floating]) -> Scene:
     return scene
 
 
-def simulate(scene: Scene, actions: NDArray[np.floating]) -> NDArray[np.float64]:
+def simulate(
+    scene: Scene, actions: NDArray[np.floating], walls: Sequence[Region] = ()
+) -> NDArray[np.float64]:
     """Steps through ``actions`` (T, 2) and returns the scenes (T, SCENE_SIZE)."""
     scenes = np.empty((len(actions), SCENE_SIZE))
     for t, action in enumerate(actions):
-        scene = scenes[t] = step(scene, action)
+        scene = scenes[t] = step(scene, action, walls)
     return scenes
 
 
@@ -113,6 +122,26 @@ def _reachable(x: float, y: float, dx: float, dy: float, rows: list[list[float]]
             if other not in found and gap < _GREATEST_MOVE:
                 found.append(other)
     return found
+
+
+def _may_meet(
+    wall: Region, x: float, y: float, dx: float, dy: float, rows: list[list[float]]
+) -> bool:
+    """Whether the pusher's path, or a block that is pushed, may come up to a wall."""
+    left, top, right, bottom = wall
+    near = PUSHER_RADIUS + _CLEARANCE
+    if (
+        min(x, x + dx) - near < right
+        and max(x, x + dx) + near > left
+        and min(y, y + dy) - near < bottom
+        and max(y, y + dy) + near > top
+    ):
+        return True
+    return any(
+        math.hypot(max(left - row[0], row[0] - right, 0.0), max(top - row[1], row[1] - bottom, 0.0))
+        < circumradius(SHAPES[int(row[3])], row[4]) + _GREATEST_MOVE
+        for row in rows
+    )
 
 
 def _add_pusher(space: pymunk.Space, x: float, y: float) -> pymunk.Body:
@@ -141,8 +170,16 @@ def _add_block(space: pymunk.Space, row: list[float]) -> pymunk.Body:
     return body
 
 
-def _add_walls(space: pymunk.Space, rows: list[list[float]]) -> None:
-    """The walls that one of these blocks may be pushed against."""
+def _add_wall(space: pymunk.Space, wall: Region) -> None:
+    left, top, right, bottom = wall
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    shape = pymunk.Poly(space.static_body, corners)
+    shape.friction = _FRICTION
+    space.add(shape)
+
+
+def _add_edges(space: pymunk.Space, rows: list[list[float]]) -> None:
+    """The edges of the arena that one of these blocks may be pushed against."""
     corners = [(-0.1, -0.1), (1.1, -0.1), (1.1, 1.1), (-0.1, 1.1)]
     clearance = [
         min(row[1] for row in rows),

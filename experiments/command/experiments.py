@@ -74,19 +74,24 @@ def node(verb: str, parts: Parts, dataset: dict[str, Any], choices: Choices) -> 
         return {"defaults": [{"/protocol@_global_": f"{verb}/{parts.protocol}"}, "_self_"], **own}
     if "num_slots" in dataset and "num_slots" in parameters_of(model_class(parts.model)):
         own["model"] = {"num_slots": dataset["num_slots"]}
-    model = "/".join([*filter(None, [dataset.get("size")]), parts.model])
+    sized = f"{dataset.get('size')}/{parts.model}"
+    model = sized if sized in choices("model") else parts.model
     curriculum = _curriculum(dataset["curriculum"], parts.model, choices)
     defaults = [{"/curriculum@_global_": curriculum}, {"override /model": model}, "_self_"]
     return {"defaults": defaults, **own}
 
 
 def _models(choices: Choices) -> list[str]:
-    """The models whose objective a curriculum can ask for."""
-    names = {*choices("model")} & {*available_models()}
-    return [name for name in sorted(names) if "objective" in parameters_of(model_class(name))]
+    """The models whose objective a curriculum can ask for, or that have a curriculum."""
+    names, curricula = {*choices("model")} & {*available_models()}, choices("curriculum")
+    return [
+        name
+        for name in sorted(names)
+        if name in curricula or "objective" in parameters_of(model_class(name))
+    ]
 
 
 def _curriculum(name: str, model: str, choices: Choices) -> str:
     """A data set's curriculum for a model: the model's own where there is one."""
-    own = [f"{name}_{alias}" for alias in (model, canonical(model, {})[0])]
+    own = [f"{name}_{alias}" for alias in (model, canonical(model, {})[0])] + [model]
     return next((choice for choice in own if choice in choices("curriculum")), name)

@@ -44,7 +44,7 @@ def options_of(verb: str) -> list[str]:
 def groups_of(verb: str) -> tuple[str, ...]:
     """The groups that a verb's configuration is made of."""
     entries = [entry for entry in _list_of(verb, "defaults") if isinstance(entry, dict)]
-    return tuple(str(group) for entry in entries for group in entry)
+    return tuple(str(group).removeprefix("optional ") for entry in entries for group in entry)
 
 
 def positional_of(verb: str) -> tuple[str, ...]:

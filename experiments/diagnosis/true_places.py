@@ -104,8 +104,11 @@ class _Reader:
     def positions(self, state: Poses) -> Tensor:
         return state.poses[..., :2]
 
-    def angles(self, state: Poses) -> Tensor:
-        return self._oracle.angles(PhysicsState(state.start))
+    def orientations(self, state: Poses) -> Tensor:
+        return self._oracle.orientations(PhysicsState(state.start))
+
+    def handles(self, state: Poses) -> Tensor:
+        raise ArmillaryError("true places in the image are none in the scene, which handles are")
 
     def decode(self, state: Poses) -> Scene:
         raise ArmillaryError("true places have no frames: true_cost must be a cost on places")

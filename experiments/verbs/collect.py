@@ -128,8 +128,9 @@ def recipe_of(config: DictConfig) -> Recipe:
             "length must be a whole number of at least 2 and noise >= 0, "
             f"got {config.length!r} and {config.noise}"
         )
-    recording = to_dict(config.task.get("recording", OmegaConf.create()))
-    environment = {**_environment(config), **recording}
+    environment = _environment(config)
+    for settings in ("recording", "collection"):
+        environment |= to_dict(config.task.get(settings, OmegaConf.create()))
     policy = policies[config.policy]
     return Recipe(environment, policy, config.noise, config.length, config.seed)
 

@@ -91,19 +91,24 @@ def run(config: DictConfig) -> Outcome:
 
 
 def trainer_settings(config: DictConfig) -> TrainerConfig:
-    """The trainer's settings; ``trainer.batch_size``, if given, replaces that of every stage."""
+    """The trainer's settings.
+
+    ``trainer.batch_size``, if given, replaces that of every stage, and no stage's clips are longer
+    than ``trainer.max_length``.
+    """
     values = to_dict(config.trainer)
     del values["_target_"]
     if config.deterministic and values["threads"] is None and not set_by_user(os.environ):
         values["threads"] = 1  # the number that follows what is free is another every time
-    batch_size = values.pop("batch_size")
+    batch_size, longest = values.pop("batch_size"), values.pop("max_length")
     stages: dict[str, dict[str, Any]] = values.pop("stages")
     common = {} if batch_size is None else {"batch_size": batch_size}
     wrong = [name for name, stage in stages.items() if not isinstance(stage, dict)]
     if wrong:
         raise UsageError(f"trainer.stages.{wrong[0]} must be a dictionary {{objective: ...}}")
     values["stages"] = [{**stage, **common} for stage in stages.values()]
-    return typed(TrainerConfig, values)
+    settings = typed(TrainerConfig, values)
+    return settings if longest is None else settings.cut(longest)
 
 
 def new_model(config: DictConfig, episodes: EpisodeFile) -> WorldModel:

@@ -7,6 +7,7 @@ from armillary.planners.costs.distances import (
     ObjectPosition,
     PixelDistance,
     Pose,
+    ReadoutDistance,
     SlotMatching,
 )
 from armillary.planners.costs.ways import Disagreement, Effort, KeepOut, Limits, Smoothness
@@ -22,6 +23,7 @@ __all__ = [
     "ObjectPosition",
     "PixelDistance",
     "Pose",
+    "ReadoutDistance",
     "SlotMatching",
     "Smoothness",
 ]

@@ -17,6 +17,8 @@ from armillary.suggestions import suggest
 from armillary.world_models.assignment import least_total
 from armillary.world_models.simulator import Goal, Rollout
 
+_LEAST = 1e-7
+
 
 @register("cost", "slot_matching")
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class ObjectPosition:
 @register("cost", "approach")
 @dataclass(frozen=True)
 class Approach:
-    """Squared distance of the effector to the object that is furthest from its goal.
+    """Squared distance of the effector to an object that is not at its goal, in image widths.
 
     Distances of objects alone are flat until something touches them; this term leads there. Zero
     where every object is at its goal, and where there is no effector.
@@ -118,27 +120,45 @@ class Approach:
         standoff: how far behind the object, seen from its goal, the effector is drawn to, in
             image widths: from there it can push.
         tolerance: how far from its goal an object is still at its goal, in image widths.
+        to: ``furthest``, the object that is furthest from its goal, or ``nearest``, the one that is
+            nearest to the effector, where every other object that is not at its goal costs 1: they
+            are dealt with one after the other, and it pays to be done with one.
+        where: ``image``, or ``scene``: all lengths are in units of actions then, and the simulator
+            has to tell where things are in the scene (``handles``).
     """
 
     standoff: float = 0.0
     tolerance: float = 0.0
+    to: str = "furthest"
+    where: str = "image"
 
     def __post_init__(self) -> None:
         check("standoff", self.standoff, "at least 0", self.standoff >= 0)
         check("tolerance", self.tolerance, "at least 0", self.tolerance >= 0)
+        for name, valid in (("to", ("furthest", "nearest")), ("where", ("image", "scene"))):
+            value = getattr(self, name)
+            if value not in valid:
+                raise ArmillaryError(f"unknown {name} {value!r}; {suggest(value, valid)}")
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = over_rollout(present(goal.objects, "object to place"))
         hand = over_rollout(present(goal.effector, "effector")).unsqueeze(-1)
-        offsets = goal.offsets(rollout.positions)
-        distance, furthest = (offsets.square().sum(-1) * objects).max(-1)
-        index = furthest[..., None, None].expand(*furthest.shape, 1, 2)
-        behind = self.standoff * functional.normalize(offsets.gather(-2, index), dim=-1)
-        target = (rollout.positions.gather(-2, index) + behind).squeeze(-2)
-        effector = (rollout.positions * hand).sum(-2)
-        pull = (effector - target).square().sum(-1) * hand.amax((-1, -2))
-        return pull.masked_fill(distance <= self.tolerance**2, 0.0)
+        if self.where == "image":
+            places, offsets = rollout.positions, goal.offsets(rollout.positions)
+        else:
+            places, offsets = rollout.handles, rollout.handles - over_rollout(goal.handles)
+        distance = offsets.square().sum(-1) * objects
+        behind = self.standoff * functional.normalize(offsets, dim=-1)
+        effector = (places * hand).sum(-2, keepdim=True)
+        ways = (effector - places - behind).square().sum(-1)
+        arrived = distance <= self.tolerance**2
+        if self.to == "furthest":
+            pull = ways.gather(-1, distance.argmax(-1, keepdim=True)).squeeze(-1)
+        else:
+            nearest = ways.masked_fill(arrived, 1.0).clamp_max(1.0).amin(-1)
+            pull = nearest + (~arrived).sum(-1) - 1.0
+        return (pull * hand.amax((-1, -2))).masked_fill(arrived.all(-1), 0.0)
 
 
 @register("cost", "pose")
@@ -147,8 +167,10 @@ class Pose:
     """Squared distance of objects and effector to their goal poses, in units of tolerances.
 
     The sum over objects and effector of the squared distance of their places, and over the objects
-    of the squared difference of their angles the short way round. It is below 1 only where all
-    places together, as one vector, and every angle are within their tolerances.
+    of the square of the angle by which they are turned, the short way round. It is below 1 only
+    where all places together, as one vector, and every angle are within their tolerances. Angles
+    are those of the orientations' chords: exact for the true physics; for a learned model what
+    looks alike in nothing is a quarter turn apart.
 
     Args:
         place: tolerance of places, in image widths.
@@ -163,14 +185,47 @@ class Pose:
         check("angle", self.angle, "above 0", self.angle > 0)
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
-        """See ``Cost``. Raises ArmillaryError for simulators that tell no angles."""
+        """See ``Cost``. Raises ArmillaryError where it is not told how things lie."""
         objects = over_rollout(present(goal.objects, "object to place"))
         things = objects + over_rollout(goal.effector)
         apart = goal.offsets(rollout.positions).square().sum(-1)
-        turn = rollout.angles - over_rollout(goal.angles)
-        turn = torch.atan2(turn.sin(), turn.cos())
-        places, angles = (apart * things).sum(-1), (turn.square() * objects).sum(-1)
+        chord = (rollout.orientations - over_rollout(goal.orientations)).square().sum(-1)
+        half = (chord / 4.0).clamp(_LEAST, 1.0 - _LEAST).sqrt()  # the sine of half the angle
+        turn = chord * (half.asin() / half).square()
+        places, angles = (apart * things).sum(-1), (turn * objects).sum(-1)
         return places / self.place**2 + angles / self.angle**2
+
+
+@register("cost", "readout")
+@dataclass(frozen=True)
+class ReadoutDistance:
+    """Mean squared distance of objects to their goals in the scene, in units of actions.
+
+    Args:
+        saturation: s above 0 makes d / (d + s) of each object's squared distance d, in squared
+            units of actions, as that of ``LatentDistance``.
+        positions_weight: of the squared distance in the image, which is added to each object's:
+            it tells what actions do not name, such as heights.
+    """
+
+    saturation: float = 0.0
+    positions_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("saturation", "positions_weight"):
+            value = getattr(self, name)
+            check(name, value, "at least 0", value >= 0)
+
+    def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
+        """See ``Cost``. Raises ArmillaryError where no places in the scene are told."""
+        objects = over_rollout(present(goal.objects, "object to place"))
+        distance = (rollout.handles - over_rollout(goal.handles)).square().sum(-1)
+        if self.positions_weight > 0:
+            apart = goal.offsets(rollout.positions).square().sum(-1)
+            distance = distance + self.positions_weight * apart
+        if self.saturation > 0:
+            distance = distance / (distance + self.saturation)
+        return (distance * objects).sum(-1) / objects.sum(-1).clamp_min(1.0)
 
 
 def _pair_distance(imagined: Tensor, target: Tensor) -> Tensor:

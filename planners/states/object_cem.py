@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +16,9 @@ from armillary.planners.template.checks import check, check_count, check_fitting
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Distribution, Search, best, refit
 from armillary.plugins import register
-from armillary.world_models.state import LatentState
+from armillary.suggestions import suggest
+
+SPACES = ("scene", "image")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,13 +45,17 @@ class Moves(Distribution):
 class ObjectCEM(Search[Moves]):
     """Searches pick and place actions as OP3 does with entity actions: things instead of picks.
 
-    An action is where something is picked up, then where it is put, as many numbers each. A pick is
-    always where an object is: at first where the simulator tells (its ``handles``), and after a
-    move where the candidate has put it. At first every object is as likely as another, and put
+    An action is where something is picked up, then where it is put, or how far it is moved, as many
+    numbers each. A pick is always where an object is: at first where the simulator tells, and after
+    a move where the candidate has put it. At first every object is as likely as another, and put
     about where the goal has it (Veerapaneni et al. 2019, arXiv:1910.12827, whose picks come from
     attention; the cross-entropy method of both parts is Rubinstein & Kroese's, 2004).
 
     Attributes:
+        space: of the numbers of a pick: ``image``, x and y in [0, 1] of it, so that things are
+            picked where they are seen; or ``scene``, and the simulator's ``handles`` tell.
+        displacements: the numbers of an action that are displacements from the pick, in its units:
+            those of its second half, or none, and it is a place.
         samples: S, candidates per iteration.
         iterations: how often shares and Gaussians are fitted.
         elites: E, the best candidates of an iteration, which they are fitted to.
@@ -58,6 +64,8 @@ class ObjectCEM(Search[Moves]):
         momentum: weight of the previous shares in the next, in [0, 1).
     """
 
+    space: str = "scene"
+    displacements: Sequence[Sequence[int]] = ()
     samples: int = 100
     iterations: int = 4
     elites: int = 10
@@ -67,6 +75,8 @@ class ObjectCEM(Search[Moves]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.space not in SPACES:
+            raise ArmillaryError(f"unknown space {self.space!r}; {suggest(self.space, SPACES)}")
         check_count("samples", self.samples, 2)
         check_fitting(self.samples, self.elites, self.momentum)
         check_noise(self.std, 0.0)
@@ -81,15 +91,17 @@ class ObjectCEM(Search[Moves]):
         """
         situation, (horizon, size) = situated(problem.score, "planner=object_cem"), problem.shape
         goal = situation.goal
-        handles, wanted = (
-            handles_of(situation, one).to(problem.mean) for one in _states(situation)
-        )
+        handles, wanted = (one.to(problem.mean) for one in self._picked(situation))
         if size != 2 * handles.shape[-1]:
             raise ArmillaryError(
                 f"planner=object_cem needs actions of {2 * handles.shape[-1]} numbers, a pick and "
                 f"a place; the task's have {size}, and planner=cem fits"
             )
-        wanted = wanted.gather(1, goal.assignment.unsqueeze(-1).expand_as(wanted))
+        if self.displacements and [*map(list, self.displacements)] != [[*range(size // 2, size)]]:
+            raise ArmillaryError(
+                "planner=object_cem needs displacements to be the second half of an action, "
+                f"[{[*range(size // 2, size)]}], or none, got {self.displacements}"
+            )
         objects = goal.objects.to(handles)
         objects = torch.where(objects.sum(1, keepdim=True) > 0, objects, torch.ones_like(objects))
         shares = (objects / objects.sum(1, keepdim=True)).unsqueeze(1).expand(-1, horizon, -1)
@@ -111,8 +123,7 @@ class ObjectCEM(Search[Moves]):
         elites = best(candidates, scores, self.elites)
         mean, std = refit(elites, distribution.mean, distribution.std, 0.0)
         actions = elites.unflatten(2, distribution.problem.shape)
-        chosen = self._chosen(distribution, actions).unsqueeze(-1)
-        put = actions[..., distribution.handles.shape[-1] :].unsqueeze(3)
+        chosen, put = self._followed(distribution, actions)
         count = chosen.sum(1)
         places = (chosen * put).sum(1) / count.clamp_min(1.0)
         square = (chosen * (put - places.unsqueeze(1)).square()).sum(1) / count.clamp_min(1.0)
@@ -128,16 +139,34 @@ class ObjectCEM(Search[Moves]):
         )
         return self._drawn(now, elites[:, :1])
 
+    def _picked(self, situation: Situation) -> tuple[Tensor, Tensor]:
+        """(B, K, P) where things can be picked up, now and where the goal has them."""
+        goal, here = situation.goal, situation.simulator.view(situation.state)
+        if self.space == "image":
+            return here.positions, goal.positions
+        return here.handles, goal.handles
+
     def _half(self, problem: Problem) -> Tensor:
         """(P,) half the range of each number of a place."""
+        return problem.half_range[self._placing(problem)]
+
+    def _placing(self, problem: Problem) -> slice:
+        """The numbers of an action that have the bounds of places."""
         size = problem.shape[1]
-        return problem.half_range[size // 2 : size]
+        return slice(0, size // 2) if self.displacements else slice(size // 2, size)
+
+    def _put(self, problem: Problem, here: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        """Second halves of actions that put things (..., P) at places, and where they end up."""
+        if not self.displacements:
+            return place, place
+        second = slice(problem.shape[1] // 2, problem.shape[1])
+        way = (place - here).clamp(problem.low[second], problem.high[second])
+        return way, here + way
 
     def _drawn(self, now: Moves, others: Tensor) -> Moves:
         """The same, carrying candidates drawn from it, and others (B, E, T * A)."""
         problem = now.problem
         count, horizon = self.samples - others.shape[1], problem.shape[0]
-        least, most = problem.low, problem.high
         uniform, normal = [], []
         for generator in problem.generators:
             settings = {"generator": generator, "device": generator.device, "dtype": others.dtype}
@@ -155,50 +184,39 @@ class ObjectCEM(Search[Moves]):
             for part in (now.places, now.spreads)
         )
         put = torch.addcmul(places, spreads, torch.stack(normal).to(others))
-        size = problem.shape[1]
-        put = put.clamp(least[size // 2 : size], most[size // 2 : size])
+        placing = self._placing(problem)
+        put = put.clamp(problem.low[placing], problem.high[placing])
         where = now.handles.unsqueeze(1).expand(-1, count, -1, -1)
         actions = []
         for step in range(horizon):
             thing = picked[:, :, step]
-            actions += [where.gather(2, thing)[:, :, 0], put[:, :, step]]
-            where = where.scatter(2, thing, put[:, :, step : step + 1])
+            here = where.gather(2, thing)[:, :, 0]
+            second, there = self._put(problem, here, put[:, :, step])
+            actions += [here, second]
+            where = where.scatter(2, thing, there.unsqueeze(2))
         now.carried = torch.cat([others, torch.cat(actions, -1)], 1)
         return now
 
-    @staticmethod
-    def _chosen(now: Moves, actions: Tensor) -> Tensor:
-        """(B, E, T, A) -> (B, E, T, K): 1 for the thing that is nearest to the pick, else 0."""
+    def _followed(self, now: Moves, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, E, T, A) -> which thing is nearest to each pick, and where it is put.
+
+        The first is (B, E, T, K, 1), 1 for that thing, else 0; the second (B, E, T, 1, P).
+        """
         size = now.handles.shape[-1]
         where = now.handles.unsqueeze(1).expand(-1, actions.shape[1], -1, -1)
-        chosen = []
+        chosen, put = [], []
         for action in actions.unbind(2):
             apart = (where - action[..., None, :size]).square().sum(-1)
             apart = apart.masked_fill(~now.objects.unsqueeze(1), torch.inf)
             thing = apart.argmin(-1)
+            rows = _rows(thing, size)
+            there = action[..., None, size:]
+            if self.displacements:
+                there = there + where.gather(2, rows)
             chosen.append(functional.one_hot(thing, where.shape[2]).to(actions))
-            where = where.scatter(2, _rows(thing, size), action[..., None, size:])
-        return torch.stack(chosen, 2)
-
-
-def handles_of(situation: Situation, state: LatentState) -> Tensor:
-    """(B, K, P): where things can be picked up, in the units of actions.
-
-    Raises:
-        ArmillaryError: the simulator does not tell.
-    """
-    told: Any = getattr(situation.simulator, "handles", None)
-    if told is None:
-        raise ArmillaryError(
-            "planner=object_cem needs a simulator that tells where things can be picked up, as the "
-            f"oracle of stack_blocks does; {type(situation.simulator).__name__} does not, and "
-            "planner=cem fits"
-        )
-    return told(state)
-
-
-def _states(situation: Situation) -> tuple[LatentState, LatentState]:
-    return situation.state, situation.goal.view.state
+            put.append(there)
+            where = where.scatter(2, rows, there)
+        return torch.stack(chosen, 2).unsqueeze(-1), torch.stack(put, 2)
 
 
 def _rows(things: Tensor, size: int) -> Tensor:

@@ -32,8 +32,12 @@ class GivenReader:
     def positions(self, state: Given) -> Tensor:
         return state.positions
 
-    def angles(self, state: Given) -> Tensor:
-        return state.slots[..., 0]
+    def orientations(self, state: Given) -> Tensor:
+        angles = state.slots[..., 0]
+        return torch.stack([angles.cos(), angles.sin()], -1)
+
+    def handles(self, state: Given) -> Tensor:
+        return state.slots[..., 1:3]
 
     def decode(self, state: Given) -> Scene:
         self.decoded += 1

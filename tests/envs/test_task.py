@@ -11,6 +11,8 @@ from armillary.envs.moving_sprites.environment import MovingSpritesEnv
 from armillary.envs.moving_sprites.policies import DragPolicy, WatchPolicy
 from armillary.envs.push_blocks.environment import PushBlocksEnv
 from armillary.envs.push_blocks.policies import MixedPolicy, PushPolicy, RandomPolicy
+from armillary.envs.sprite_goals.environment import SpriteGoalsEnv
+from armillary.envs.sprite_goals.policies import MovePolicy
 from armillary.envs.stack_blocks.environment import StackBlocksEnv
 from armillary.envs.stack_blocks.policies import StackPolicy
 from armillary.envs.task import Policy, Posed, Recordable, Simulated, Task
@@ -29,6 +31,15 @@ class TestPushBlocks(TaskContract, SimulatedContract):
 class TestPushBlocksWithRegions(TaskContract, SimulatedContract):
     def make(self) -> PushBlocksEnv:
         return PushBlocksEnv(keep_clear=[[0.2, 0.4, 0.4, 0.6], [0.6, 0.4, 0.8, 0.6]])
+
+    def policies(self) -> Sequence[Policy]:
+        return [PushPolicy(), RandomPolicy(), MixedPolicy()]
+
+
+class TestPushBlocksWithWalls(TaskContract, SimulatedContract):
+    def make(self) -> PushBlocksEnv:
+        walls = [[0.36, 0.47, 0.64, 0.53], [0.47, 0.53, 0.53, 0.68]]
+        return PushBlocksEnv(image_size=64, num_blocks=2, walls=walls)
 
     def policies(self) -> Sequence[Policy]:
         return [PushPolicy(), RandomPolicy(), MixedPolicy()]
@@ -53,6 +64,22 @@ class TestDraggedSprites(RecordableContract):
 
     def policies(self) -> Sequence[Policy]:
         return [DragPolicy()]
+
+
+class TestSpriteGoals(TaskContract, SimulatedContract):
+    def make(self) -> SpriteGoalsEnv:
+        return SpriteGoalsEnv(noise=0.0)
+
+    def policies(self) -> Sequence[Policy]:
+        return [MovePolicy()]
+
+
+class TestDriftingSprites(TaskContract):
+    def make(self) -> SpriteGoalsEnv:
+        return SpriteGoalsEnv(image_size=96, num_sprites=5, fewest_sprites=2, drift=0.02)
+
+    def policies(self) -> Sequence[Policy]:
+        return [MovePolicy(hit=1.0)]
 
 
 class TestStackBlocks(TaskContract, SimulatedContract):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -32,9 +33,12 @@ from armillary.planners.costs import (
     ObjectPosition,
     PixelDistance,
     Pose,
+    ReadoutDistance,
     SlotMatching,
     Smoothness,
 )
+from armillary.world_models.latent import LatentSimulator
+from armillary.world_models.registry import build_model
 from armillary.world_models.simulator import Goal, Rollout
 
 
@@ -101,9 +105,19 @@ class TestApproach(DistanceContract):
         return Approach()
 
 
+class TestApproachTheNearest(DistanceContract):
+    def make(self):
+        return Approach(tolerance=0.05, to="nearest")
+
+
 class TestApproachFromBehind(DistanceContract):
     def make(self):
         return Approach(standoff=0.1, tolerance=0.05)
+
+
+class TestReadoutDistance(DistanceContract):
+    def make(self) -> Cost:
+        return ReadoutDistance()
 
 
 class TestPose(DistanceContract):
@@ -204,6 +218,29 @@ def test_pose_counts_places_of_things_and_angles_of_objects_in_tolerances() -> N
     assert found == pytest.approx(3 * 1.0 + 1.0 + 1.0, rel=1e-4)
 
 
+def test_pose_knows_of_learned_slots_what_their_model_tells() -> None:
+    settings = {"image_size": 32, "action_size": 2, "num_slots": 3}
+    frames = [{"image": np.full((32, 32, 3), 200, np.uint8)}] * 2
+    future = torch.zeros(2, 4, 5, 2, requires_grad=True)
+
+    def scored(**more: object) -> Tensor:
+        model = build_model("slot_dynamics", **settings, **more)
+        simulator = LatentSimulator(model, "cpu")
+        state = simulator.observe(None, np.zeros((2, 2), np.float32), frames)
+        goals = [{"goal_image": one["image"]} for one in frames]
+        return Pose()(simulator.rollout(state, future), simulator.goal(state, goals))
+
+    for more in ({}, {"content_units": "variance"}, {"orientation_weight": 1.0}):
+        cost = scored(**more)
+        assert cost.shape == (2, 4, 1, 5)
+        assert cost.isfinite().all()
+        (gradient,) = torch.autograd.grad(cost.sum(), future)
+        assert gradient.isfinite().all()
+    other = build_model("rssm", image_size=32, action_size=2)
+    with pytest.raises(ArmillaryError, match="Rssm does not tell how things lie"):
+        other.orientations(other.observe(None, torch.zeros(1, 2), torch.zeros(1, 3, 32, 32)))
+
+
 def test_keep_out_is_the_squared_depth_of_things_in_a_region() -> None:
     places, anywhere = line(0.3, 0.95, 0.45, 0.5), line(0.0, 0.0, 0.0, 0.0)
     arguments = single(places, anywhere, [1.0, 1.0, 0.0, 0.0])
@@ -300,6 +337,16 @@ def test_approach_draws_the_effector_to_the_object_furthest_from_its_goal() -> N
     assert_close(Approach()(*arguments).item(), 0.7**2)
 
 
+def test_approach_deals_with_the_nearest_and_counts_the_others() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.4), line(0.4, 0.3, 0.9, 0.5)
+    arguments = single(start, end, [1.0, 1.0, 0.0, 1.0])
+    assert_close(Approach(to="nearest")(*arguments).item(), 0.5**2 + 2.0)
+    assert_close(Approach(to="nearest", tolerance=0.11)(*arguments).item(), 0.8**2)
+    assert Approach(to="nearest", tolerance=0.31)(*arguments).item() == 0.0
+    with pytest.raises(ArmillaryError, match=r"unknown to 'next'.*furthest, nearest"):
+        Approach(to="next")
+
+
 def test_approach_can_lead_behind_the_object() -> None:
     start, end = line(0.5, 0.2, 0.9, 0.0), line(0.8, 0.2, 0.0, 1.0)
     arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
@@ -312,6 +359,24 @@ def test_behind_is_on_the_line_from_the_goal_through_the_object() -> None:
     arguments = single(start, end, [1.0, 1.0, 0.0, 0.0])
     found = Approach(standoff=0.1)(*arguments).item()
     assert found == pytest.approx((0.9 - 0.44) ** 2 + (0.9 - 0.42) ** 2)
+
+
+def test_readouts_are_far_in_units_of_actions_until_they_saturate() -> None:
+    start, end = torch.zeros(2, 1, 4, 5)
+    end[0, :2, 1:3] = torch.tensor([[0.3, 0.4], [3.0, 4.0]])
+    seen, objects = rollout((1, 1, 1, 1), slots=start[None, None, None]), torch.zeros(1, 4)
+    objects[0, :2] = 1.0
+    aim = Goal(view((1,), slots=end), torch.arange(4).unsqueeze(0), objects, 0 * objects)
+    assert ReadoutDistance()(seen, aim).item() == pytest.approx((0.25 + 25.0) / 2)
+    saturated = ReadoutDistance(saturation=0.25)(seen, aim).item()
+    assert saturated == pytest.approx((0.5 + 25.0 / 25.25) / 2)
+
+
+def test_readouts_may_be_told_heights_by_the_image() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.0), line(0.4, 0.2, 0.9, 0.0)
+    seen, aim = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    plain = ReadoutDistance()(seen, aim)
+    assert_close(ReadoutDistance(positions_weight=2.0)(seen, aim), plain + 2.0 * 0.3**2 / 2)
 
 
 def test_approach_lets_go_where_every_object_is_at_its_goal() -> None:
@@ -365,6 +430,10 @@ def test_positions_need_a_model_that_segments(cost: Cost, imagined: Rollout, aim
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="positions_weight must be at least 0, got -1"):
         SlotMatching(positions_weight=-1)
+    with pytest.raises(ValueError, match="saturation must be at least 0, got -1"):
+        ReadoutDistance(saturation=-1)
+    with pytest.raises(ValueError, match="positions_weight must be at least 0, got -1"):
+        ReadoutDistance(positions_weight=-1)
     with pytest.raises(ValueError, match="standoff must be at least 0, got -1"):
         Approach(standoff=-1)
     with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):

@@ -1,5 +1,7 @@
 """OracleSimulator: the simulator contract, and exactly the environment's own future."""
 
+import math
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -120,17 +122,19 @@ def test_without_noise_all_particles_are_one():
         OracleSimulator(make_env().unwrapped.oracle, particles=0)
 
 
-def test_angles_are_those_that_the_physics_tell_and_never_guessed() -> None:
+def test_orientations_are_those_that_the_physics_tell_and_never_guessed() -> None:
     from armillary.envs.push_t.environment import PushTEnv
     from armillary.envs.stack_blocks.environment import StackBlocksEnv
 
     env = PushTEnv()
     env.reset(seed=0)
-    told = OracleSimulator(env.oracle, 0).angles(PhysicsState(torch.tensor(env.snapshot())[None]))
-    assert told[0, 2] == pytest.approx(env.snapshot()[4], abs=1e-5)
+    state = PhysicsState(torch.tensor(env.snapshot())[None])
+    cosine, sine = OracleSimulator(env.oracle, 0).orientations(state)[0, 2]
+    assert cosine == pytest.approx(math.cos(env.snapshot()[4]), abs=1e-5)
+    assert sine == pytest.approx(math.sin(env.snapshot()[4]), abs=1e-5)
     blocks = StackBlocksEnv(num_blocks=1)
     blocks.reset(seed=0)
-    with pytest.raises(ArmillaryError, match="StackOracle tells no angles"):
-        OracleSimulator(blocks.oracle, 0).angles(
+    with pytest.raises(ArmillaryError, match="StackOracle does not tell how things lie"):
+        OracleSimulator(blocks.oracle, 0).orientations(
             PhysicsState(torch.tensor(blocks.snapshot())[None])
         )

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from armillary.contracts.world_model import WorldModelContract
+from armillary.errors import ArmillaryError
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
-from armillary.world_models.model import Window
+from armillary.world_models.checkpoints.checkpoint import load_model
+from armillary.world_models.model import Window, WorldModel
 from armillary.world_models.registry import build_model
 from armillary.world_models.slot_dynamics import SlotDynamics, SlotState
+from armillary.world_models.slots.dynamics import content_variance
+from armillary.world_models.slots.state import are_present
 
 SMALL = {"image_size": 32, "action_size": 2, "num_slots": 4, "content_size": 8}
+
+
+FORMER = [0.05601809546351433, 0.7468635439872742, -0.6027306914329529, 2.797469139099121]
+SECOND = {
+    "predictor": "rediscover",
+    "context_length": 1,
+    "color_affinity": 40.0,
+    "third_moments": True,
+    "mask_weights": [60.0, 2.0],
+    "content_units": "variance",
+    "motion": False,
+}
 
 
 def small(**changes) -> SlotDynamics:
@@ -29,6 +47,26 @@ class TestSlotDynamics(WorldModelContract):
 class TestDynamicsAsPredictor(WorldModelContract):
     def make(self):
         return small(predictor="dynamics", best_of=3, image_size=64)
+
+
+class TestSecondEdition(WorldModelContract):
+    def make(self):
+        return small(
+            **SECOND,
+            absent=0.1,
+            brightness=0.3,
+            gated=True,
+            points=[[0, 1]],
+            readout=[[0, 1]],
+            orientation_weight=1.0,
+        )
+
+    @pytest.fixture
+    def window(self, model: WorldModel) -> Window:
+        """One of three discs moves, in each of three scenes."""
+        there = [discs((x, 0.3), (0.7, 0.8), (0.3, 0.7)) for x in (0.2, 0.2, 0.7, 0.7)]
+        frames = torch.stack(there, 1).repeat(3, 1, 1, 1, 1)
+        return Window(frames, torch.rand(3, 3, 2), torch.zeros(3, 4, 0, 0))
 
 
 class TestEnsemble(WorldModelContract):
@@ -159,13 +197,90 @@ def test_it_discovers_and_reconstructs_within_seconds():
     assert offsets.median() < 0.09
 
 
+def test_the_first_editions_checkpoint_loads_and_imagines_what_it_did() -> None:
+    """Numbers of the code before there was a second edition, on the bundled checkpoint."""
+    model = load_model("pretrained/push_blocks").eval()
+    assert "content_variance" not in model.state_dict()
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.rand(4, 3, 3, 32, 32, generator=generator)
+    actions = torch.randn(4, 2, 2, generator=generator)
+    with torch.no_grad():
+        state = model.encode(frames, actions)
+        future = model.rollout(state, torch.randn(4, 6, 2, generator=generator))
+        slots = model.slots(future.map(lambda tensor: tensor.flatten(0, 1)))
+    told = [slots.mean().item(), slots.std().item(), slots[3, 2, 5].item(), slots[9, 4, 33].item()]
+    assert told == pytest.approx(FORMER, rel=1e-4)
+
+
+def test_every_frame_is_seen_by_itself_and_things_keep_their_slots() -> None:
+    model = small(**SECOND).eval()
+    first, second = [(0.2, 0.3), (0.7, 0.25), (0.5, 0.8)], [(0.4, 0.3), (0.7, 0.5), (0.2, 0.8)]
+    clip = torch.stack([discs(*first), discs(*second)], 1)
+    still = torch.zeros(1, 2)
+    with torch.no_grad():
+        states = model.filter(clip, torch.zeros(1, 1, 2))
+        alone = model.observe(None, still, clip[:, 1])
+    after = states.map(lambda tensor: tensor[:, 1])
+    assert torch.equal(after.position.sort(1).values, alone.position.sort(1).values)
+    assert not after.motion.any()
+    assert (after.position - states.position[:, 0])[:, 1:].norm(dim=-1).max() < 0.4
+    moved = torch.cdist(torch.tensor(second), after.position[0, 1:]).argmin(1)
+    before = torch.cdist(torch.tensor(first), states.position[0, 0, 1:]).argmin(1)
+    assert moved.tolist() == before.tolist()
+
+
+def test_what_nothing_distinguishes_is_absent_and_stays_away() -> None:
+    model = small(**SECOND, absent=0.3, num_slots=5).eval()
+    with torch.no_grad():
+        model.dynamics.change.bias.fill_(1.0)
+        state = model.observe(None, torch.zeros(1, 2), discs((0.3, 0.4), (0.7, 0.5)))
+        after = model.step(state, torch.ones(1, 2))
+        present = are_present(state.position)[0].tolist()
+        assert present == [True, True, True, False, False]
+        assert torch.equal(after.position[:, 3:], state.position[:, 3:])
+        assert not torch.equal(after.position[:, 1:3], state.position[:, 1:3])
+        assert model.decode(after).masks[:, 3:].max() < 0.01
+        elsewhere = replace(state, content=state.content.clone())
+        elsewhere.content[:, 3:] += 5.0
+        again = model.step(elsewhere, torch.ones(1, 2))
+    assert torch.allclose(after.content[:, :3], again.content[:, :3]), "it is not heard"
+
+
+def test_the_variance_is_measured_where_it_counts_and_kept() -> None:
+    states = SlotState(torch.randn(4, 6, 4, 8), torch.rand(4, 6, 4, 2), torch.zeros(4, 6, 4, 2))
+    first, second = small(), small(**SECOND)
+    for model in (first, second):
+        model.measure(states)
+    assert (first.content_variance == 0.5).all(), "of one unit each"
+    expected = content_variance(states, second.discovery_std.detach())
+    assert torch.equal(second.state_dict()["content_variance"], expected)
+    lie = second.orientations(states.map(lambda tensor: tensor[:, 0]))
+    assert torch.allclose(lie, states.content[:, 0] / (8 * expected).sqrt())
+
+
+def test_orientation_is_a_stage_of_its_own() -> None:
+    model = small(**SECOND, orientation_weight=1.0)
+    window = Window(torch.rand(4, 1, 3, 32, 32), torch.zeros(4, 0, 2), torch.zeros(4, 1, 0, 0))
+    model.loss(window, "orientation", 0).total.backward()
+    touched = {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None}
+    assert touched == {"orientation"}
+    trained = {id(p) for p in model.trainable("orientation")}
+    assert trained == {id(p) for n, p in model.named_parameters() if n.startswith("orientation.")}
+    assert not trained & {id(p) for name in ("joint", "dynamics") for p in model.trainable(name)}
+    with pytest.raises(ArmillaryError, match="unknown objective 'orientation'"):
+        small(**SECOND).loss(window, "orientation", 0)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"image_size": 40}, "multiple of 16, at least 32, got 40"),
         ({"image_size": 16}, "multiple of 16, at least 32, got 16"),
         ({"num_slots": 1}, "num_slots"),
-        ({"predictor": "linear"}, "'copy' or 'dynamics'"),
+        ({"predictor": "linear"}, "choose from copy, dynamics, rediscover"),
+        ({"content_units": "kg"}, "choose from one, variance"),
+        ({"image_size": 64, "tokens": 24}, "multiple of 24, at least 48, got 64"),
+        ({"points": [[0, 2]]}, "numbers of the action, 0 to 1, got 2"),
         ({"ensemble": 0}, "ensemble must be from 1 to 64, got 0"),
     ],
 )

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from armillary.determinism import medians
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Where slots start, the background first.
+
+    Attributes:
+        places: (N, K, 2) x and y in [0, 1].
+        colors: (N, K, C) of the patches.
+        apart: (N, K) distance from the nearest earlier seed, in colour and weighed place; infinite
+            for the first.
+    """
+
+    places: Tensor
+    colors: Tensor
+    apart: Tensor
 
 
 class FarthestPointInitializer(nn.Module):
@@ -29,9 +47,13 @@ class FarthestPointInitializer(nn.Module):
         self.patch = patch
         self.place_weight = place_weight
 
-    @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:
         """(N, 3, H, W) frames in [0, 1] -> (N, K, 2) seeds (x, y) in [0, 1], background first."""
+        return self.seeds(frames).places
+
+    @torch.no_grad()
+    def seeds(self, frames: Tensor) -> Seeds:
+        """(N, C, H, W) frames, in whatever colours -> K seeds each, and what is known of them."""
         size = frames.shape[-1]
         means = F.avg_pool2d(frames, self.patch, 1)
         variance = F.avg_pool2d(frames.square(), self.patch, 1) - means.square()
@@ -43,12 +65,15 @@ class FarthestPointInitializer(nn.Module):
 
         median = medians(colors)
         seed = (colors - median).square().sum(-1).argmin(1)
-        seeds = [seed]
+        seeds, apart = [seed], [torch.full_like(penalty[:, 0], torch.inf)]
         nearest = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)
         for _ in range(self.num_slots - 1):
-            seed = (nearest.sqrt() - penalty).argmax(1)
+            distance = nearest.sqrt()
+            seed = (distance - penalty).argmax(1)
             seeds.append(seed)
+            apart.append(distance[rows, seed])
             color = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)
             place = (places - places[seed].unsqueeze(1)).square().sum(-1)
             nearest = torch.minimum(nearest, color + self.place_weight**2 * place)
-        return places[torch.stack(seeds, 1)]
+        chosen = torch.stack(seeds, 1)
+        return Seeds(places[chosen], colors[rows.unsqueeze(1), chosen], torch.stack(apart, 1))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+
+_SILENT = -1e4
+"""The score of what is not heard; half precision has room for it."""
 
 
 class RelationalLayer(nn.Module):
@@ -30,13 +35,16 @@ class RelationalLayer(nn.Module):
             nn.Linear(2 * width, width),
         )
 
-    def forward(self, nodes: Tensor, place: Tensor, distance: Tensor) -> Tensor:
+    def forward(
+        self, nodes: Tensor, place: Tensor, distance: Tensor, present: Tensor | None = None
+    ) -> Tensor:
         """One round.
 
         Args:
             nodes: (K, N, W).
             place: (K, N, 2).
             distance: (K, K, N) between places.
+            present: (K, N) bool, which nodes the others hear; None for all.
 
         Returns:
             The new nodes (K, N, W).
@@ -52,7 +60,10 @@ class RelationalLayer(nn.Module):
         apart = self.edge.weight[:, 2].view(-1, 1, 1, 1)
         messages = (receive + send).addcmul_(distance, apart).relu_()
         scores = torch.addmm(self.score.bias.unsqueeze(1), self.score.weight, messages.flatten(1))
-        attention = scores.view(self.heads, 1, slots, slots, count).softmax(3)
+        scores = scores.view(self.heads, 1, slots, slots, count)
+        if present is not None:
+            scores = scores.masked_fill(~present, _SILENT)
+        attention = scores.softmax(3)
         split = messages.view(self.heads, -1, slots, slots, count)
         collected = attention[:, :, :, 0] * split[:, :, :, 0]
         for sender in range(1, slots):  # a product of all at once would not fit the cache
@@ -71,6 +82,10 @@ class RelationalDynamics(nn.Module):
         layers: rounds of attention.
         heads: attention heads.
         reach: unit of length of relative positions, in image widths.
+        gated: whether a slot's change is weighed by a gate of its own, which says easily that it
+            stays as it is.
+        points: groups of numbers of an action, each of which is a point in the scene, by index: of
+            each, slots know where it is as seen from them. The projection to the image is learned.
     """
 
     def __init__(
@@ -81,19 +96,30 @@ class RelationalDynamics(nn.Module):
         layers: int,
         heads: int,
         reach: float,
+        gated: bool = False,
+        points: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__()
         self.reach = reach
-        self.embed = nn.Linear(content_size + 4 + action_size, width)
+        self.points = [list(point) for point in points]
+        inputs = content_size + 4 + action_size + 2 * len(self.points)
+        self.embed = nn.Linear(inputs, width)
         self.layers = nn.ModuleList(RelationalLayer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.change = nn.Linear(width, content_size + 2)
         self.scale = nn.Sequential(nn.Linear(width, content_size + 2), nn.Softplus())
         nn.init.zeros_(self.change.weight)
         nn.init.zeros_(self.change.bias)
+        self.gate = nn.Linear(width, 1) if gated else None
+        self.project = nn.ModuleList(nn.Linear(len(point), 2) for point in self.points)
 
     def forward(
-        self, content: Tensor, position: Tensor, motion: Tensor, action: Tensor
+        self,
+        content: Tensor,
+        position: Tensor,
+        motion: Tensor,
+        action: Tensor,
+        present: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """What one step does to each slot.
 
@@ -102,6 +128,7 @@ class RelationalDynamics(nn.Module):
             position: (N, K, 2) in [0, 1].
             motion: (N, K, 2) the last change of position.
             action: (N, A) normalised.
+            present: (N, K) bool, which slots are there for the others; None for all.
 
         Returns:
             The mean change (N, K, Z + 2) of [content, position / reach] and the nodes (N, K, W), of
@@ -109,13 +136,21 @@ class RelationalDynamics(nn.Module):
         """
         content, position, motion = (x.transpose(0, 1) for x in (content, position, motion))
         place = (position - 0.5) / self.reach
+        seen = [
+            project(action[:, point]) - place
+            for point, project in zip(self.points, self.project, strict=True)
+        ]
         action = action.expand(len(content), -1, -1)
-        nodes = self.embed(torch.cat([content, place, motion / self.reach, action], -1))
+        nodes = self.embed(torch.cat([content, place, motion / self.reach, action, *seen], -1))
         distance = (place.unsqueeze(0) - place.unsqueeze(1)).norm(dim=-1)
+        heard = None if present is None else present.T
         for layer in self.layers:
-            nodes = layer(nodes, place, distance)
+            nodes = layer(nodes, place, distance, heard)
         nodes = self.norm(nodes)
-        return self.change(nodes).transpose(0, 1), nodes.transpose(0, 1)
+        change = self.change(nodes)
+        if self.gate is not None:
+            change = change * self.gate(nodes).sigmoid()
+        return change.transpose(0, 1), nodes.transpose(0, 1)
 
     def std(self, nodes: Tensor) -> Tensor:
         """(N, K, W) -> standard deviation (N, K, Z + 2) of the change."""

@@ -32,8 +32,11 @@ class _PlacesReader:
     def slots(self, state: Places) -> NoReturn:
         raise _no_image("slots")
 
-    def angles(self, state: Places) -> NoReturn:
-        raise _no_image("angles")
+    def orientations(self, state: Places) -> NoReturn:
+        raise _no_image("orientations")
+
+    def handles(self, state: Places) -> NoReturn:
+        raise _no_image("handles")
 
     def decode(self, state: Places) -> NoReturn:
         raise _no_image("image")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -123,6 +123,13 @@ class TrainerConfig:
                 raise ArmillaryError(
                     f"{split} must divide every stage's batch_size, got {stage.batch_size}"
                 )
+
+    def cut(self, longest: int) -> TrainerConfig:
+        """The same with clips of so many frames at most in every stage."""
+        if longest < 1:
+            raise ArmillaryError(f"max_length must be at least 1, got {longest}")
+        stages = [replace(stage, length=min(stage.length, longest)) for stage in self.stages]
+        return replace(self, stages=tuple(stages))
 
     @property
     def processes(self) -> int:

@@ -21,16 +21,21 @@ ENCODED_FRAMES = 512
 class Encoding:
     """The states of a split; they are computed again only when what they depend on has changed.
 
-    A stage that trains on them must not train what ``filter`` depends on, so they hold as long as
-    everything that the stage does not train is what it was.
+    A stage that trains on them must not train what ``filter`` depends on, so they hold from one
+    such stage to the next as long as everything that none of them trains is what it was.
 
     Args:
         split: the episodes.
         between: called after each batch of frames, since encoding may take minutes.
+        measured: whether the model is told of the states, see ``WorldModel.measure``; of what it
+            is trained on, that is.
     """
 
-    def __init__(self, split: Split, between: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, split: Split, between: Callable[[], None] = lambda: None, measured: bool = False
+    ) -> None:
         self._split = split
+        self._measured = measured
         self._between = between
         self._states: StateBatch | None = None
         self._made_with: dict[str, Tensor] = {}
@@ -43,7 +48,10 @@ class Encoding:
         fixed = _fixed(model, stage)
         if self._states is None or not _equal(fixed, self._made_with):
             self._states = encode(model, self._split, self._between)
+            if self._measured:
+                model.measure(self._states.states)
             self._made_with = {name: tensor.clone() for name, tensor in fixed.items()}
+        self._made_with = {n: tensor for n, tensor in self._made_with.items() if n in fixed}
         return self._states
 
 
@@ -55,7 +63,8 @@ def _fixed(model: WorldModel, stage: Stage) -> dict[str, Tensor]:
 
 
 def _equal(here: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> bool:
-    return here.keys() == there.keys() and all(torch.equal(here[n], there[n]) for n in here)
+    """Whether what no stage trained is the same."""
+    return all(torch.equal(here[n], there[n]) for n in here.keys() & there.keys())
 
 
 def encode(

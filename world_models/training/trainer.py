@@ -140,7 +140,7 @@ class Trainer:
         earlier = earlier_run(self.last, model, config, resume) if self.leads else None
         told = earlier and self._follow(earlier, data_changed)
         check_fit(config, model, train, validation)
-        encoding = Encoding(train, lambda: self._threads.look(f"step {run.step}"))
+        encoding = Encoding(train, lambda: self._threads.look(f"step {run.step}"), measured=True)
         run = Run(model, train, Validator(model, validation, config), encoding)
         device = engine.start()
         placed(model, device).train()

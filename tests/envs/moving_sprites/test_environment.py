@@ -14,12 +14,10 @@ from armillary.envs.moving_sprites.environment import (
     SCALE,
     SPEED_RANGE,
     MovingSpritesEnv,
-    _move,
     sample_scene,
-    sprite_at,
-    sprites_of,
 )
 from armillary.envs.moving_sprites.policies import DragPolicy, WatchPolicy
+from armillary.envs.moving_sprites.scene import move, sprite_at, sprites_of
 from armillary.envs.push_blocks import physics
 
 STILL = np.zeros(0, np.float32)
@@ -140,7 +138,7 @@ def test_segmentation_and_observation_agree_with_the_image():
         assert seen == pytest.approx(sprite[:2], abs=0.03)
         assert poses[index, :2] == pytest.approx(sprite[:2])
         color = np.median(observation["image"][labels == 1 + index], axis=0)
-        assert color == pytest.approx(255 * sprite[6:], abs=2)
+        assert color == pytest.approx(255 * sprite[6:9], abs=2)
 
 
 @pytest.mark.parametrize("kind", physics.SHAPES)
@@ -203,7 +201,7 @@ def test_the_drag_policy_hits_sprites_as_often_as_asked():
 
 
 def test_a_wall_reflects_a_place_and_turns_the_velocity_back():
-    sprites = np.zeros((4, 9))
+    sprites = np.zeros((4, 10))
     sprites[:, :4] = (
         [0.15, 0.5, -0.1, 0.2],
         [0.85, 0.88, 0.1, 0.1],
@@ -212,7 +210,7 @@ def test_a_wall_reflects_a_place_and_turns_the_velocity_back():
     )
     motion = sprites[:, 2:4].copy()
     motion[3] = -2.0
-    _move(sprites, motion)
+    move(sprites, motion)
     assert sprites[:3, :2] == pytest.approx(np.array([[0.15, 0.7], [0.85, 0.82], [0.5, 0.13]]))
     velocities = [[0.1, 0.2], [-0.1, -0.1], [0.0, 0.05], [-0.5, -0.5]]
     assert sprites[:, 2:4] == pytest.approx(np.array(velocities))
@@ -226,10 +224,10 @@ def test_sprites_start_apart_in_colours_unlike_greys():
         gaps = np.linalg.norm(sprites[:, None, :2] - sprites[:, :2], axis=-1)
         assert gaps[~np.eye(len(sprites), dtype=bool)].min() >= 0.26
         assert ((sprites[:, :2] >= 0.1) & (sprites[:, :2] <= 0.9)).all()
-        assert (sprites[:, 6:].max(1) >= 0.6).all()
-        assert (sprites[:, 6:].min(1) <= 0.4 * sprites[:, 6:].max(1) + 1e-9).all()
+        assert (sprites[:, 6:9].max(1) >= 0.6).all()
+        assert (sprites[:, 6:9].min(1) <= 0.4 * sprites[:, 6:9].max(1) + 1e-9).all()
         assert (np.abs(sprites[:, 4]) <= np.pi).all()
-        assert (scene[2 + 9 * len(sprites) :] == 0).all()
+        assert (scene[2 + 10 * len(sprites) :] == 0).all()
     still = sprites_of(sample_scene(np.random.default_rng(0), moving=False))
     assert not still[:, 2:4].any()
 

@@ -8,7 +8,7 @@ from gymnasium.utils.env_checker import check_env
 from armillary.envs.push_blocks import physics
 from armillary.envs.push_blocks.drawing import BACKGROUND, render_scene
 from armillary.envs.push_blocks.environment import SUCCESS_DISTANCE, PushBlocksEnv
-from armillary.envs.push_blocks.layout import GOAL_DISTANCE
+from armillary.envs.push_blocks.pushes import GOAL_DISTANCE
 
 
 def rng(seed=0):
@@ -201,6 +201,7 @@ def test_wrong_options_are_explained(options, message):
         ({"image_size": 48}, "image_size must be one of"),
         ({"num_blocks": 0}, "num_blocks must be from 1"),
         ({"num_blocks": 5}, "num_blocks must be from 1 to 4, got 5"),
+        ({"num_moved": 4}, "num_moved must be from 1 to num_blocks, 3, got 4"),
         ({"action_noise": -1.0}, "standard deviation"),
         ({"reward_type": "shaped"}, "'sparse' or 'dense'"),
         ({"render_mode": "human"}, "rgb_array"),

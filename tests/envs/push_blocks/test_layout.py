@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from armillary.envs.push_blocks import physics
-from armillary.envs.push_blocks.layout import GOAL_DISTANCE, PALETTE, Factors, sample_problem
+from armillary.envs.push_blocks.layout import PALETTE, Factors, sample_problem
+from armillary.envs.push_blocks.pushes import GOAL_DISTANCE
 from armillary.envs.shapes import SHAPES, circumradius
 from armillary.errors import ArmillaryError
 
@@ -17,6 +18,18 @@ def drawn(seed, count=3, **options):
     rng = np.random.default_rng(seed)
     factors = Factors.sample(rng, count, options)
     return factors, *sample_problem(rng, factors)
+
+
+@pytest.mark.parametrize("num_moved", [1, 2, 3])
+def test_as_many_blocks_lie_elsewhere_as_were_asked_for(num_moved):
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        factors = Factors.sample(rng, 3, {})
+        start, goal = sample_problem(rng, factors, num_moved=num_moved)
+        places = [physics.blocks_of(scene)[:, :2] for scene in (start, goal)]
+        moved = np.linalg.norm(places[1] - places[0], axis=1)
+        assert (moved >= GOAL_DISTANCE[0] - 0.01).sum() == num_moved
+        assert (moved < 0.01).sum() == 3 - num_moved
 
 
 def reach_of(block):

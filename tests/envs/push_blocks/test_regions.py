@@ -9,8 +9,8 @@ from gymnasium.utils.env_checker import check_env
 
 from armillary.envs.push_blocks.drawing import BACKGROUND, KEEP_CLEAR
 from armillary.envs.push_blocks.environment import ENTERING, PushBlocksEnv
-from armillary.envs.push_blocks.layout import GOAL_DISTANCE
 from armillary.envs.push_blocks.physics import blocks_of, centres_of, make_scene
+from armillary.envs.push_blocks.pushes import GOAL_DISTANCE
 from armillary.envs.push_blocks.regions import away, painted, read_regions
 from armillary.errors import ArmillaryError
 
@@ -37,7 +37,7 @@ def test_distances_to_regions_by_hand() -> None:
 
 
 def test_regions_are_painted_in_proportion_to_what_they_cover() -> None:
-    image = painted(((0.25, 0.5, 0.5, 0.8125),), 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    image = painted(((((0.25, 0.5, 0.5, 0.8125),), (1.0, 1.0, 1.0)),), 8, (0.0, 0.0, 0.0))
     assert image[4:6, 2:4] == pytest.approx(np.ones((2, 2, 3)))
     assert image[6, 2, 0] == pytest.approx(0.5)
     assert image.mean() == pytest.approx(0.25 * 0.3125)
@@ -135,5 +135,5 @@ def test_what_is_no_region_is_refused(region) -> None:
 
 
 def test_regions_that_leave_no_problem_are_told() -> None:
-    with pytest.raises(RuntimeError, match="1 regions in 2000 attempts"):
+    with pytest.raises(ArmillaryError, match="1 regions in 2000 attempts"):
         guarded(keep_clear=[[0.0, 0.0, 1.0, 1.0]]).reset(seed=0)

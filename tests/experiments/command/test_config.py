@@ -61,7 +61,7 @@ def check_task(choice: str) -> None:
 
 def check_model(choice: str) -> None:
     values = to_dict(compose("train", [f"model={choice}"]).model)
-    values |= {"image_size": 32, "action_size": 2}
+    values |= {"image_size": 64, "action_size": 2}
     assert build_model(values.pop("name"), **values)
 
 
@@ -69,7 +69,7 @@ def check_training(choice: str) -> None:
     config = compose("train", [f"experiment={choice}"])
     settings = trainer_settings(config)
     values = to_dict(config.model)
-    values |= {"image_size": 32, "action_size": 2}
+    values |= {"image_size": 64, "action_size": 2}
     model = build_model(values.pop("name"), **values)
     for stage in settings.stages:
         model.check_objective(stage.objective)
@@ -137,6 +137,16 @@ def check_size(choice: str) -> None:
     assert [job.verb for job in jobs_of(compose("demo", [f"size={choice}"]))]
 
 
+def check_recipe(choice: str) -> None:
+    """It is what the demo of the task of its name does, all stages in the bounds that it says."""
+    config = compose("demo", [f"task={choice}"])
+    assert config.choices.recipe == choice
+    train = next(job.config for job in jobs_of(config) if job.verb == "train")
+    stages = trainer_settings(train).stages
+    assert all(stage.steps and stage.fraction for stage in stages)
+    assert {*config.train.trainer.stages} == {*train.trainer.stages}
+
+
 def check_source(choice: str) -> None:
     config = compose("convert", [f"source={choice}"])
     source = build(config.source, path=Path("nowhere"))
@@ -158,6 +168,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "goal": check_goal,
     "simulator": check_simulator,
     "size": check_size,
+    "recipe": check_recipe,
     "source": check_source,
     "suite": check_suite,
 }
@@ -165,6 +176,7 @@ VERBS = {
     "task": "collect",
     "model": "train",
     "size": "demo",
+    "recipe": "demo",
     "source": "convert",
     "suite": "benchmark",
 }
@@ -224,7 +236,7 @@ def test_all_yamls_are_tried_and_few() -> None:
         "experiment",
         "protocol",
     }
-    grows = ("planner/", "suite/", "task/", "dataset/")  # with searches and worlds
+    grows = ("planner/", "suite/", "task/", "dataset/", "recipe/", "experiment/")  # with worlds
     many = {name for name in files if name.startswith(grows)}
     assert len(files - {*verbs()} - many) <= 42
 
@@ -250,13 +262,15 @@ def test_every_published_experiment_is_there() -> None:
             {"trainer.stages.frames_3.target": -14500, "schedule": "open_loop"},
         ),
         ("bair_action_free/vrnn", {"data.actions": False, "schedule": "teacher_forced"}),
-        ("planning/ssm", {"trainer.stages.frames_10.length": 5, "trainer.validation_horizon": 3}),
+        ("planning/ssm", {"trainer.max_length": 5, "trainer.validation_horizon": 3}),
         ("push_blocks_noisy/op3", {"model.latent_size": 16, "trainer.stages.discover.steps": 4500}),
         ("push_blocks_noisy/vrnn_star", {"model.hidden": 128, "trainer.precision": "bf16"}),
         ("push_blocks/sdvae_davos", {"model.num_slots": 5, "model.latent_size": 16}),
         ("push_blocks/vrnn", {"model.num_slots": None, "model.hidden": 128}),
         ("push_blocks/rssm", {"model.name": "rssm", "trainer.stages.joint.length": 12}),
         ("push_blocks/patch_dynamics", {"model.grid": 4}),
+        ("stack_blocks/rssm", {"model.name": "rssm", "trainer.max_length": 6}),
+        ("push_t/patch_dynamics", {"model.grid": 4, "trainer.stages.foresight.length": 7}),
     ],
 )
 def test_composed_experiments_say_what_was_published(
@@ -268,7 +282,7 @@ def test_composed_experiments_say_what_was_published(
 
 
 def test_trainer_options_are_the_trainers() -> None:
-    own = {"batch_size", "_target_"}
+    own = {"batch_size", "max_length", "_target_"}
     names = {field.name for field in fields(TrainerConfig)}
     assert set(compose("train", []).trainer) - own == names
 
@@ -286,6 +300,13 @@ def test_batch_size_replaces_that_of_every_stage() -> None:
     assert len({stage.batch_size for stage in default.stages}) > 1
     changed = trainer_settings(compose("train", ["trainer.batch_size=7"]))
     assert {stage.batch_size for stage in changed.stages} == {7}
+
+
+def test_no_clip_is_longer_than_the_episodes_of_a_data_set() -> None:
+    stages = trainer_settings(compose("train", ["experiment=planning/ssm"])).stages
+    assert [stage.length for stage in stages] == [3, 5, 5, 5]
+    with pytest.raises(ArmillaryError, match="max_length must be at least 1, got 0"):
+        trainer_settings(compose("train", ["trainer.max_length=0"]))
 
 
 def test_one_stage_can_be_changed() -> None:
@@ -321,16 +342,39 @@ def test_resolved_configuration_holds_the_defaults_of_classes() -> None:
     assert (cem.samples, cem.momentum) == (7, 0.0)
 
 
-@pytest.mark.parametrize("task", ["push_blocks_noisy", "push_blocks_keep_clear"])
+@pytest.mark.parametrize(
+    "task", ["push_blocks_noisy", "push_blocks_keep_clear", "push_blocks_walls"]
+)
 def test_the_physics_of_a_task_are_those_of_its_environment(task: str) -> None:
     config = compose("plan", [f"task={task}"])
     physics, own = build(config.task.physics), plain_env(config)().unwrapped.oracle
-    assert physics.action_noise == own.action_noise > 0
-    assert physics.keep_clear == own.keep_clear
+    assert physics.action_noise == own.action_noise
+    assert physics.table == own.table
+    assert own.action_noise > 0 or own.table.walls
     regions = OmegaConf.select(config, "objective.terms.keep_out.cost.regions") or []
-    assert tuple(map(tuple, regions)) == own.keep_clear
+    assert tuple(map(tuple, regions)) == own.table.keep_clear
+
+
+@pytest.mark.parametrize("task", ["push_blocks", "sprite_goals", "stack_blocks"])
+def test_episodes_that_go_on_after_success_pose_the_same_problems(task: str) -> None:
+    ends, goes_on = (
+        plain_env(compose("benchmark", [f"task={task}", f"play_on={play_on}"]))()
+        for play_on in (False, True)
+    )
+    for seed in range(3):
+        goals = [env.reset(seed=seed)[0]["goal_image"] for env in (ends, goes_on)]
+        assert np.array_equal(*goals)
 
 
 def test_a_strategy_may_take_the_place_of_its_name() -> None:
     words = ["objective.time={_target_: armillary.planners.reductions.Discounted, gamma: 0.5}"]
     assert build(compose("plan", words).objective)
+
+
+def test_what_a_task_says_of_its_actions_reaches_the_search() -> None:
+    for task, space, displacements in (
+        ("sprite_goals", "image", [[2, 3]]),
+        ("stack_blocks", "scene", []),
+    ):
+        search = build(compose("benchmark", [f"task={task}"]).planner)
+        assert (search.space, [*map(list, search.displacements)]) == (space, displacements)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,14 +12,16 @@ from torch.testing import assert_close
 
 from armillary.contracts.optimizer import generators
 from armillary.errors import ArmillaryError
-from armillary.planners.costs import LatentDistance
+from armillary.planners.costs import LatentDistance, ObjectPosition
 from armillary.planners.objective import Objective, Term
 from armillary.planners.optimizer import Bounds, Plan
 from armillary.planners.situation import Situation
 from armillary.planners.states.object_cem import ObjectCEM
+from armillary.world_models.goals.places import view_of
+from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.simulator import Goal, Rollout, View
 from armillary.world_models.state import LatentState, Scene
-from tests.planners.situations import situation
+from tests.world_models.toy import ToyModel, ToyState
 
 BOUNDS = Bounds(torch.full((4,), -2.0), torch.full((4,), 2.0))
 REACH = 0.1
@@ -38,6 +41,9 @@ class Table:
     device = torch.device("cpu")
     identity = "table"
 
+    def __init__(self, moved: bool = False) -> None:
+        self.moved = moved
+
     def handles(self, state: Places) -> Tensor:
         return state.place
 
@@ -46,7 +52,8 @@ class Table:
 
     def step(self, state: Places, actions: Tensor) -> Places:
         apart = (state.place - actions[:, None, :2]).abs().amax(-1, keepdim=True)
-        return Places(torch.where(apart < REACH, actions[:, None, 2:], state.place))
+        put = actions[:, None, 2:] + self.moved * state.place
+        return Places(torch.where(apart < REACH, put, state.place))
 
     def rollout(self, state: Places, actions: Tensor, generators: object = None) -> Rollout[Places]:
         states = [state.repeat(actions.shape[1])]
@@ -69,24 +76,26 @@ class Table:
     frames = masks = decode
 
 
-def posed(problems: int = 3, things: int = 4) -> Situation:
+def posed(problems: int = 3, things: int = 4, moved: bool = False) -> Situation:
     """Thing 0 is none to be moved; the goal's rows are in another order."""
     generator = torch.Generator().manual_seed(0)
     here, there = torch.rand(2, problems, things, 2, generator=generator) * 3.0 - 1.5
     there[:, 0] = here[:, 0]
     order = torch.tensor([0, 2, 3, 1])
     objects = torch.tensor([0.0, 1.0, 1.0, 1.0]).expand(problems, -1)
-    table = Table()
+    table = Table(moved)
     assignment = order.argsort().expand(problems, -1)
     goal = Goal(table.view(Places(there[:, order])), assignment, objects, 0 * objects)
     objective = Objective({"slots": Term(LatentDistance())}, time="last")
     return Situation(table, Places(here), objective, goal, [])  # type: ignore[arg-type]
 
 
-def planned(asked: Situation, horizon: int = 3, first: int = 0, **settings: int) -> Plan:
+def planned(
+    asked: Situation, horizon: int = 3, first: int = 0, bounds: Bounds = BOUNDS, **settings: Any
+) -> Plan:
     count = len(asked.state)
     return ObjectCEM(**settings).optimize(
-        asked, torch.zeros(count, horizon, 4), BOUNDS, generators(count, first)
+        asked, torch.zeros(count, horizon, 4), bounds, generators(count, first)
     )
 
 
@@ -107,6 +116,34 @@ def test_a_thing_is_picked_again_where_it_was_put() -> None:
         assert (moved.sum(1) == 1).all()
         assert not moved[:, 0].any()
         state = after
+
+
+@pytest.mark.parametrize("space", ["scene", "image"])
+def test_things_are_moved_by_displacements_as_far_as_these_go(space: str) -> None:
+    asked, horizon = posed(moved=True), 7
+    near = Bounds(torch.tensor([-2.0, -2.0, -1.5, -1.5]), torch.tensor([2.0, 2.0, 1.5, 1.5]))
+    settings: dict[str, Any] = {"samples": 300, "iterations": 10, "elites": 20, "std": 0.05}
+    settings |= {"space": space, "displacements": [[2, 3]], "bounds": near}
+    plan = planned(asked, horizon, **settings)
+    assert (plan.cost < 0.02).all()
+    assert (plan.actions[..., 2:].abs() <= 1.5).all()
+    state = asked.state
+    for actions in plan.actions.unbind(1):
+        after = asked.simulator.step(state, actions)
+        assert not (after.place - state.place)[:, 0].any()
+        state = after
+
+
+def test_in_the_image_goals_that_only_say_places_are_searched_too() -> None:
+    asked = posed(moved=True)
+    there = asked.goal.positions
+    assignment = torch.arange(there.shape[1]).expand(len(there), -1)
+    said = Goal(view_of(there), assignment, asked.goal.objects, asked.goal.effector)
+    objective = Objective({"place": Term(ObjectPosition())}, time="last")
+    only_places = replace(asked, goal=said, objective=objective)
+    settings: dict[str, Any] = {"samples": 300, "iterations": 10, "elites": 20}
+    plan = planned(only_places, 5, displacements=[[2, 3]], space="image", **settings)
+    assert (plan.cost < 0.01).all()
 
 
 def test_generators_decide_and_problems_do_not_depend_on_each_other() -> None:
@@ -131,15 +168,24 @@ def test_a_scene_in_which_no_object_was_found_is_searched_too() -> None:
     assert planned(replace(asked, goal=nothing)).cost.isfinite().all()
 
 
-def test_a_simulator_that_tells_no_handles_is_refused() -> None:
-    init = torch.zeros(1, 2, 4)
-    with pytest.raises(ArmillaryError, match=r"tells where things can be picked up.*planner=cem"):
-        ObjectCEM().optimize(
-            situation(lambda actions: actions.sum((2, 3)), init), init, BOUNDS, generators(1)
-        )
+def test_a_model_that_tells_no_handles_is_refused() -> None:
+    simulator = LatentSimulator(ToyModel(action_size=4), device="cpu")
+    state, ones = ToyState(torch.zeros(1, 2, 3)), torch.ones(1, 2)
+    goal = Goal(simulator.view(state), torch.tensor([[0, 1]]), ones, 0 * ones)
+    objective = Objective({"slots": Term(LatentDistance())})
+    asked = Situation(simulator, state, objective, goal, [])
+    with pytest.raises(ArmillaryError, match=r"where in the scene things can be.*planner=cem"):
+        ObjectCEM().optimize(asked, torch.zeros(1, 2, 4), BOUNDS, generators(1))
 
 
 def test_actions_that_are_no_pick_and_place_are_refused() -> None:
     wide = Bounds(-torch.ones(5), torch.ones(5))
     with pytest.raises(ArmillaryError, match=r"actions of 4 numbers.*the task's have 5"):
         ObjectCEM().optimize(posed(), torch.zeros(3, 2, 5), wide, generators(3))
+
+
+def test_displacements_that_are_no_second_half_are_refused() -> None:
+    with pytest.raises(ArmillaryError, match=r"second half of an action, \[\[2, 3\]\], or none"):
+        planned(posed(), displacements=[[0, 1]])
+    with pytest.raises(ArmillaryError, match="unknown space 'pixels'"):
+        ObjectCEM(space="pixels")

@@ -40,7 +40,7 @@ def attend(position: list[list[float]], tokens: torch.Tensor | None = None, iter
     content = torch.randn(1, 1, 8).expand(1, len(position), 8)
     tokens = torch.ones(1, 64, 6) if tokens is None else tokens
     with torch.no_grad():
-        return attention(tokens, content, torch.tensor([position]), iterations)
+        return attention(tokens, content, torch.tensor([position]), iterations)[:2]
 
 
 def test_an_object_looks_for_itself_where_it_was() -> None:
@@ -65,7 +65,7 @@ def test_a_round_is_its_definition() -> None:
     tokens, content = torch.randn(2, 16, 6), torch.randn(2, 3, 8)
     position = torch.tensor([[[0.5, 0.5], [0.3, 0.4], [0.7, 0.6]]]).repeat(2, 1, 1)
     with torch.no_grad():
-        found, place = module(tokens, content, position, 1)
+        found, place, _ = module(tokens, content, position, 1)
         for n in range(2):
             seen = module.norm_tokens(tokens[n])
             logits, moments = torch.zeros(3, 16), torch.zeros(3, 16, 5)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from armillary.world_models.data import EpisodeFile
+from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import build_model
 from armillary.world_models.training import encoding
 from armillary.world_models.training.encoding import Encoding
 from armillary.world_models.training.trainer import Trainer
@@ -75,6 +77,23 @@ def test_states_hold_as_long_as_what_made_them(
     assert encoded == ["train"] * 2
 
 
+def test_stages_that_train_different_parts_share_what_was_encoded(
+    episodes: EpisodeFile, encoded: list[str]
+) -> None:
+    settings = {"image_size": 8, "action_size": 2, "num_slots": 2, "tokens": 4, "content_size": 4}
+    model, states = build_model("slot_dynamics", **settings, readout=[[0, 1]]), None
+    kept = Encoding(episodes.split("train"))
+    for name in ("readout", "dynamics", "readout"):
+        found = kept.states(model, replace(LATENT, objective=name))
+        assert states is None or found is states
+        states = found
+        for parameter in model.trainable(name):
+            parameter.data.add_(1.0)
+    next(iter(model.trainable("discovery"))).data.add_(1.0)
+    assert kept.states(model, replace(LATENT, objective="dynamics")) is not states
+    assert encoded == ["train"] * 2
+
+
 def test_encoding_takes_no_time_from_the_stages(
     episodes: EpisodeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,3 +127,13 @@ def test_others_are_noticed_while_a_split_is_encoded(
     looks: list[int] = []
     Encoding(episodes.split("train"), lambda: looks.append(1)).states(fresh(), LATENT)
     assert len(looks) == 24 / 4
+
+
+def test_a_model_is_told_of_the_states_that_it_is_trained_on_alone(
+    episodes: EpisodeFile, tmp_path: Path, encoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(WorldModel, "measure", lambda model, states: told.append(len(states)))
+    fit(episodes, config((DISCOVER, *[LATENT] * 4)), tmp_path)
+    assert encoded == ["train", "val"]
+    assert told == [len(episodes.split("train"))]

@@ -1,0 +1,119 @@
+"""Places in the scene: what actions tell of them, and that they are learned from it alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from armillary.errors import ArmillaryError
+from armillary.world_models.registry import build_model
+from armillary.world_models.slot_dynamics import SlotDynamics
+from armillary.world_models.slots.readout import Labels
+from armillary.world_models.slots.state import SlotState
+
+EXTENT = 0.15
+
+
+def seen(positions: list[list[float]]) -> SlotState:
+    """One scene in which things are seen at x in so many frames; at -1 they are absent."""
+    x = torch.tensor(positions).unsqueeze(0)
+    place = torch.stack([x, x.clamp_max(0.5)], -1)
+    return SlotState(torch.zeros(*x.shape, 3), place, torch.zeros_like(place))
+
+
+def column(*values: float) -> Tensor:
+    """(1, T - 1, 1)."""
+    return torch.tensor(values).view(1, -1, 1)
+
+
+def test_what_alone_moved_was_taken_there_and_is_where_it_was_put() -> None:
+    states = seen([[0.1, 0.5], [0.1, 0.5], [0.4, 0.5], [0.4, 0.5]])
+    labels = Labels.told(states, column(9.0, 1.0, 9.0), column(9.0, 4.0, 9.0), EXTENT)
+    assert labels.known[0].tolist() == [[True, False]] * 4
+    assert labels.places[0, :, 0, 0].tolist() == [1.0, 1.0, 4.0, 4.0]
+
+
+def test_without_a_place_what_moved_is_known_before_alone() -> None:
+    states = seen([[0.1, 0.5], [0.4, 0.5], [0.4, 0.9]])
+    labels = Labels.told(states, column(1.0, 5.0), None, EXTENT)
+    assert labels.known[0].tolist() == [[True, True], [False, True], [False, False]]
+    assert labels.places[0, :2, 1, 0].tolist() == [5.0, 5.0]
+
+
+def test_where_two_moved_nothing_is_known_of_them_and_of_others_no_less() -> None:
+    states = seen([[0.1, 0.5, 0.2], [0.4, 0.5, 0.2], [0.7, 0.9, 0.2], [0.7, 0.9, 0.6]])
+    labels = Labels.told(states, column(1.0, 2.0, 3.0), column(4.0, 5.0, 6.0), EXTENT)
+    known = [[True, False, True], [True, False, True], [False, False, True], [False, False, True]]
+    assert labels.known[0].tolist() == known
+    assert labels.places[0, :, 2, 0].tolist() == [3.0, 3.0, 3.0, 6.0]
+
+
+def test_what_comes_or_goes_has_not_moved_from_anywhere() -> None:
+    states = seen([[0.1, -1.0], [0.1, 0.9]])
+    assert not Labels.told(states, column(1.0), column(2.0), EXTENT).known.any()
+
+
+def model(**changes: object) -> SlotDynamics:
+    torch.manual_seed(0)
+    settings = {"image_size": 32, "action_size": 4, "num_slots": 3, "content_size": 4}
+    made = build_model("slot_dynamics", **settings, **changes)
+    assert isinstance(made, SlotDynamics)
+    return made
+
+
+def scenes(count: int) -> tuple[SlotState, Tensor]:
+    """One of two things moves; where it is seen at (x, y) it is at 5 (x, y) + 1."""
+    position = torch.rand(count, 2, 3, 2) * 0.9
+    one = torch.randint(1, 3, (count, 1, 1)).expand(-1, 1, 2)
+    position[:, 1] = position[:, 0].scatter(1, one, position[:, 1].gather(1, one))
+    before, after = (5.0 * position[:, t].gather(1, one)[:, 0] + 1.0 for t in (0, 1))
+    content = torch.randn(count, 1, 3, 4).expand(-1, 2, -1, -1)
+    states = SlotState(content, position, torch.zeros_like(position))
+    return states, torch.cat([before + 0.1 * torch.randn(count, 2), after], -1).unsqueeze(1)
+
+
+def test_places_are_learned_in_the_units_of_actions() -> None:
+    learning = model(readout=[[0, 1], [2, 3]])
+    states, actions = scenes(2000)
+    learning.set_action_statistics(actions.mean((0, 1)), actions.std((0, 1)))
+    parameters = learning.trainable("readout")
+    assert {id(p) for p in parameters}.isdisjoint(id(p) for p in learning.trainable("joint"))
+    optimizer = torch.optim.Adam(parameters, 3e-3)
+    for _ in range(150):
+        optimizer.zero_grad()
+        learning.latent_loss(states, actions, "readout", 0).total.backward()
+        optimizer.step()
+    fresh, _ = scenes(100)
+    start = fresh.map(lambda tensor: tensor[:, 0])
+    apart = (learning.handles(start) - (5.0 * start.position + 1.0))[:, 1:].norm(dim=-1)
+    assert apart.median() < 0.15
+
+
+def test_clips_in_which_nothing_is_known_teach_nothing() -> None:
+    learning = model(readout=[[0, 1]])
+    states, actions = scenes(4)
+    still = states.map(lambda tensor: tensor[:, :1].expand_as(tensor))
+    losses = learning.latent_loss(still, actions, "readout", 0)
+    assert_close(losses.total, torch.zeros(()))
+
+
+def test_without_the_setting_there_are_no_handles() -> None:
+    plain = model()
+    assert "readout" not in plain.objectives
+    with pytest.raises(ArmillaryError, match=r"model\.readout"):
+        plain.handles(scenes(1)[0].map(lambda tensor: tensor[:, 0]))
+
+
+@pytest.mark.parametrize(
+    ("readout", "message"),
+    [
+        ([[0, 4]], "readout must name numbers of the action, 0 to 3, got 4"),
+        ([[0, 1], [2]], "two of the same size, got"),
+        ([[0], [1], [2]], "two of the same size, got"),
+    ],
+)
+def test_groups_that_fit_no_action_are_refused(readout: list[list[int]], message: str) -> None:
+    with pytest.raises(ArmillaryError, match=message):
+        model(readout=readout)

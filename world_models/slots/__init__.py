@@ -1,0 +1,1 @@
+"""Parts of ``slot_dynamics``: its state, how it sees, what it is trained by."""
