@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.towel_pick.drawing import GRIPPER, render_scene
-from armillary.envs.towel_pick.physics import simulate
+from armillary.envs.towel_pick.physics import STEP_LENGTH, simulate
 from armillary.envs.towel_pick.scene import (
     Scene,
     camera_of,
@@ -50,6 +50,10 @@ class TowelOracle:
             there = slice(GRIPPER, GRIPPER + len(places))
             row[there, :2], row[there, 2:] = camera_of(scene).project(places), places
         return poses
+
+    def handles(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, n) -> (N, K, 3): where things are in the scene, in units of actions."""
+        return self.poses(scenes)[..., 2:] / STEP_LENGTH
 
     def roles(self, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(n,) -> which things are objects (K,), and which one is the gripper (K,), 0 or 1."""

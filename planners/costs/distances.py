@@ -123,29 +123,35 @@ class Approach:
         to: ``furthest``, the object that is furthest from its goal, or ``nearest``, the one that is
             nearest to the effector, where every other object that is not at its goal costs 1: they
             are dealt with one after the other, and it pays to be done with one.
+        where: ``image``, or ``scene``: all lengths are in units of actions then, and the simulator
+            has to tell where things are in the scene (``handles``).
     """
 
     standoff: float = 0.0
     tolerance: float = 0.0
     to: str = "furthest"
+    where: str = "image"
 
     def __post_init__(self) -> None:
         check("standoff", self.standoff, "at least 0", self.standoff >= 0)
         check("tolerance", self.tolerance, "at least 0", self.tolerance >= 0)
-        if self.to not in ("furthest", "nearest"):
-            raise ArmillaryError(
-                f"unknown to {self.to!r}; {suggest(self.to, ('furthest', 'nearest'))}"
-            )
+        for name, valid in (("to", ("furthest", "nearest")), ("where", ("image", "scene"))):
+            value = getattr(self, name)
+            if value not in valid:
+                raise ArmillaryError(f"unknown {name} {value!r}; {suggest(value, valid)}")
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = over_rollout(present(goal.objects, "object to place"))
         hand = over_rollout(present(goal.effector, "effector")).unsqueeze(-1)
-        offsets = goal.offsets(rollout.positions)
+        if self.where == "image":
+            places, offsets = rollout.positions, goal.offsets(rollout.positions)
+        else:
+            places, offsets = rollout.handles, rollout.handles - over_rollout(goal.handles)
         distance = offsets.square().sum(-1) * objects
         behind = self.standoff * functional.normalize(offsets, dim=-1)
-        effector = (rollout.positions * hand).sum(-2, keepdim=True)
-        ways = (effector - rollout.positions - behind).square().sum(-1)
+        effector = (places * hand).sum(-2, keepdim=True)
+        ways = (effector - places - behind).square().sum(-1)
         arrived = distance <= self.tolerance**2
         if self.to == "furthest":
             pull = ways.gather(-1, distance.argmax(-1, keepdim=True)).squeeze(-1)

@@ -23,6 +23,7 @@ def test_poses_are_places_in_the_image_and_in_the_scene() -> None:
     assert poses[0, 3, 0] > 0.55
     assert poses[0, 3, 1] > 0.55
     assert (poses[1, 3:] == poses[0, 0]).all()
+    assert TowelOracle(64).handles(scenes) == pytest.approx(poses[..., 2:] / 0.05)
 
 
 def test_objects_that_are_there_are_objects_and_the_gripper_is_the_effector() -> None:
