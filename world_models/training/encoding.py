@@ -27,11 +27,15 @@ class Encoding:
     Args:
         split: the episodes.
         between: called after each batch of frames, since encoding may take minutes.
+        measured: whether the model learns its scales from them; only from what it is trained on.
     """
 
-    def __init__(self, split: Split, between: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, split: Split, between: Callable[[], None] = lambda: None, measured: bool = True
+    ) -> None:
         self._split = split
         self._between = between
+        self._measured = measured
         self._states: StateBatch | None = None
         self._made_with: dict[str, Tensor] = {}
 
@@ -43,7 +47,8 @@ class Encoding:
         fixed = _fixed(model, stage)
         if self._states is None or not _equal(fixed, self._made_with):
             self._states = encode(model, self._split, self._between)
-            model.measure(self._states.states)
+            if self._measured:
+                model.measure(self._states.states)
             fixed = _fixed(model, stage)
             self._made_with = {name: tensor.clone() for name, tensor in fixed.items()}
         self._made_with = {n: tensor for n, tensor in self._made_with.items() if n in fixed}
