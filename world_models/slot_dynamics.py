@@ -94,7 +94,8 @@ class SlotDynamics(WorldModel[SlotState]):
         points: which numbers of an action are points in the scene, see ``RelationalDynamics``.
         readout: the numbers of an action that say where in the scene a thing is that it moves, and,
             where they are given, too, those that say where it then is: handles are learned from
-            them, see ``slots.readout``. Without any there are no handles.
+            them, see ``slots.readout``, and the dynamics sees points from there. Without any there
+            are no handles.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
         predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action,
@@ -184,9 +185,10 @@ class SlotDynamics(WorldModel[SlotState]):
                     f"{name} must name numbers of the action, 0 to {action_size - 1}, "
                     f"got {wrong[0]}"
                 )
-        if len(readout) > 2 or len({len(group) for group in readout}) > 1:
+        sizes = {len(group) for group in [*readout, *points]}
+        if readout and (len(readout) > 2 or len(sizes) > 1):
             raise ArmillaryError(
-                "readout must be one group of numbers, or two of the same size, got "
+                "readout must be one group of numbers, or two, of as many as those of points, got "
                 f"{[list(group) for group in readout]}"
             )
         check_ensemble(ensemble)
@@ -224,18 +226,19 @@ class SlotDynamics(WorldModel[SlotState]):
         self.decoder = GlimpseDecoder(
             content_size, image_size, patch, object_extent, decoder_hidden
         )
+        self.readout_from = [list(group) for group in readout]
+        place_size = len(readout[0]) if readout else 0
         self.dynamics, *others = (
             RelationalDynamics(
                 *(content_size, action_size, dynamics_width),
-                *(dynamics_layers, dynamics_heads, object_extent, gated, points),
+                *(dynamics_layers, dynamics_heads, object_extent, gated, points, place_size),
             )
             for _ in range(ensemble)
         )
         self.siblings = nn.ModuleList(others)
-        self.readout_from = [list(group) for group in readout]
         self.readout = None
         if readout:
-            self.readout = Readout(content_size, len(readout[0]), object_extent)
+            self.readout = Readout(content_size, place_size, object_extent)
             self.objectives = (*self.objectives, "readout")
         self.orientation = None
         if orientation_weight > 0:
@@ -354,9 +357,15 @@ class SlotDynamics(WorldModel[SlotState]):
         """
         objects = state.map(lambda tensor: tensor[:, 1:])
         present = are_present(objects.position) if self.absent > 0 else None
+        offsets = []
+        if self.readout is not None:
+            told = self.readout(objects)
+            offsets = [
+                self._in_scene(action, point).unsqueeze(1) - told for point in self.dynamics.points
+            ]
         change, nodes = self.dynamics(
             *(objects.content, objects.position, objects.motion),
-            *(self.normalise_action(action), present),
+            *(self.normalise_action(action), present, offsets),
         )
         if noise is not None:
             change = change + self.dynamics.std(nodes) * noise
@@ -429,12 +438,13 @@ class SlotDynamics(WorldModel[SlotState]):
         )
         return foresight.loss(step, states, actions)
 
-    def _labels(self, states: SlotState, actions: Tensor) -> Labels:
+    def _in_scene(self, actions: Tensor, numbers: Sequence[int]) -> Tensor:
+        """A point (..., P) that actions (..., A) name, in the unit of the readout."""
         first = self.readout_from[0]
-        taken, *put = (
-            (actions[..., group] - self.action_mean[first]) / self.action_std[first]
-            for group in self.readout_from
-        )
+        return (actions[..., numbers] - self.action_mean[first]) / self.action_std[first]
+
+    def _labels(self, states: SlotState, actions: Tensor) -> Labels:
+        taken, *put = (self._in_scene(actions, group) for group in self.readout_from)
         objects = states.map(lambda tensor: tensor[:, :, 1:])
         return Labels.told(objects, taken, put[0] if put else None, self.object_extent)
 

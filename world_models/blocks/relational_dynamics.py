@@ -86,6 +86,8 @@ class RelationalDynamics(nn.Module):
             stays as it is.
         points: groups of numbers of an action, each of which is a point in the scene, by index: of
             each, slots know where it is as seen from them. The projection to the image is learned.
+        scene_size: P, numbers of a slot's place in the scene, where that is known: points are then
+            seen from there, too, unprojected. Each has as many numbers.
     """
 
     def __init__(
@@ -98,11 +100,12 @@ class RelationalDynamics(nn.Module):
         reach: float,
         gated: bool = False,
         points: Sequence[Sequence[int]] = (),
+        scene_size: int = 0,
     ) -> None:
         super().__init__()
         self.reach = reach
         self.points = [list(point) for point in points]
-        inputs = content_size + 4 + action_size + 2 * len(self.points)
+        inputs = content_size + 4 + action_size + (2 + scene_size) * len(self.points)
         self.embed = nn.Linear(inputs, width)
         self.layers = nn.ModuleList(RelationalLayer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
@@ -120,6 +123,7 @@ class RelationalDynamics(nn.Module):
         motion: Tensor,
         action: Tensor,
         present: Tensor | None = None,
+        offsets: Sequence[Tensor] = (),
     ) -> tuple[Tensor, Tensor]:
         """What one step does to each slot.
 
@@ -129,6 +133,7 @@ class RelationalDynamics(nn.Module):
             motion: (N, K, 2) the last change of position.
             action: (N, A) normalised.
             present: (N, K) bool, which slots are there for the others; None for all.
+            offsets: (N, K, P) of each point, from the slots' places in the scene to it.
 
         Returns:
             The mean change (N, K, Z + 2) of [content, position / reach] and the nodes (N, K, W), of
@@ -140,6 +145,7 @@ class RelationalDynamics(nn.Module):
             project(action[:, point]) - place
             for point, project in zip(self.points, self.project, strict=True)
         ]
+        seen += [offset.transpose(0, 1) for offset in offsets]
         action = action.expand(len(content), -1, -1)
         nodes = self.embed(torch.cat([content, place, motion / self.reach, action, *seen], -1))
         distance = (place.unsqueeze(0) - place.unsqueeze(1)).norm(dim=-1)

@@ -35,8 +35,8 @@ class Encoding:
         self, split: Split, between: Callable[[], None] = lambda: None, measured: bool = False
     ) -> None:
         self._split = split
-        self._measured = measured
         self._between = between
+        self._measured = measured
         self._states: StateBatch | None = None
         self._made_with: dict[str, Tensor] = {}
 

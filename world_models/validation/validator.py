@@ -39,7 +39,7 @@ class Validator:
         self._model = model
         self._split = split
         self._config = config
-        self._encoding = Encoding(split)
+        self._encoding = Encoding(split, measured=False)
         self._loss_batch: Batch | None = None
         stride = config.stages[-1].stride
         frames = (split.length - 1) // stride + 1

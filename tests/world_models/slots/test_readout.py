@@ -91,6 +91,18 @@ def test_places_are_learned_in_the_units_of_actions() -> None:
     assert apart.median() < 0.15
 
 
+def test_the_dynamics_sees_points_from_where_slots_are_in_the_scene() -> None:
+    seeing = model(readout=[[0, 1]], points=[[0, 1], [2, 3]])
+    seeing.set_action_statistics(torch.ones(4), 2.0 * torch.ones(4))
+    state = scenes(2)[0].map(lambda tensor: tensor[:, 0])
+    action = torch.cat([seeing.handles(state)[:, 1], torch.zeros(2, 2)], -1).detach()
+    given: list[Tensor] = []
+    seeing.dynamics.register_forward_pre_hook(lambda _, inputs: given.extend(inputs[-1]))
+    seeing.step(state, action)
+    assert_close(given[0][:, 0], torch.zeros(2, 2))
+    assert_close(given[1], -seeing.handles(state)[:, 1:] / 2.0)
+
+
 def test_clips_in_which_nothing_is_known_teach_nothing() -> None:
     learning = model(readout=[[0, 1]])
     states, actions = scenes(4)
@@ -110,8 +122,8 @@ def test_without_the_setting_there_are_no_handles() -> None:
     ("readout", "message"),
     [
         ([[0, 4]], "readout must name numbers of the action, 0 to 3, got 4"),
-        ([[0, 1], [2]], "two of the same size, got"),
-        ([[0], [1], [2]], "two of the same size, got"),
+        ([[0, 1], [2]], "two, of as many as those of points, got"),
+        ([[0], [1], [2]], "two, of as many as those of points, got"),
     ],
 )
 def test_groups_that_fit_no_action_are_refused(readout: list[list[int]], message: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.model import WorldModel
@@ -81,17 +82,21 @@ def test_stages_that_train_different_parts_share_what_was_encoded(
     episodes: EpisodeFile, encoded: list[str]
 ) -> None:
     settings = {"image_size": 8, "action_size": 2, "num_slots": 2, "tokens": 4, "content_size": 4}
-    model, states = build_model("slot_dynamics", **settings, readout=[[0, 1]]), None
-    kept = Encoding(episodes.split("train"))
+    settings |= {"content_units": "variance", "readout": [[0, 1]]}
+    model, states = build_model("slot_dynamics", **settings), None
+    kept, held = Encoding(episodes.split("train")), Encoding(episodes.split("val"), measured=False)
     for name in ("readout", "dynamics", "readout"):
         found = kept.states(model, replace(LATENT, objective=name))
+        scale = model.get_buffer("content_variance").clone()
+        held.states(model, replace(LATENT, objective=name))
+        assert torch.equal(model.get_buffer("content_variance"), scale)
         assert states is None or found is states
         states = found
         for parameter in model.trainable(name):
             parameter.data.add_(1.0)
     next(iter(model.trainable("discovery"))).data.add_(1.0)
     assert kept.states(model, replace(LATENT, objective="dynamics")) is not states
-    assert encoded == ["train"] * 2
+    assert encoded == ["train", "val", "train"]
 
 
 def test_encoding_takes_no_time_from_the_stages(
