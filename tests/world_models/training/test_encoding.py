@@ -84,7 +84,10 @@ def test_stages_that_train_different_parts_share_what_was_encoded(
     settings = {"image_size": 8, "action_size": 2, "num_slots": 2, "tokens": 4, "content_size": 4}
     settings |= {"content_units": "variance", "readout": [[0, 1]]}
     model, states = build_model("slot_dynamics", **settings), None
-    kept, held = Encoding(episodes.split("train")), Encoding(episodes.split("val"), measured=False)
+    kept, held = (
+        Encoding(episodes.split("train"), measured=True),
+        Encoding(episodes.split("val"), measured=False),
+    )
     for name in ("readout", "dynamics", "readout"):
         found = kept.states(model, replace(LATENT, objective=name))
         scale = model.get_buffer("content_variance").clone()
