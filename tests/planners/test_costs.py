@@ -115,6 +115,11 @@ class TestApproachFromBehind(DistanceContract):
         return Approach(standoff=0.1, tolerance=0.05)
 
 
+class TestApproachInTheScene(DistanceContract):
+    def make(self):
+        return Approach(where="scene")
+
+
 class TestReadoutDistance(DistanceContract):
     def make(self) -> Cost:
         return ReadoutDistance()
@@ -361,6 +366,18 @@ def test_approach_deals_with_the_nearest_and_counts_the_others() -> None:
     assert Approach(to="nearest", tolerance=0.31)(*arguments).item() == 0.0
     with pytest.raises(ArmillaryError, match=r"unknown to 'next'.*furthest, nearest"):
         Approach(to="next")
+
+
+def test_approach_in_the_scene_goes_by_handles() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.0), line(0.4, 0.3, 0.0, 1.0)
+    seen, aim = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    handles = seen.handles
+    offsets = handles[0, 0, 0, 0] - aim.handles[0]
+    furthest = int(offsets[:2].square().sum(-1).argmax())
+    way = handles[..., aim.effector[0].argmax(), :] - handles[..., furthest, :]
+    assert_close(Approach(where="scene")(seen, aim), way.square().sum(-1))
+    with pytest.raises(ArmillaryError, match=r"unknown where 'space'.*image, scene"):
+        Approach(where="space")
 
 
 def test_approach_can_lead_behind_the_object() -> None:
