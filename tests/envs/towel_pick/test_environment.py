@@ -38,6 +38,7 @@ def test_a_push_that_ends_at_the_goal_succeeds() -> None:
     env = TowelPickEnv(num_objects=2, action_noise=0.0)
     env.reset(seed=0)
     env.pose(scene, goal)
+    info = {"is_success": False}
     for _ in range(3):
         _, reward, terminated, _, info = env.step(act(0.0, 0.9, 0.0, 0.0).astype(np.float32))
         assert terminated == info["is_success"] == (reward == 0.0) == (info["distance"] < 0.04)
@@ -50,11 +51,7 @@ def test_noise_is_added_to_actions() -> None:
         env.reset(seed=0)
         env.restore(objects_at(*APART))
         return np.stack(
-            [
-                gripper_of(env.unwrapped.snapshot())[:3].copy()
-                for _ in range(30)
-                if env.step(NOTHING)
-            ]
+            [gripper_of(env.snapshot())[:3].copy() for _ in range(30) if env.step(NOTHING)]
         )
 
     assert np.abs(np.diff(gone(0.0), axis=0)).max() < 1e-4
