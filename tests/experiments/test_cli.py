@@ -87,7 +87,7 @@ def test_version(armillary: Command) -> None:
         (["collect", "policy=randm"], ["unknown policy", "did you mean 'random'"]),
         (["collect", "episodes=2"], ["episodes=2", "at least 3"]),
         (["collect", "seed=-1"], ["seed must be at least 0"]),
-        (["collect", "image_size=48"], ["image_size must be one of (32, 64)", "48"]),
+        (["collect", "image_size=48"], ["image_size must be one of (32, 64, 96, 128)", "48"]),
         (["collect", "task.environment.num_block=2"], ["num_block"]),
         (["collect", "task.environment.id=armillary/Push-v0"], ["armillary/Push"]),
         (["collect", "seed=1,2"], ["several values"]),

@@ -69,7 +69,7 @@ def check_training(choice: str) -> None:
     config = compose("train", [f"experiment={choice}"])
     settings = trainer_settings(config)
     values = to_dict(config.model)
-    values |= {"image_size": 64, "action_size": 2}
+    values |= {"image_size": 64, "action_size": 4}
     model = build_model(values.pop("name"), **values)
     for stage in settings.stages:
         model.check_objective(stage.objective)
@@ -97,7 +97,7 @@ def check_planner(choice: str) -> None:
     asked = posed(LatentSimulator(load_model("pretrained/push_blocks"), device="cpu"), 1)
     bounds = Bounds(-torch.ones(2), torch.ones(2), choices)
     if choice == "object_cem":  # which this model does not suit
-        with pytest.raises(ArmillaryError, match="tells where things can be picked up"):
+        with pytest.raises(ArmillaryError, match="not tell where in the scene things can be picked up"):
             optimizer.optimize(asked, init, bounds, asked.generators)
         return
     plan = optimizer.optimize(asked, init, bounds, asked.generators)
@@ -105,16 +105,20 @@ def check_planner(choice: str) -> None:
 
 
 def check_objective(choice: str) -> None:
-    config = compose("plan", [f"objective={choice}"])
+    tells = {"in_space": "towel_pick", "readout": "stack_blocks"}  # places in the scene
+    task = tells.get(choice, "push_blocks")
+    config = compose("plan", [f"task={task}", f"objective={choice}"])
     simulator = OracleSimulator(build(config.task.physics), workers=0)
     if choice == "disagreement":
         model = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5, ensemble=2)
         simulator = LatentSimulator(model, "cpu", particles=2)
-    observation, _ = privileged_env(config)().reset(seed=0)
+    env = privileged_env(config)()
+    observation, _ = env.reset(seed=0)
+    size = env.action_space.shape[0]
     history = [observation] * simulator.context_length
-    state = simulator.encode([history], np.zeros((1, len(history) - 1, 2), np.float32))
+    state = simulator.encode([history], np.zeros((1, len(history) - 1, size), np.float32))
     goal = simulator.goal(state, [observation])
-    scores = simulator.score(state, torch.zeros(1, 2, 3, 2), build(config.objective), goal)
+    scores = simulator.score(state, torch.zeros(1, 2, 3, size), build(config.objective), goal)
     assert scores.shape == (1, 2)
     assert bool((scores > 0).all())
 
