@@ -13,6 +13,15 @@ from armillary.suggestions import suggest
 
 Color = tuple[float, float, float]
 """Red, green and blue in [0, 1]."""
+PALETTE: dict[str, Color] = {
+    "red": (0.86, 0.20, 0.18),
+    "green": (0.20, 0.65, 0.26),
+    "blue": (0.16, 0.36, 0.86),
+    "yellow": (0.95, 0.77, 0.10),
+    "purple": (0.60, 0.22, 0.72),
+    "cyan": (0.12, 0.72, 0.78),
+}
+"""Colours that are told apart best."""
 
 
 def listed(options: Mapping[str, Any], name: str, drawn: Sequence[Any]) -> Sequence[Any]:

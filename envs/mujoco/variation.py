@@ -7,23 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from armillary.envs import options
 from armillary.envs.mujoco.camera import Camera
 from armillary.envs.options import Color
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 
 PALETTE: dict[str, Color] = {
-    "red": (0.86, 0.20, 0.18),
-    "green": (0.20, 0.65, 0.26),
-    "blue": (0.16, 0.36, 0.86),
-    "yellow": (0.95, 0.77, 0.10),
-    "purple": (0.60, 0.22, 0.72),
-    "cyan": (0.12, 0.72, 0.78),
+    **options.PALETTE,
     "orange": (0.95, 0.48, 0.10),
     "white": (0.96, 0.96, 0.96),
     "black": (0.12, 0.12, 0.14),
 }
-_FIRST = 6
+_FIRST = len(options.PALETTE)
 """Colours that are told apart best; the others are taken where there are more things."""
 _APART = 0.3
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.options import color, listed, within
+from armillary.envs.options import PALETTE, color, listed, within
 from armillary.envs.push_blocks.physics import (
     BLOCK,
     MAX_BLOCKS,
@@ -32,14 +32,6 @@ from armillary.envs.push_blocks.regions import EMPTY, Region, Table, away, gaps
 from armillary.envs.shapes import SHAPES
 from armillary.errors import ArmillaryError
 
-PALETTE: dict[str, tuple[float, float, float]] = {
-    "red": (0.86, 0.20, 0.18),
-    "green": (0.20, 0.65, 0.26),
-    "blue": (0.16, 0.36, 0.86),
-    "yellow": (0.95, 0.77, 0.10),
-    "purple": (0.60, 0.22, 0.72),
-    "cyan": (0.12, 0.72, 0.78),
-}
 BEHIND_WALLS = 0.75
 """The share of problems whose goals are behind a wall, where there are walls."""
 

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from armillary.envs.options import PALETTE
 from armillary.envs.push_blocks import physics
-from armillary.envs.push_blocks.layout import PALETTE, Factors, sample_problem
+from armillary.envs.push_blocks.layout import Factors, sample_problem
 from armillary.envs.push_blocks.pushes import GOAL_DISTANCE
 from armillary.envs.shapes import SHAPES, circumradius
 from armillary.errors import ArmillaryError
