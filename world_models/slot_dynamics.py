@@ -13,7 +13,7 @@ from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 from armillary.world_models.blocks.glimpse_decoder import GlimpseDecoder
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
-from armillary.world_models.blocks.relational_dynamics import RelationalDynamics
+from armillary.world_models.blocks.relational_dynamics import RelationalDynamics, chosen
 from armillary.world_models.blocks.slot_attention import SlotAttention
 from armillary.world_models.model import Losses, Window, WorldModel, check_ensemble
 from armillary.world_models.registry import register_model
@@ -290,7 +290,7 @@ class SlotDynamics(WorldModel[SlotState]):
             return super().handles(state)
         numbers = self.readout_from[0]
         told = self.readout(state)
-        return told * self.action_std[numbers] + self.action_mean[numbers]
+        return told * chosen(self.action_std, numbers) + chosen(self.action_mean, numbers)
 
     def decode(self, state: SlotState) -> Scene:
         """See the contract."""
@@ -441,7 +441,8 @@ class SlotDynamics(WorldModel[SlotState]):
     def _in_scene(self, actions: Tensor, numbers: Sequence[int]) -> Tensor:
         """A point (..., P) that actions (..., A) name, in the unit of the readout."""
         first = self.readout_from[0]
-        return (actions[..., numbers] - self.action_mean[first]) / self.action_std[first]
+        mean, std = (chosen(one, first) for one in (self.action_mean, self.action_std))
+        return (chosen(actions, numbers) - mean) / std
 
     def _labels(self, states: SlotState, actions: Tensor) -> Labels:
         taken, *put = (self._in_scene(actions, group) for group in self.readout_from)

@@ -11,6 +11,11 @@ _SILENT = -1e4
 """The score of what is not heard; half precision has room for it."""
 
 
+def chosen(actions: Tensor, numbers: Sequence[int]) -> Tensor:
+    """(..., A) -> (..., P), some numbers of actions; no index is sent to a device."""
+    return torch.stack([actions[..., number] for number in numbers], -1)
+
+
 class RelationalLayer(nn.Module):
     """One round of attention between slots, over messages that know the pair's geometry.
 
@@ -142,7 +147,7 @@ class RelationalDynamics(nn.Module):
         content, position, motion = (x.transpose(0, 1) for x in (content, position, motion))
         place = (position - 0.5) / self.reach
         seen = [
-            project(action[:, point]) - place
+            project(chosen(action, point)) - place
             for point, project in zip(self.points, self.project, strict=True)
         ]
         seen += [offset.transpose(0, 1) for offset in offsets]
