@@ -66,7 +66,7 @@ def main() -> None:
 
 def _collect(data: Path) -> None:
     words = ["collect", "episodes=60", f"out={data}", f"output={data.parent / 'collect'}"]
-    command = [sys.executable, "-m", "armillary.experiments.cli", *words]
+    command = [sys.executable, "-m", "armillary", *words]
     path = {**os.environ, "PYTHONPATH": str(HERE)}
     subprocess.run(command, check=True, env=path, capture_output=True)
 

@@ -84,6 +84,7 @@ def _plain(value: Any) -> Any:
 def _walk(group: h5g.GroupID, depth: int) -> None:
     """Opens what readers open: the arrays of the root and of its groups, and their indices."""
     for name in list(group)[:MOST_OBJECTS]:
+        _allow_again()
         with contextlib.suppress(*DAMAGES, ValueError):
             if group.links.get_info(name).type != h5py.h5l.TYPE_HARD:
                 continue
@@ -98,14 +99,28 @@ def _walk(group: h5g.GroupID, depth: int) -> None:
                 _walk(found, depth - 1)
 
 
+def _allow_again() -> None:
+    """Each object may take as much time as this process was bounded to: many are no damage."""
+    with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
+        import signal
+
+        seconds = signal.getitimer(signal.ITIMER_PROF)[1]
+        signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
+
+
 def bound(path: str, seconds: float) -> None:
-    """Ends this process when it takes too much time of the processor or memory, where it can."""
+    """Ends this process when it takes too much time of the processor or memory, where it can.
+
+    Args:
+        path: of the file.
+        seconds: of the processor, for opening the file and for each object in it.
+    """
     with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
         import resource
         import signal
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 

@@ -136,7 +136,7 @@ def end_to_end(setting: Setting, deadline: Deadline) -> Row:
     collect = ["collect", f"episodes={episodes}", f"out={data}", f"output={run}-data"]
     train = ["train", f"data.path={data}", f"trainer.max_steps={most}", f"output={run}"]
     for words in (collect, [*train, f"trainer.device={setting.device.type}"]):
-        ended = _run("armillary.experiments.cli", words, deadline)
+        ended = _run("armillary", words, deadline)
         if ended is None or ended.returncode:
             why = _LATE if ended is None else ended.stderr.strip()[-500:]
             return row.model_copy(update={"note": f"armillary {words[0]}: {why}"})

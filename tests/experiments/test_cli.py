@@ -316,7 +316,7 @@ def test_paths_need_no_second_quoting(armillary: Command, name: str) -> None:
 
 def test_command_in_its_own_process_makes_nothing_but_its_output(tmp_path: Path) -> None:
     words = ["collect", "episodes=3", "length=3", "workers=0", "output=out"]
-    command = [sys.executable, "-m", "armillary.experiments.cli", *words]
+    command = [sys.executable, "-m", "armillary", *words]
     root = str(Path(cli.__file__).parents[2])
     done = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True, check=True

@@ -14,7 +14,9 @@ import h5py
 import numpy as np
 import pytest
 
+from armillary import looks
 from armillary.errors import DataError
+from armillary.hdf5 import probe
 from armillary.hdf5.array import Array
 from armillary.hdf5.file import BusyError, File, Group
 from armillary.hdf5.writing import WrittenFile
@@ -69,6 +71,15 @@ def test_text_of_variable_length_is_read_where_it_cannot_harm(
         File(path)
     assert len(str(caught.value).splitlines()) == 1
     assert sum(os.times()[:4]) - before < 1.5, "seconds of the processor"
+
+
+def test_a_file_of_many_objects_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "many.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(10_000):
+            file.create_group(f"group_{number}")
+    seconds = 0.15  # less than a look at all of them takes, far more than at one
+    assert looks.look(probe.__file__, path, seconds, DataError) == {"attributes": {}}
 
 
 def test_attributes_of_all_types(tmp_path: Path) -> None:
