@@ -375,7 +375,7 @@ class SlotDynamics(WorldModel[SlotState]):
         after = state.map(Tensor.clone)
         after.content[:, 1:] += change[..., :-2]
         after.position[:, 1:] += moved
-        after.motion[:, 1:] = moved if self.motion else 0.0
+        after.motion[:, 1:] = moved if self.motion else torch.zeros_like(moved)
         return after, nodes
 
     def _perceive(

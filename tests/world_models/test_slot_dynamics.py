@@ -16,20 +16,12 @@ from armillary.world_models.registry import build_model
 from armillary.world_models.slot_dynamics import SlotDynamics, SlotState
 from armillary.world_models.slots.dynamics import content_variance
 from armillary.world_models.slots.state import are_present
+from tests.world_models.kinds import ALL_OF_IT, SECOND_EDITION
 
 SMALL = {"image_size": 32, "action_size": 2, "num_slots": 4, "content_size": 8}
 
 
 FORMER = [0.05601809546351433, 0.7468635439872742, -0.6027306914329529, 2.797469139099121]
-SECOND = {
-    "predictor": "rediscover",
-    "context_length": 1,
-    "color_affinity": 40.0,
-    "third_moments": True,
-    "mask_weights": [60.0, 2.0],
-    "content_units": "variance",
-    "motion": False,
-}
 
 
 def small(**changes) -> SlotDynamics:
@@ -51,15 +43,7 @@ class TestDynamicsAsPredictor(WorldModelContract):
 
 class TestSecondEdition(WorldModelContract):
     def make(self):
-        return small(
-            **SECOND,
-            absent=0.1,
-            brightness=0.3,
-            gated=True,
-            points=[[0, 1]],
-            readout=[[0, 1]],
-            orientation_weight=1.0,
-        )
+        return small(**SECOND_EDITION, **ALL_OF_IT)
 
     @pytest.fixture
     def window(self, model: WorldModel) -> Window:
@@ -72,6 +56,11 @@ class TestSecondEdition(WorldModelContract):
 class TestEnsemble(WorldModelContract):
     def make(self):
         return small(ensemble=3, best_of=2)
+
+
+class TestEnsembleOfTheSecondEdition(WorldModelContract):
+    def make(self):
+        return small(**SECOND_EDITION, ensemble=2)
 
 
 def discs(*centres, size=32, radius=0.1):
@@ -213,7 +202,7 @@ def test_the_first_editions_checkpoint_loads_and_imagines_what_it_did() -> None:
 
 
 def test_every_frame_is_seen_by_itself_and_things_keep_their_slots() -> None:
-    model = small(**SECOND).eval()
+    model = small(**SECOND_EDITION).eval()
     first, second = [(0.2, 0.3), (0.7, 0.25), (0.5, 0.8)], [(0.4, 0.3), (0.7, 0.5), (0.2, 0.8)]
     clip = torch.stack([discs(*first), discs(*second)], 1)
     still = torch.zeros(1, 2)
@@ -230,7 +219,7 @@ def test_every_frame_is_seen_by_itself_and_things_keep_their_slots() -> None:
 
 
 def test_what_nothing_distinguishes_is_absent_and_stays_away() -> None:
-    model = small(**SECOND, absent=0.3, num_slots=5).eval()
+    model = small(**SECOND_EDITION, absent=0.3, num_slots=5).eval()
     with torch.no_grad():
         model.dynamics.change.bias.fill_(1.0)
         state = model.observe(None, torch.zeros(1, 2), discs((0.3, 0.4), (0.7, 0.5)))
@@ -248,7 +237,7 @@ def test_what_nothing_distinguishes_is_absent_and_stays_away() -> None:
 
 def test_the_variance_is_measured_where_it_counts_and_kept() -> None:
     states = SlotState(torch.randn(4, 6, 4, 8), torch.rand(4, 6, 4, 2), torch.zeros(4, 6, 4, 2))
-    first, second = small(), small(**SECOND)
+    first, second = small(), small(**SECOND_EDITION)
     for model in (first, second):
         model.measure(states)
     assert (first.content_variance == 0.5).all(), "of one unit each"
@@ -259,7 +248,7 @@ def test_the_variance_is_measured_where_it_counts_and_kept() -> None:
 
 
 def test_orientation_is_a_stage_of_its_own() -> None:
-    model = small(**SECOND, orientation_weight=1.0)
+    model = small(**SECOND_EDITION, orientation_weight=1.0)
     window = Window(torch.rand(4, 1, 3, 32, 32), torch.zeros(4, 0, 2), torch.zeros(4, 1, 0, 0))
     model.loss(window, "orientation", 0).total.backward()
     touched = {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None}
@@ -268,7 +257,7 @@ def test_orientation_is_a_stage_of_its_own() -> None:
     assert trained == {id(p) for n, p in model.named_parameters() if n.startswith("orientation.")}
     assert not trained & {id(p) for name in ("joint", "dynamics") for p in model.trainable(name)}
     with pytest.raises(ArmillaryError, match="unknown objective 'orientation'"):
-        small(**SECOND).loss(window, "orientation", 0)
+        small(**SECOND_EDITION).loss(window, "orientation", 0)
 
 
 @pytest.mark.parametrize(

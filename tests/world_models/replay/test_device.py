@@ -10,8 +10,8 @@ from torch.testing import assert_close
 from armillary.planners.costs import PixelDistance, SlotMatching
 from armillary.planners.objective import Objective, Term
 from armillary.world_models.latent import LatentSimulator
-from armillary.world_models.registry import build_model
-from tests.world_models.replay.test_recordings import MODELS, clip, objectives
+from tests.world_models.kinds import MODELS, small
+from tests.world_models.replay.test_recordings import clip, objectives
 
 pytestmark = pytest.mark.cuda
 DEVICE = "cuda"
@@ -20,7 +20,7 @@ DEVICE = "cuda"
 @pytest.fixture(params=MODELS)
 def model(request):
     torch.manual_seed(0)
-    built = build_model(request.param, **MODELS[request.param])
+    built = small(request.param)
     with torch.no_grad():
         for parameter in built.parameters():
             if parameter.ndim > 1:
@@ -75,7 +75,7 @@ def test_a_device_computes_what_the_processor_does(model, monkeypatch):
 @pytest.mark.parametrize("cost", [SlotMatching(), PixelDistance()], ids=["slots", "pixels"])
 @pytest.mark.parametrize("capture", [False, True])
 def test_peak_memory_of_a_score_does_not_grow_with_candidates(cost, capture):
-    built = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5)
+    built = small("slot_dynamics", num_slots=5)
     simulator = LatentSimulator(built, DEVICE, capture=capture)
     state = simulator.observe(None, np.zeros((2, 2), np.float32), clip(built, 0))
     aim = simulator.goal(state, clip(built, 0))
@@ -93,7 +93,7 @@ def test_peak_memory_of_a_score_does_not_grow_with_candidates(cost, capture):
 
 
 def test_shapes_that_always_change_take_no_more_memory():
-    built = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5)
+    built = small("slot_dynamics", num_slots=5)
     simulator = LatentSimulator(built, DEVICE)
     state = simulator.observe(None, np.zeros((2, 2), np.float32), clip(built, 0))
     aim = simulator.goal(state, clip(built, 0))

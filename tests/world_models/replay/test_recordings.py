@@ -23,18 +23,9 @@ from armillary.planners.costs import (
 from armillary.planners.objective import Objective, Term
 from armillary.world_models import latent
 from armillary.world_models.latent import LatentSimulator
-from armillary.world_models.registry import build_model
 from armillary.world_models.replay.recordings import Recordings
 from tests.waiting import without_waiting
-from tests.world_models.test_published_models import FRAMEWISE, SLOTS
-
-MODELS = {
-    "slot_dynamics": {"image_size": 32, "action_size": 2, "num_slots": 4},
-    **dict.fromkeys(("sdvae", "sdvae_davos", "op3", "ssm"), SLOTS),
-    **dict.fromkeys(("vrnn", "vrnn_star"), FRAMEWISE),
-    "rssm": {"image_size": 16, "action_size": 2},
-    "patch_dynamics": {"image_size": 16, "action_size": 2},
-}
+from tests.world_models.kinds import MODELS, small
 
 
 class Rerun:
@@ -116,7 +107,7 @@ def clip(model, seed):
 @pytest.fixture(params=MODELS)
 def model(request):
     torch.manual_seed(0)
-    built = build_model(request.param, **MODELS[request.param]).eval()
+    built = small(request.param).eval()
     with torch.no_grad():
         for parameter in built.parameters():
             if parameter.ndim > 1:
@@ -186,7 +177,7 @@ def begun(simulator):
 
 
 def test_what_is_read_off_a_goal_is_read_once(monkeypatch):
-    simulator = LatentSimulator(build_model("slot_dynamics", **MODELS["slot_dynamics"]), "cpu")
+    simulator = LatentSimulator(small("slot_dynamics"), "cpu")
     state, aim = begun(simulator)
     aim = aim.index(torch.arange(2))  # nothing is read off this one yet
     decoded, decode = [], simulator.model.decode
@@ -199,7 +190,7 @@ def test_what_is_read_off_a_goal_is_read_once(monkeypatch):
 
 
 def test_scores_that_do_not_depend_on_actions_have_no_gradient():
-    simulator = LatentSimulator(build_model("slot_dynamics", **MODELS["slot_dynamics"]), "cpu")
+    simulator = LatentSimulator(small("slot_dynamics"), "cpu")
     state, aim = begun(simulator)
     weight = simulator.model.posterior.weight  # requires a gradient, as weights do
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from armillary.world_models.model import Losses, Window
-from armillary.world_models.registry import build_model
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.engine import Engine
 from armillary.world_models.training.schedule import Stage
@@ -17,12 +16,13 @@ from armillary.world_models.training.steps.batches import FrameBatch, StateBatch
 from armillary.world_models.training.steps.update import NotFiniteError, Update
 from tests.waiting import without_waiting
 from tests.world_models import toy
+from tests.world_models.kinds import MODELS, small
 from tests.world_models.replay.rerun import RerunSteps
-from tests.world_models.replay.test_recordings import MODELS
 
-CASES = [(name, build_model(name, **kind).objectives[0]) for name, kind in MODELS.items()]
+CASES = [(name, small(name).objectives[0]) for name in MODELS]
 CASES += [("slot_dynamics", "dynamics"), ("sdvae", "BMS"), ("patch_dynamics", "dynamics")]
-OF_GECO = {*MODELS} - {"slot_dynamics", "rssm", "patch_dynamics"}
+CASES += [("second_edition", name) for name in ("readout", "orientation", "dynamics")]
+OF_GECO = {*MODELS} - {"slot_dynamics", "second_edition", "rssm", "patch_dynamics"}
 
 
 def windows(model, count=2, length=3):
@@ -41,10 +41,8 @@ def windows(model, count=2, length=3):
 
 def made(name, objective, capture=None, **changes):
     torch.manual_seed(0)
-    settings = dict(MODELS.get(name, {}))
-    if "geco_warm_start" in changes:
-        settings["geco_warm_start"] = changes.pop("geco_warm_start")
-    model = build_model(name, **settings).train()
+    settings = {key: changes.pop(key) for key in ["geco_warm_start"] if key in changes}
+    model = small(name, **settings).train()
     stage = Stage(objective, 1.0, batch_size=2, length=3, learning_rate=1e-3)
     config = replace(TrainerConfig((stage,), max_steps=9, device="cpu"), **changes)
     return model, Update(model, stage, config, Engine("cpu"), capture)
