@@ -61,7 +61,7 @@ ROOMS = {
         "wrappers": {"task"},
         "push_blocks": {"options", "drawing", "shapes", "task"},
         "push_t": {"options", "drawing", "task"},
-        "moving_sprites": {"drawing", "shapes", "task"},
+        "moving_sprites": {"options", "drawing", "shapes", "task"},
         "sprite_goals": {"moving_sprites", "options", "shapes"},
         "mujoco": {"options"},
         "stack_blocks": {"options", "mujoco"},
