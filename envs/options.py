@@ -1,8 +1,8 @@
-"""Values that ``reset(options=...)`` of an environment gives: read and checked."""
+"""What users give an environment: settings, and values of ``reset(options=...)``, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -22,6 +22,49 @@ PALETTE: dict[str, Color] = {
     "cyan": (0.12, 0.72, 0.78),
 }
 """Colours that are told apart best."""
+
+
+def check_choices(*settings: tuple[str, Any, Collection[Any]]) -> None:
+    """Raises ArmillaryError for the first (name, value, valid values) whose value is not valid."""
+    for name, value, valid in settings:
+        if value not in valid:
+            raise ArmillaryError(f"{name} must be one of {[*valid]}, got {value!r}")
+
+
+def known(kind: str, value: Any, names: Collection[str]) -> Any:
+    """The value, which is one of the names of a kind. Raises ArmillaryError for any other."""
+    if value not in names:
+        raise ArmillaryError(f"unknown {kind} {value!r}; {suggest(str(value), names)}")
+    return value
+
+
+def probability(name: str, value: float) -> float:
+    """The value. Raises ArmillaryError unless it lies in [0, 1]."""
+    if not 0.0 <= value <= 1.0:
+        raise ArmillaryError(f"{name} must be a probability, got {value}")
+    return value
+
+
+def counted(
+    rng: np.random.Generator, options: Mapping[str, Any], name: str, counts: tuple[int, int]
+) -> int:
+    """How many things there are: as the option of that name says, or as is drawn.
+
+    Args:
+        rng: the environment's generator.
+        options: of ``reset``.
+        name: of the option.
+        counts: the least and the greatest number that is drawn; an option says at least 1.
+
+    Raises:
+        ArmillaryError: the option says more, or no number.
+    """
+    count = options.get(name, int(rng.integers(counts[0], counts[1] + 1)))
+    if count not in range(1, counts[1] + 1):
+        raise ArmillaryError(
+            f"{name} must be from 1 to the {counts[1]} of the environment, got {count!r}"
+        )
+    return count
 
 
 def listed(options: Mapping[str, Any], name: str, drawn: Sequence[Any]) -> Sequence[Any]:

@@ -11,9 +11,12 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from armillary.envs.actions import unit_action
 from armillary.envs.moving_sprites.scene import (
     MARGIN,
+    POSE,
     move,
+    poses_of,
     render_sprites,
     scene_size,
     sprite_at,
@@ -91,7 +94,7 @@ class MovingSpritesEnv(gym.Env[Any, NDArray[np.float32]]):
         self.observation_space = spaces.Dict(
             {
                 "image": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8),
-                "observation": spaces.Box(-1.0, 1.0, (4 * MAX_SPRITES,), np.float64),
+                "observation": spaces.Box(-1.0, 1.0, (POSE * MAX_SPRITES,), np.float64),
             }
         )
         self._scene = np.zeros(SCENE_SIZE)
@@ -111,13 +114,7 @@ class MovingSpritesEnv(gym.Env[Any, NDArray[np.float32]]):
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Moves the sprites. Raises ArmillaryError unless the action lies in the action space."""
-        values = np.asarray(action, np.float64)
-        if values.shape != self.action_space.shape:
-            raise ArmillaryError(
-                f"action must have shape {self.action_space.shape}, got {values.shape}"
-            )
-        if not (np.abs(values) <= 1.0 + 1e-6).all():
-            raise ArmillaryError(f"action must be finite and in [-1, 1], got {values.tolist()}")
+        values = unit_action(action, 4 if self.action_conditional else 0)
         sprites = sprites_of(self._scene)
         motion = sprites[:, 2:4] + self.np_random.normal(0.0, self.noise, (len(sprites), 2))
         if self.action_conditional:
@@ -153,12 +150,9 @@ class MovingSpritesEnv(gym.Env[Any, NDArray[np.float32]]):
 
     def _observe(self) -> Observation:
         image, self._labels = render_sprites(self._scene, self.image_size)
-        poses = np.zeros((MAX_SPRITES, 4))
-        sprites = sprites_of(self._scene)
-        poses[: len(sprites), :2] = sprites[:, :2]
-        poses[: len(sprites), 2] = np.cos(sprites[:, 4])
-        poses[: len(sprites), 3] = np.sin(sprites[:, 4])
-        return {"image": image, "observation": poses.reshape(-1)}
+        poses = poses_of(self._scene)
+        absent = np.zeros(POSE * (MAX_SPRITES - len(poses)))
+        return {"image": image, "observation": np.append(poses, absent)}
 
 
 def sample_scene(rng: np.random.Generator, moving: bool) -> NDArray[np.float64]:

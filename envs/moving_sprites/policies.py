@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.moving_sprites.scene import sprites_of
-from armillary.errors import ArmillaryError
+from armillary.envs.options import probability
 
 Action = NDArray[np.float32]
 
@@ -30,9 +30,7 @@ class DragPolicy:
     """
 
     def __init__(self, hit: float = 0.8) -> None:
-        if not 0.0 <= hit <= 1.0:
-            raise ArmillaryError(f"hit must be a probability, got {hit}")
-        self.hit = hit
+        self.hit = probability("hit", hit)
         self._rng = np.random.default_rng(0)
 
     def reset(self, rng: np.random.Generator) -> None:

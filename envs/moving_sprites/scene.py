@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from armillary.envs.drawing import Shape, draw_shapes, signed_distance
 from armillary.envs.shapes import SHAPES
 
-HEADER, SPRITE = 2, 10
+HEADER, SPRITE, POSE = 2, 10, 4
 """A scene vector has the number of sprites, the grey of the background in [0, 1], then per sprite
 x, y, velocity x and y, angle in radians, index into ``SHAPES``, red, green, blue, and the radius of
-the disc of its area. Lengths are in image widths. Rows of absent sprites are zero."""
+the disc of its area. Lengths are in image widths. Rows of absent sprites are zero. ``poses_of``
+has what of a sprite is observed."""
 MARGIN = 0.1
 """How near the edge of the image a sprite's centre may be."""
 
@@ -28,6 +29,12 @@ def scene_size(most: int) -> int:
 def sprites_of(scene: Scene) -> NDArray[np.float64]:
     """(n, 10) view of the sprites that are present."""
     return scene[HEADER:].reshape(-1, SPRITE)[: int(scene[0])]
+
+
+def poses_of(scene: Scene) -> NDArray[np.float64]:
+    """(n, 4): x, y, cos and sin of the angle of the sprites that are present."""
+    x, y, angle = sprites_of(scene)[:, [0, 1, 4]].T
+    return np.stack([x, y, np.cos(angle), np.sin(angle)], 1)
 
 
 def render_sprites(scene: Scene, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -7,8 +7,9 @@ box round the ones that collide.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from armillary.envs.mujoco.camera import Camera
 from armillary.envs.mujoco.library import mujoco
-from armillary.envs.mujoco.simulation import Simulation
+from armillary.envs.mujoco.simulation import FORGET, Simulation
 
 NOTHING = -1
 """The number of what is no geom: where a ray meets nothing."""
@@ -159,6 +160,20 @@ class RayRenderer:
             *(found, distances, normals.reshape(-1), count, _FAR),
         )
         return found, distances, normals
+
+
+def renderer_of(
+    simulation: Simulation, camera: Camera, size: int, supersampling: int
+) -> RayRenderer:
+    """The renderer of these arguments of ``RayRenderer``, kept for each thread."""
+    return _renderer(threading.get_ident(), simulation, camera, size, supersampling)
+
+
+@lru_cache(maxsize=FORGET)
+def _renderer(
+    thread: int, simulation: Simulation, camera: Camera, size: int, supersampling: int
+) -> RayRenderer:
+    return RayRenderer(simulation, camera, size, supersampling)
 
 
 def _bytes(colors: NDArray[np.float64]) -> NDArray[np.uint8]:

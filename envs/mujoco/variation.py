@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,6 @@ import numpy as np
 from armillary.envs import options
 from armillary.envs.mujoco.camera import Camera
 from armillary.envs.options import Color
-from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
 
 PALETTE: dict[str, Color] = {
     **options.PALETTE,
@@ -35,13 +32,6 @@ def distinct_colors(rng: np.random.Generator, count: int, vary: bool) -> list[An
         if all(np.linalg.norm(color - other) > _APART for other in found):
             found.append(color.tolist())
     return found
-
-
-def camera_named(name: Any, cameras: Mapping[str, Camera]) -> Camera:
-    """One of ``cameras``. Raises ArmillaryError where there is none of that name."""
-    if name not in cameras:
-        raise ArmillaryError(f"unknown camera {name!r}; {suggest(str(name), cameras)}")
-    return cameras[name]
 
 
 def moved(

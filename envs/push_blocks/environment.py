@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from armillary.envs.actions import unit_action
+from armillary.envs.goal_env import GoalEnv, Observation
 from armillary.envs.push_blocks import physics
 from armillary.envs.push_blocks.drawing import render_scene
 from armillary.envs.push_blocks.layout import Factors, sample_problem
@@ -29,10 +30,8 @@ IMAGE_SIZES = (32, 64, 96, 128)
 ENTERING = -20.0
 """What entering a region adds to the reward: no less than failing for all of an episode costs."""
 
-Observation = dict[str, NDArray[Any]]
 
-
-class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
+class PushBlocksEnv(GoalEnv):
     """A pusher and 1 to 4 blocks in a square arena, seen from above.
 
     Lengths are in arena widths; x points right, y down, as in the image.
@@ -43,6 +42,8 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
         image, goal_image: (S, S, 3) uint8.
         observation: (18,) pusher x, y, then x, y, cos, sin of each block.
         achieved_goal, desired_goal: (8,) x, y of each block. Absent blocks are zeros everywhere.
+
+    Labels of ``segmentation``: 0 background, 1 pusher, 2 + i block i.
 
     Reward: 0 when every block lies within 0.06 of its goal, else -1 (``reward_type="sparse"``), or
     minus the largest such distance (``"dense"``). Success ends the episode unless
@@ -72,6 +73,7 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+    distance_threshold = tolerance = SUCCESS_DISTANCE
 
     def __init__(
         self,
@@ -101,99 +103,34 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
             raise ArmillaryError(f"reward_type must be 'sparse' or 'dense', got {reward_type!r}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ArmillaryError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
-        self.image_size = image_size
+        super().__init__(
+            SCENE_SIZE,
+            spaces.Box(-1.5, 1.5, (2 + 4 * MAX_BLOCKS,), np.float64),
+            spaces.Box(-0.5, 1.5, (2 * MAX_BLOCKS,), np.float64),
+            image_size=image_size,
+            reward_type=reward_type,
+            terminate_on_success=terminate_on_success,
+            render_mode=render_mode,
+        )
         self.num_blocks = num_blocks
         self.num_moved = num_moved
         self.action_noise = action_noise
-        self.reward_type = reward_type
-        self.terminate_on_success = terminate_on_success
         self.table = Table.read(keep_clear, walls)
-        self.render_mode = render_mode
-        image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
-        self.observation_space = spaces.Dict(
-            {
-                "image": image,
-                "goal_image": image,
-                "observation": spaces.Box(-1.5, 1.5, (2 + 4 * MAX_BLOCKS,), np.float64),
-                "achieved_goal": spaces.Box(-0.5, 1.5, (2 * MAX_BLOCKS,), np.float64),
-                "desired_goal": spaces.Box(-0.5, 1.5, (2 * MAX_BLOCKS,), np.float64),
-            }
-        )
-        self._scene: Scene = np.zeros(SCENE_SIZE)
         self._entered = False
-        self._goal: Scene = np.zeros(SCENE_SIZE)
-        self._goal_image = np.zeros(image.shape, np.uint8)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Poses a new problem; see the class for the options."""
-        super().reset(seed=seed)
-        factors = Factors.sample(self.np_random, self.num_blocks, options or {})
-        moved = min(self.num_moved, len(factors.shapes))
-        start, goal = sample_problem(self.np_random, factors, self.table, moved)
-        self.pose(start, goal)
-        return self._observe(), self._info()
-
-    def pose(self, scene: Scene, goal: Scene) -> None:
-        """Sets the scene and the goal, both scene vectors of ``physics``."""
-        self.restore(scene)
-        self._goal = goal.copy()
-        self._goal_image = self._draw(self._goal)[0]
 
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Moves the pusher. Raises ArmillaryError unless the action is (2,), finite, in [-1, 1]."""
-        displacement = np.asarray(action, dtype=np.float64)
-        if displacement.shape != (2,):
-            raise ArmillaryError(f"action must have shape (2,), got {displacement.shape}")
-        if not (np.abs(displacement) <= 1.0 + 1e-6).all():
-            raise ArmillaryError(
-                f"action must be finite and in [-1, 1], got {displacement.tolist()}"
-            )
-        if self.action_noise > 0.0:
-            displacement = displacement + self.np_random.normal(0.0, self.action_noise, 2)
-        self._scene = physics.step(self._scene, displacement, self.table.walls)
-        self._entered = self._entered or self._enters()
-        info = self._info()
-        observation = self._observe()
-        reward = self.compute_reward(
-            observation["achieved_goal"], observation["desired_goal"], info
-        )
-        ends = info["entered"] or (info["is_success"] and self.terminate_on_success)
-        return observation, float(reward) + ENTERING * info["entered"], ends, False, info
-
-    def compute_reward(
-        self, achieved_goal: NDArray[np.float64], desired_goal: NDArray[np.float64], info: Any
-    ) -> NDArray[np.float64]:
-        """The reward of (..., 8) block positions; batched, for hindsight relabelling."""
-        distance = _largest_distance(achieved_goal, desired_goal)
-        if self.reward_type == "dense":
-            return -distance
-        return -(distance >= SUCCESS_DISTANCE).astype(np.float64)
-
-    def snapshot(self) -> Scene:
-        """The full physics state, a flat vector; ``restore`` continues from it bit for bit."""
-        return self._scene.copy()
+        observation, reward, ended, cut, info = super().step(action)
+        entered = info["entered"]
+        return observation, reward + ENTERING * entered, entered or ended, cut, info
 
     def restore(self, scene: Scene) -> None:
         """Returns to a snapshot. Raises ArmillaryError for a vector that is none."""
-        scene = np.asarray(scene, dtype=np.float64)
-        if scene.shape != (SCENE_SIZE,) or not np.isfinite(scene).all():
-            raise ArmillaryError(
-                f"a snapshot is {SCENE_SIZE} finite numbers, got shape {scene.shape}"
-            )
-        if scene[0] not in range(1, MAX_BLOCKS + 1):
-            raise ArmillaryError(f"a snapshot starts with 1 to {MAX_BLOCKS} blocks, got {scene[0]}")
-        self._scene = scene.copy()
-        self._entered = self._enters()
-
-    @property
-    def goal_scene(self) -> Scene:
-        """The goal's scene vector."""
-        return self._goal.copy()
+        super().restore(scene)
+        self._entered = self._enters(self._scene)
 
     @property
     def oracle(self) -> PushOracle:
@@ -202,69 +139,45 @@ class PushBlocksEnv(gym.Env[Any, NDArray[np.float32]]):
             self.image_size, self.action_noise, self.table.keep_clear, self.table.walls
         )
 
-    def segmentation(self) -> NDArray[np.uint8]:
-        """(S, S) ground-truth labels: 0 background, 1 pusher, 2 + i block i."""
-        return self._draw(self._scene)[1]
+    def _sample(self, options: Mapping[str, Any]) -> tuple[Scene, Scene]:
+        factors = Factors.sample(self.np_random, self.num_blocks, options)
+        moved = min(self.num_moved, len(factors.shapes))
+        return sample_problem(self.np_random, factors, self.table, moved)
 
-    @property
-    def tolerance(self) -> float:
-        """How far from its goal a block may be, in arena widths."""
-        return SUCCESS_DISTANCE
+    def _checked(self, scene: Scene) -> Scene:
+        scene = np.array(scene, dtype=np.float64)
+        if scene.shape != (SCENE_SIZE,) or not np.isfinite(scene).all():
+            raise ArmillaryError(
+                f"a snapshot is {SCENE_SIZE} finite numbers, got shape {scene.shape}"
+            )
+        if scene[0] not in range(1, MAX_BLOCKS + 1):
+            raise ArmillaryError(f"a snapshot starts with 1 to {MAX_BLOCKS} blocks, got {scene[0]}")
+        return scene
 
-    def places(self) -> NDArray[np.float64]:
-        """(6, 2): x and y of every label; the background and absent blocks are in the middle."""
-        return self.oracle.poses(self._scene[None])[0, :, :2]
+    def _moved(self, action: NDArray[np.float32]) -> Scene:
+        displacement = unit_action(action, 2)
+        if self.action_noise > 0.0:
+            displacement = displacement + self.np_random.normal(0.0, self.action_noise, 2)
+        scene = physics.step(self._scene, displacement, self.table.walls)
+        self._entered = self._entered or self._enters(scene)
+        return scene
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
-        """The scene at 256 x 256 where ``render_mode`` is ``"rgb_array"``."""
-        if self.render_mode != "rgb_array":
-            return None
-        return render_scene(self._scene, 256, self.table)[0]
+    def _draw(self, scene: Scene, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return render_scene(scene, size, self.table)
 
-    def _observe(self) -> Observation:
-        return {
-            "image": self._draw(self._scene)[0],
-            "goal_image": self._goal_image.copy(),
-            "observation": _proprioception(self._scene),
-            "achieved_goal": _block_positions(self._scene),
-            "desired_goal": _block_positions(self._goal),
-        }
+    def _positions(self, scene: Scene) -> NDArray[np.float64]:
+        return blocks_of(scene)[:, :2]
+
+    def _told(self) -> NDArray[np.float64]:
+        x, y, angle = blocks_of(self._scene)[:, :3].T
+        rows = np.stack([x, y, np.cos(angle), np.sin(angle)], 1)
+        return np.append(self._scene[1:3], rows)
 
     def _info(self) -> dict[str, Any]:
-        distance = _largest_distance(_block_positions(self._scene), _block_positions(self._goal))
-        return {
-            "is_success": bool(distance < SUCCESS_DISTANCE) and not self._entered,
-            "distance": float(distance),
-            "entered": self._entered,
-        }
+        info = super()._info()
+        reached = info["is_success"] and not self._entered
+        return {**info, "is_success": reached, "entered": self._entered}
 
-    def _draw(self, scene: Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        return render_scene(scene, self.image_size, self.table)
-
-    def _enters(self) -> bool:
+    def _enters(self, scene: Scene) -> bool:
         regions = self.table.keep_clear
-        return bool(regions) and away(regions, centres_of(self._scene)) < 0.0
-
-
-def _block_positions(scene: Scene) -> NDArray[np.float64]:
-    positions = np.zeros((MAX_BLOCKS, 2))
-    blocks = blocks_of(scene)
-    positions[: len(blocks)] = blocks[:, :2]
-    return positions.reshape(-1)
-
-
-def _proprioception(scene: Scene) -> NDArray[np.float64]:
-    rows = np.zeros((MAX_BLOCKS, 4))
-    blocks = blocks_of(scene)
-    rows[: len(blocks), :2] = blocks[:, :2]
-    rows[: len(blocks), 2] = np.cos(blocks[:, 2])
-    rows[: len(blocks), 3] = np.sin(blocks[:, 2])
-    return np.concatenate([scene[1:3], rows.reshape(-1)])
-
-
-def _largest_distance(
-    achieved: NDArray[np.float64], desired: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Largest block-to-goal distance of (..., 8) positions."""
-    offsets = (achieved - desired).reshape(*achieved.shape[:-1], MAX_BLOCKS, 2)
-    return np.linalg.norm(offsets, axis=-1).max(-1)
+        return bool(regions) and away(regions, centres_of(scene)) < 0.0

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.envs.options import probability
 from armillary.envs.push_blocks.physics import (
     PUSHER_RADIUS,
     STEP_LENGTH,
@@ -15,7 +16,6 @@ from armillary.envs.push_blocks.physics import (
 )
 from armillary.envs.shapes import SHAPES, circumradius
 from armillary.envs.task import Policy
-from armillary.errors import ArmillaryError
 
 Action = NDArray[np.float32]
 
@@ -101,9 +101,7 @@ class MixedPolicy:
     """
 
     def __init__(self, scripted: float = 0.8) -> None:
-        if not 0.0 <= scripted <= 1.0:
-            raise ArmillaryError(f"scripted must be a probability, got {scripted}")
-        self.scripted = scripted
+        self.scripted = probability("scripted", scripted)
         self._policies: tuple[Policy, Policy] = (PushPolicy(), RandomPolicy())
         self._current: Policy = self._policies[0]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from armillary.envs.actions import unit_action
+from armillary.envs.goal_env import GoalEnv, Observation
 from armillary.envs.push_t.criterion import PLACE_TOLERANCE, tolerances
 from armillary.envs.push_t.drawing import render_scene
 from armillary.envs.push_t.layout import (
@@ -29,10 +30,8 @@ IMAGE_SIZES = (64, 96, 128)
 _POSES = 5
 _FAR = 1e5
 
-Observation = dict[str, NDArray[Any]]
 
-
-class PushTEnv(gym.Env[Any, NDArray[np.float32]]):
+class PushTEnv(GoalEnv):
     """An agent and a T in a square arena, seen from above.
 
     Physics and criterion are gym-pusht's, DINO-WM's and stable-worldmodel's, see ``physics`` and
@@ -49,6 +48,8 @@ class PushTEnv(gym.Env[Any, NDArray[np.float32]]):
         observation: (12,) agent x and y, T x, y and angle, velocity of the agent, velocity and
             angular velocity of the T, radius of the agent, scale of the T.
         achieved_goal, desired_goal: (5,) agent x and y, T x, y and angle.
+
+    Labels of ``segmentation``: 0 background and goal region, 1 agent, 2 the T.
 
     Reward: 0 where agent and T, as one vector, are less than 20 from the goal, and the angle less
     than 20 degrees, else -1 (``reward_type="sparse"``), or minus the greater of both in units of
@@ -74,6 +75,8 @@ class PushTEnv(gym.Env[Any, NDArray[np.float32]]):
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+    distance_threshold = 1.0
+    tolerance = PLACE_TOLERANCE / ARENA
 
     def __init__(
         self,
@@ -98,148 +101,92 @@ class PushTEnv(gym.Env[Any, NDArray[np.float32]]):
         if budget is not None and budget < 1:
             raise ArmillaryError(f"budget must be at least 1 control step, got {budget}")
         check_names(vary)
-        self.image_size = image_size
+        super().__init__(
+            SCENE_SIZE,
+            spaces.Box(-_FAR, _FAR, (TOLD,), np.float64),
+            spaces.Box(-_FAR, _FAR, (_POSES,), np.float64),
+            image_size=image_size,
+            reward_type=reward_type,
+            terminate_on_success=terminate_on_success,
+            render_mode=render_mode,
+        )
         self.action = action
-        self.reward_type = reward_type
-        self.terminate_on_success = terminate_on_success
-        self.render_mode = render_mode
+        self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._hold = hold_of(action)
         self._problems = Problems(problems, distance, episodes)
         self._budget = 2 * distance if budget is None else budget
         self._draw_goal, self._vary = draw_goal, tuple(vary)
-        image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
-        pose = spaces.Box(-_FAR, _FAR, (_POSES,), np.float64)
-        self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
-        self.observation_space = spaces.Dict(
-            {
-                "image": image,
-                "goal_image": image,
-                "observation": spaces.Box(-_FAR, _FAR, (TOLD,), np.float64),
-                "achieved_goal": pose,
-                "desired_goal": pose,
-            }
-        )
-        self._scene: Scene = np.zeros(SCENE_SIZE)
-        self._goal: Scene = np.zeros(SCENE_SIZE)
-        self._goal_image = self._image = np.zeros(image.shape, np.uint8)
-        self._labels = np.zeros(image.shape[:2], np.uint8)
-        self._steps = 0
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Poses a new problem; see the class for the options."""
-        super().reset(seed=seed)
-        factors = Factors.sample(self.np_random, self._vary, options or {})
-        self.pose(*self._problems.draw(self.np_random, factors))
-        return self._observe(), self._info(touched=False)
+        self._touched, self._steps = False, 0
 
     def pose(self, scene: Scene, goal: Scene) -> None:
         """Sets the scene and the goal, both scene vectors of ``physics``, and starts to count."""
-        goal = _checked(goal)
         if self._draw_goal:
-            scene, goal = with_region(_checked(scene), goal), with_region(goal, goal)
-        self.restore(scene)
-        self._goal = goal
-        self._goal_image, _ = render_scene(goal, self.image_size)
-        self._steps = 0
+            goal = self._checked(goal)
+            scene, goal = with_region(self._checked(scene), goal), with_region(goal, goal)
+        super().pose(scene, goal)
+        self._touched, self._steps = False, 0
 
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Sends the agent. Raises ArmillaryError unless the action is (2,), finite, in [-1, 1]."""
-        sent = np.asarray(action, dtype=np.float64)
-        if sent.shape != (2,):
-            raise ArmillaryError(f"action must have shape (2,), got {sent.shape}")
-        if not (np.abs(sent) <= 1.0 + 1e-6).all():
-            raise ArmillaryError(f"action must be finite and in [-1, 1], got {sent.tolist()}")
-        scenes = control(self._scene, [target_of(self._scene, sent)] * self._hold)
-        reached = tolerances(scenes[:, :_POSES], self._goal[:_POSES]) < 1.0
-        touched = bool(reached.any())
-        ended = touched and self.terminate_on_success
-        taken = int(reached.argmax()) + 1 if ended else self._hold
-        self._steps += taken
-        self._show(scenes[taken - 1])
-        info, observation = self._info(touched), self._observe()
-        reward = self.compute_reward(
-            observation["achieved_goal"], observation["desired_goal"], info
-        )
-        return observation, float(reward), ended, self._steps >= self._budget, info
-
-    def compute_reward(
-        self, achieved_goal: NDArray[np.float64], desired_goal: NDArray[np.float64], info: Any
-    ) -> NDArray[np.float64]:
-        """The reward of (..., 5) poses; batched, for hindsight relabelling."""
-        distance = tolerances(achieved_goal, desired_goal)
-        return -distance if self.reward_type == "dense" else -(distance >= 1.0).astype(np.float64)
-
-    def snapshot(self) -> Scene:
-        """The full state, a flat vector; ``restore`` continues from it bit for bit."""
-        return self._scene.copy()
-
-    def restore(self, scene: Scene) -> None:
-        """Returns to a snapshot. Raises ArmillaryError for a vector that is none."""
-        self._show(_checked(scene))
-
-    @property
-    def goal_scene(self) -> Scene:
-        """The goal's scene vector."""
-        return self._goal.copy()
+        observation, reward, ended, _, info = super().step(action)
+        return observation, reward, ended, self._steps >= self._budget, info
 
     @property
     def oracle(self) -> PushTOracle:
         """The true physics, for a simulator that is the ceiling of every benchmark."""
         return PushTOracle(self.image_size, self.action)
 
-    def segmentation(self) -> NDArray[np.uint8]:
-        """(S, S) ground-truth labels: 0 background and goal region, 1 agent, 2 the T."""
-        return self._labels.copy()
+    def _sample(self, options: Mapping[str, Any]) -> tuple[Scene, Scene]:
+        factors = Factors.sample(self.np_random, self._vary, options)
+        return self._problems.draw(self.np_random, factors)
 
-    @property
-    def tolerance(self) -> float:
-        """How far from its goal a thing may be, in arena widths."""
-        return PLACE_TOLERANCE / ARENA
+    def _checked(self, scene: Scene) -> Scene:
+        scene = np.array(scene, dtype=np.float64)
+        if scene.shape != (SCENE_SIZE,) or not np.isfinite(scene).all():
+            raise ArmillaryError(
+                f"a snapshot is {SCENE_SIZE} finite numbers, got shape {scene.shape}"
+            )
+        for what, value, (low, high) in (
+            ("radius of the agent", scene[10], RADIUS_RANGE),
+            ("scale of the T", scene[11], SCALE_RANGE),
+        ):
+            if not low <= value <= high:
+                raise ArmillaryError(
+                    f"the {what} in a snapshot lies in [{low}, {high}], got {value}"
+                )
+        return scene
 
-    def places(self) -> NDArray[np.float64]:
-        """(3, 2): x and y of every label; the background is in the middle."""
-        return self.oracle.poses(self._scene[None])[0, :, :2]
+    def _moved(self, action: NDArray[np.float32]) -> Scene:
+        target = target_of(self._scene, unit_action(action, 2))
+        scenes = control(self._scene, [target] * self._hold)
+        reached = tolerances(scenes[:, :_POSES], self._goal[:_POSES]) < 1.0
+        self._touched = bool(reached.any())
+        ends = self._touched and self.terminate_on_success
+        taken = int(reached.argmax()) + 1 if ends else self._hold
+        self._steps += taken
+        return scenes[taken - 1].copy()
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
-        """The scene at 256 x 256 where ``render_mode`` is ``"rgb_array"``."""
-        return render_scene(self._scene, 256)[0] if self.render_mode == "rgb_array" else None
+    def _draw(self, scene: Scene, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return render_scene(scene, size)
 
-    def _show(self, scene: Scene) -> None:
-        self._scene = scene.copy()
-        self._image, self._labels = render_scene(scene, self.image_size)
+    def _positions(self, scene: Scene) -> NDArray[np.float64]:
+        return scene[:_POSES]
 
-    def _observe(self) -> Observation:
+    def _told(self) -> NDArray[np.float64]:
+        return self._scene[:TOLD]
+
+    def _distance(
+        self, achieved: NDArray[np.float64], desired: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return tolerances(achieved, desired)
+
+    def _info(self) -> dict[str, Any]:
+        distance = super()._info()["distance"]
         return {
-            "image": self._image.copy(),
-            "goal_image": self._goal_image.copy(),
-            "observation": self._scene[:TOLD].copy(),
-            "achieved_goal": self._scene[:_POSES].copy(),
-            "desired_goal": self._goal[:_POSES].copy(),
-        }
-
-    def _info(self, touched: bool) -> dict[str, Any]:
-        distance = float(tolerances(self._scene[:_POSES], self._goal[:_POSES]))
-        return {
-            "is_success": touched,
+            "is_success": self._touched,
             "at_goal": distance < 1.0,
             "distance": distance,
             "control_steps": self._steps,
         }
-
-
-def _checked(scene: Scene) -> Scene:
-    """A copy of a snapshot. Raises ArmillaryError for a vector that is none."""
-    scene = np.array(scene, dtype=np.float64)
-    if scene.shape != (SCENE_SIZE,) or not np.isfinite(scene).all():
-        raise ArmillaryError(f"a snapshot is {SCENE_SIZE} finite numbers, got shape {scene.shape}")
-    for what, value, (low, high) in (
-        ("radius of the agent", scene[10], RADIUS_RANGE),
-        ("scale of the T", scene[11], SCALE_RANGE),
-    ):
-        if not low <= value <= high:
-            raise ArmillaryError(f"the {what} in a snapshot lies in [{low}, {high}], got {value}")
-    return scene

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.drawing import signed_distance
-from armillary.envs.options import Color, color, within
+from armillary.envs.options import Color, color, known, within
 from armillary.envs.push_t.drawing import block_of
 from armillary.envs.push_t.physics import (
     AGENT_RADIUS,
@@ -23,8 +23,6 @@ from armillary.envs.push_t.physics import (
     Scene,
     corners,
 )
-from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
 
 RADIUS_RANGE, SCALE_RANGE = (12.0, 20.0), (24.0, 36.0)
 _BRIGHTNESS = {"background_color": (0.7, 1.0), "goal_color": (0.4, 0.9)}
@@ -82,8 +80,7 @@ _RANGES = {"agent_radius": RADIUS_RANGE, "block_scale": SCALE_RANGE}
 def check_names(names: Collection[str]) -> None:
     """Raises ArmillaryError unless all are factors."""
     for name in names:
-        if name not in NAMES:
-            raise ArmillaryError(f"unknown factor of variation {name!r}; {suggest(name, NAMES)}")
+        known("factor of variation", name, NAMES)
 
 
 def _drawn(name: str, rng: np.random.Generator) -> Any:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.envs.options import known
 from armillary.envs.push_t.drawing import AGENT, BLOCK, render_scene
 from armillary.envs.push_t.physics import ARENA, HOLD, Scene, simulate
-from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
 
 THINGS = 3
 """The background, the agent and the T, numbered like the labels of a rendered scene."""
@@ -66,6 +65,4 @@ class PushTOracle:
 
 def hold_of(action: str) -> int:
     """Control steps that an action of a kind lasts. Raises ArmillaryError if there is none such."""
-    if action not in HOLDS:
-        raise ArmillaryError(f"unknown kind of actions {action!r}; {suggest(action, HOLDS)}")
-    return HOLDS[action]
+    return HOLDS[known("kind of actions", action, HOLDS)]

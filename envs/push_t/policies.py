@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from armillary.envs.options import probability
 from armillary.envs.push_t.physics import ARENA, REACH, Scene, corners, gravity_of
 from armillary.envs.push_t.routes import way_round
-from armillary.errors import ArmillaryError
 
 _STANDOFF = 38.0
 """From the contour, where a push begins."""
@@ -34,9 +34,7 @@ class PushPolicy:
     """
 
     def __init__(self, free: float = 0.12) -> None:
-        if not 0.0 <= free <= 1.0:
-            raise ArmillaryError(f"free must be a probability, got {free}")
-        self.free = free
+        self.free = probability("free", free)
         self._rng = np.random.default_rng(0)
         self._waypoints: list[NDArray[np.float64]] = []
         self._patience = 0

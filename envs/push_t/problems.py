@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from armillary.envs.options import known
 from armillary.envs.push_t.criterion import differences, tolerances
 from armillary.envs.push_t.layout import Factors, fresh_scene
 from armillary.envs.push_t.physics import DYNAMICS, HOLD, Scene, simulate
 from armillary.envs.push_t.policies import PushPolicy
 from armillary.envs.push_t.recorded import Recorded, recorded
 from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
 
 KINDS = ("episode", "clean")
 LEAST_MOTION, LEAST_TURN = 20.0, math.radians(20.0)
@@ -44,10 +44,7 @@ class Problems:
     episodes: str | None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ArmillaryError(
-                f"unknown kind of problems {self.kind!r}; {suggest(self.kind, KINDS)}"
-            )
+        known("kind of problems", self.kind, KINDS)
         if not isinstance(self.distance, int) or self.distance < HOLD or self.distance % HOLD:
             raise ArmillaryError(
                 f"distance must be a multiple of {HOLD} control steps, such as 25, 50 or 75, "

@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.moving_sprites.scene import SPRITE
-from armillary.envs.options import Color, color, listed, within
+from armillary.envs.options import Color, color, counted, known, listed, within
 from armillary.envs.shapes import SHAPES
-from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
 
 SIZE_RANGE = (0.05, 0.15)
 """Radii of discs of equal area that can be asked for, in image widths."""
@@ -54,20 +52,14 @@ class Factors:
         Raises:
             ArmillaryError: an option is unknown or out of its range.
         """
-        valid = ["num_sprites", *(field.name for field in fields(cls))]
-        for name in options:
-            if name not in valid:
-                raise ArmillaryError(f"unknown reset option {name!r}; {suggest(name, valid)}")
-        count = options.get("num_sprites", int(rng.integers(counts[0], counts[1] + 1)))
-        if count not in range(1, counts[1] + 1):
-            raise ArmillaryError(
-                f"num_sprites must be from 1 to the {counts[1]} of the environment, got {count!r}"
-            )
+        for option in options:
+            known("reset option", option, ["num_sprites", *(field.name for field in fields(cls))])
+        count = counted(rng, options, "num_sprites", counts)
         shapes = rng.choice(SHAPES, count).tolist()
         sizes = rng.uniform(*_DRAWN_SIZES, count).round(4).tolist()
         colors, grey = _told_apart(rng, count), float(rng.uniform(*GREY_RANGE))
         return cls(
-            shapes=tuple(_shape(one) for one in listed(options, "shapes", shapes)),
+            shapes=tuple(known("shape", one, SHAPES) for one in listed(options, "shapes", shapes)),
             sizes=tuple(
                 within("a sprite's size", size, SIZE_RANGE, "image widths")
                 for size in listed(options, "sizes", sizes)
@@ -95,12 +87,6 @@ class Factors:
         rows[:, 6:9] = self.colors
         rows[:, 9] = self.sizes
         return rows
-
-
-def _shape(value: Any) -> str:
-    if value not in SHAPES:
-        raise ArmillaryError(f"unknown shape {value!r}; {suggest(str(value), SHAPES)}")
-    return value
 
 
 def _told_apart(rng: np.random.Generator, count: int) -> list[Color]:

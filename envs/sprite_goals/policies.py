@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.moving_sprites.scene import Scene, sprites_of
+from armillary.envs.options import probability
 from armillary.envs.sprite_goals.physics import REACH
-from armillary.errors import ArmillaryError
 
 
 class MovePolicy:
@@ -22,9 +22,7 @@ class MovePolicy:
     """
 
     def __init__(self, hit: float = 0.8) -> None:
-        if not 0.0 <= hit <= 1.0:
-            raise ArmillaryError(f"hit must be a probability, got {hit}")
-        self.hit = hit
+        self.hit = probability("hit", hit)
         self._rng = np.random.default_rng(0)
 
     def reset(self, rng: np.random.Generator) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.mujoco.camera import Camera
-from armillary.envs.mujoco.rays import RayRenderer
-from armillary.envs.mujoco.simulation import FORGET, Simulation
+from armillary.envs.mujoco.rays import renderer_of
 from armillary.envs.stack_blocks.physics import simulation_of
 from armillary.envs.stack_blocks.scene import Scene, camera_of, looks_of
 
@@ -29,14 +24,7 @@ def render_scene(
         The frame (H, W, 3) and its labels (H, W): 0 for the table, 1 + i for block i.
     """
     simulation = simulation_of(scene)
-    renderer = _renderer(threading.get_ident(), simulation, camera_of(scene), size, supersampling)
+    renderer = renderer_of(simulation, camera_of(scene), size, supersampling)
     table = np.zeros((1, 3))  # the first geom, which does not move
     frame, geoms = renderer(simulation, np.concatenate([table, looks_of(scene)[:, 1:]]))
     return frame, np.maximum(geoms, 0).astype(np.uint8)
-
-
-@lru_cache(maxsize=FORGET)
-def _renderer(
-    thread: int, simulation: Simulation, camera: Camera, size: int, supersampling: int
-) -> RayRenderer:
-    return RayRenderer(simulation, camera, size, supersampling)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from armillary.envs.mujoco.variation import camera_named
+from armillary.envs.actions import box_action
+from armillary.envs.goal_env import GoalEnv
+from armillary.envs.options import check_choices, known
 from armillary.envs.stack_blocks import physics
 from armillary.envs.stack_blocks.drawing import render_scene
 from armillary.envs.stack_blocks.factors import CAMERAS, VARIABLE, Factors
@@ -30,10 +31,8 @@ from armillary.errors import ArmillaryError
 
 IMAGE_SIZES = (64, 96, 128)
 
-Observation = dict[str, NDArray[Any]]
 
-
-class StackBlocksEnv(gym.Env[Any, Any]):
+class StackBlocksEnv(GoalEnv):
     """1 to 9 blocks on a table, seen from above and in front; OP3's block stacking in MuJoCo.
 
     Lengths are in the scene's units, a block being 0.8 wide: x from -2.5 to 2.5 points right, y
@@ -50,6 +49,8 @@ class StackBlocksEnv(gym.Env[Any, Any]):
         observation: (7 n,) x, y, z and a quaternion of each block.
         achieved_goal, desired_goal: (3 n,) x, y, z of each block. Absent blocks are zeros
         everywhere.
+
+    Labels of ``segmentation``: 0 the table, 1 + i block i.
 
     Reward: 0 when every block is within 0.3 of its place, else -1 (``reward_type="sparse"``), or
     minus the largest such distance (``"dense"``). Success ends the episode unless
@@ -76,6 +77,9 @@ class StackBlocksEnv(gym.Env[Any, Any]):
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012
     measures = ("share", "op3_rule")
+    axes = 3
+    distance_threshold = TOLERANCE
+    tolerance = 0.05
 
     def __init__(
         self,
@@ -91,7 +95,7 @@ class StackBlocksEnv(gym.Env[Any, Any]):
         render_mode: str | None = None,
     ) -> None:
         fewest = num_blocks if fewest_blocks is None else fewest_blocks
-        for name, value, valid in (
+        check_choices(
             ("image_size", image_size, IMAGE_SIZES),
             ("num_blocks", num_blocks, range(1, MOST_BLOCKS + 1)),
             ("fewest_blocks", fewest, range(1, num_blocks + 1)),
@@ -99,145 +103,60 @@ class StackBlocksEnv(gym.Env[Any, Any]):
             ("reward_type", reward_type, ("sparse", "dense")),
             ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
             *(("vary", name, VARIABLE) for name in vary),
-        ):
-            if value not in valid:
-                raise ArmillaryError(f"{name} must be one of {[*valid]}, got {value!r}")
-        camera_named(camera, CAMERAS)
-        self.image_size = image_size
+        )
+        known("camera", camera, CAMERAS)
+        super().__init__(
+            scene_size(num_blocks),
+            spaces.Box(-np.inf, np.inf, (POSE * num_blocks,), np.float64),
+            spaces.Box(-np.inf, np.inf, (self.axes * num_blocks,), np.float64),
+            image_size=image_size,
+            reward_type=reward_type,
+            terminate_on_success=terminate_on_success,
+            render_mode=render_mode,
+        )
         self.num_blocks = num_blocks
         self.heights = heights
         self.supersampling = supersampling
-        self.reward_type = reward_type
-        self.terminate_on_success = terminate_on_success
-        self.render_mode = render_mode
-        self._counts, self._camera, self._vary = (fewest, num_blocks), camera, tuple(vary)
-        image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         self.action_space = self._box = action_space(heights)
-        self.observation_space = spaces.Dict(
-            {
-                "image": image,
-                "goal_image": image,
-                "observation": spaces.Box(-np.inf, np.inf, (POSE * num_blocks,), np.float64),
-                "achieved_goal": spaces.Box(-np.inf, np.inf, (3 * num_blocks,), np.float64),
-                "desired_goal": spaces.Box(-np.inf, np.inf, (3 * num_blocks,), np.float64),
-            }
-        )
-        self._scene: Scene = np.zeros(scene_size(num_blocks))
-        self._goal: Scene = np.zeros(scene_size(num_blocks))
-        self._goal_image = np.zeros(image.shape, np.uint8)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Poses a new problem; see the class for the options."""
-        super().reset(seed=seed)
-        factors = Factors.sample(
-            self.np_random, self._counts, self._camera, self._vary, options or {}
-        )
-        self.pose(*sample_problem(self.np_random, factors, self.num_blocks))
-        return self._observe(), self._info()
+        self._counts, self._camera, self._vary = (fewest, num_blocks), camera, tuple(vary)
 
     def pose(self, scene: Scene, goal: Scene) -> None:
         """Sets the scene and the goal, both snapshots. Raises ArmillaryError for what is none."""
-        scene, goal = (checked(one, self.num_blocks) for one in (scene, goal))
+        scene, goal = self._checked(scene), self._checked(goal)
         if scene[0] != goal[0]:
             raise ArmillaryError(
                 f"scene and goal must have as many blocks, got {scene[0]:g} and {goal[0]:g}"
             )
-        self._scene, self._goal = scene, goal
-        self._goal_image, _ = self._drawn(goal)
-
-    def step(
-        self, action: NDArray[np.float32]
-    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Picks and places. Raises ArmillaryError unless the action is within the action space."""
-        given, low, high = np.asarray(action, np.float64), self._box.low, self._box.high
-        if given.shape != low.shape:
-            raise ArmillaryError(f"action must have shape {low.shape}, got {given.shape}")
-        if not ((given >= low - 1e-5) & (given <= high + 1e-5)).all():
-            raise ArmillaryError(
-                f"action must lie from {low.tolist()} to {high.tolist()}, got {given.tolist()}"
-            )
-        self._scene = physics.step(self._scene, given)
-        info = self._info()
-        observation = self._observe()
-        reward = self.compute_reward(
-            observation["achieved_goal"], observation["desired_goal"], info
-        )
-        terminated = bool(info["is_success"]) and self.terminate_on_success
-        return observation, float(reward), terminated, False, info
-
-    def compute_reward(
-        self, achieved_goal: NDArray[np.float64], desired_goal: NDArray[np.float64], info: Any
-    ) -> NDArray[np.float64]:
-        """The reward of (..., 3 n) block positions; batched, for hindsight relabelling."""
-        offsets = (achieved_goal - desired_goal).reshape(*achieved_goal.shape[:-1], -1, 3)
-        distance = np.linalg.norm(offsets, axis=-1).max(-1)
-        if self.reward_type == "dense":
-            return -distance
-        return -(distance >= TOLERANCE).astype(np.float64)
-
-    def snapshot(self) -> Scene:
-        """The full physics state, a flat vector; ``restore`` continues from it bit for bit."""
-        return self._scene.copy()
-
-    def restore(self, scene: Scene) -> None:
-        """Returns to a snapshot. Raises ArmillaryError for a vector that is none."""
-        self._scene = checked(scene, self.num_blocks)
-
-    @property
-    def goal_scene(self) -> Scene:
-        """The goal's scene vector."""
-        return self._goal.copy()
+        super().pose(scene, goal)
 
     @property
     def oracle(self) -> StackOracle:
         """The true physics, for a simulator that is the ceiling of every benchmark."""
         return StackOracle(self.image_size, self.heights, self.supersampling)
 
-    def segmentation(self) -> NDArray[np.uint8]:
-        """(S, S) ground-truth labels: 0 the table, 1 + i block i."""
-        return self._drawn(self._scene)[1]
+    def _sample(self, options: Mapping[str, Any]) -> tuple[Scene, Scene]:
+        factors = Factors.sample(self.np_random, self._counts, self._camera, self._vary, options)
+        return sample_problem(self.np_random, factors, self.num_blocks)
 
-    @property
-    def tolerance(self) -> float:
-        """How far from its place a block may be in the image, in image widths."""
-        return 0.05
+    def _checked(self, scene: Scene) -> Scene:
+        return checked(scene, self.num_blocks)
 
-    def places(self) -> NDArray[np.float64]:
-        """(1 + n, 2): x and y in the image of every label; absent blocks are in the middle."""
-        return self.oracle.poses(self._scene[None])[0, :, :2]
+    def _moved(self, action: NDArray[np.float32]) -> Scene:
+        return physics.step(self._scene, box_action(action, self._box, rounding=1e-5))
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
-        """The scene at 256 x 256 where ``render_mode`` is ``"rgb_array"``."""
-        if self.render_mode != "rgb_array":
-            return None
-        return render_scene(self._scene, 256, self.supersampling)[0]
+    def _draw(self, scene: Scene, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return render_scene(scene, size, self.supersampling)
 
-    def _drawn(self, scene: Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        return render_scene(scene, self.image_size, self.supersampling)
+    def _positions(self, scene: Scene) -> NDArray[np.float64]:
+        return positions_of(scene)
 
-    def _observe(self) -> Observation:
-        return {
-            "image": self._drawn(self._scene)[0],
-            "goal_image": self._goal_image.copy(),
-            "observation": self._padded(poses_of(self._scene)),
-            "achieved_goal": self._padded(positions_of(self._scene)),
-            "desired_goal": self._padded(positions_of(self._goal)),
-        }
-
-    def _padded(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(c, m) of the blocks that there are -> (m n,)."""
-        return np.pad(rows, ((0, self.num_blocks - len(rows)), (0, 0))).reshape(-1)
+    def _told(self) -> NDArray[np.float64]:
+        return poses_of(self._scene)
 
     def _info(self) -> dict[str, Any]:
-        apart = distances(self._scene, self._goal)
-        return {
-            "is_success": bool((apart < TOLERANCE).all()),
-            "distance": float(apart.max()),
-            "share": float((apart < TOLERANCE).mean()),
-            "op3_rule": op3_rule(self._scene, self._goal),
-        }
+        in_place = distances(self._scene, self._goal) < TOLERANCE
+        op3 = op3_rule(self._scene, self._goal)
+        return {**super()._info(), "share": float(in_place.mean()), "op3_rule": op3}
 
 
 def action_space(heights: bool) -> spaces.Box:

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.mujoco.camera import Camera
-from armillary.envs.mujoco.variation import PALETTE, camera_named, distinct_colors, moved
-from armillary.envs.options import Color, color, listed, within
+from armillary.envs.mujoco.variation import PALETTE, distinct_colors, moved
+from armillary.envs.options import Color, color, counted, known, listed, within
 from armillary.envs.stack_blocks.physics import HALF_SIDE
-from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
 
 CAMERAS = {
     "near": Camera((0.0, -1.36, 5.1), (0.0, 2.92, 0.0), 52.0),
@@ -72,20 +70,14 @@ class Factors:
         Raises:
             ArmillaryError: an option is unknown or out of its range.
         """
-        valid = ("num_blocks", *VARIABLE)
-        for name in options:
-            if name not in valid:
-                raise ArmillaryError(f"unknown reset option {name!r}; {suggest(name, valid)}")
-        count = options.get("num_blocks", int(rng.integers(counts[0], counts[1] + 1)))
-        if count not in range(1, counts[1] + 1):
-            raise ArmillaryError(
-                f"num_blocks must be from 1 to the {counts[1]} of the environment, got {count!r}"
-            )
+        for option in options:
+            known("reset option", option, ("num_blocks", *VARIABLE))
+        count = counted(rng, options, "num_blocks", counts)
         drawn = distinct_colors(rng, count, "colors" in vary)
         sizes = [HALF_SIDE] * count
         if "sizes" in vary:
             sizes = rng.uniform(*_VARIED_SIZES, count).round(3).tolist()
-        stands = camera_named(options.get("camera", camera), CAMERAS)
+        stands = CAMERAS[known("camera", options.get("camera", camera), CAMERAS)]
         if "camera" in vary and "camera" not in options:
             stands = moved(rng, stands, *_CAMERA_JITTER)
         return cls(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.mujoco.camera import Camera
-from armillary.envs.mujoco.rays import RayRenderer
+from armillary.envs.mujoco.rays import renderer_of
 from armillary.envs.mujoco.simulation import FORGET, Simulation
 from armillary.envs.towel_pick.physics import simulation_of
 from armillary.envs.towel_pick.scene import Scene, camera_of, count_of, looks_of
@@ -35,7 +33,7 @@ def render_scene(
         object i.
     """
     simulation, count = simulation_of(scene), count_of(scene)
-    renderer = _renderer(threading.get_ident(), simulation, camera_of(scene), size, supersampling)
+    renderer = renderer_of(simulation, camera_of(scene), size, supersampling)
     colors, labels = _looks(simulation)
     colors[-count:] = looks_of(scene)[:, 2:]
     frame, geoms = renderer(simulation, colors)
@@ -53,10 +51,3 @@ def _looks(simulation: Simulation) -> tuple[NDArray[np.float64], NDArray[np.uint
     labels = np.append(moves, False).astype(np.uint8)
     labels[:-1] += np.cumsum(objects)[model.geom_bodyid].astype(np.uint8)
     return model.geom_rgba[:, :3].astype(np.float64), labels
-
-
-@lru_cache(maxsize=FORGET)
-def _renderer(
-    thread: int, simulation: Simulation, camera: Camera, size: int, supersampling: int
-) -> RayRenderer:
-    return RayRenderer(simulation, camera, size, supersampling)

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.mujoco.camera import Camera
-from armillary.envs.mujoco.variation import PALETTE, camera_named, distinct_colors, moved
-from armillary.envs.options import Color, color, listed, within
+from armillary.envs.mujoco.variation import PALETTE, distinct_colors, moved
+from armillary.envs.options import Color, color, counted, known, listed, within
 from armillary.envs.towel_pick.physics import SIZE
 from armillary.envs.towel_pick.scene import SHAPES
-from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
 
 CAMERAS = {
     "front": Camera((0.0, -0.55, 0.64), (0.0, 0.0, 0.02), 44.0),
@@ -77,15 +75,9 @@ class Factors:
         Raises:
             ArmillaryError: an option is unknown or out of its range.
         """
-        valid = ("num_objects", *VARIABLE)
-        for name in options:
-            if name not in valid:
-                raise ArmillaryError(f"unknown reset option {name!r}; {suggest(name, valid)}")
-        count = options.get("num_objects", int(rng.integers(counts[0], counts[1] + 1)))
-        if count not in range(1, counts[1] + 1):
-            raise ArmillaryError(
-                f"num_objects must be from 1 to the {counts[1]} of the environment, got {count!r}"
-            )
+        for option in options:
+            known("reset option", option, ("num_objects", *VARIABLE))
+        count = counted(rng, options, "num_objects", counts)
         drawn = distinct_colors(rng, count, "colors" in vary)
         rounds = -(-count // len(SHAPES))
         shapes = np.concatenate([rng.permutation(SHAPES) for _ in range(rounds)])[:count]
@@ -94,11 +86,14 @@ class Factors:
         sizes = [SIZE] * count
         if "sizes" in vary:
             sizes = rng.uniform(*_VARIED_SIZES, count).round(4).tolist()
-        stands = camera_named(options.get("camera", camera), CAMERAS)
+        stands = CAMERAS[known("camera", options.get("camera", camera), CAMERAS)]
         if "camera" in vary and "camera" not in options:
             stands = moved(rng, stands, *_CAMERA_JITTER)
         return cls(
-            tuple(_shape(one) for one in listed(options, "shapes", shapes.tolist())),
+            tuple(
+                known("shape", shape, SHAPES)
+                for shape in listed(options, "shapes", shapes.tolist())
+            ),
             tuple(
                 within("an object's size", size, SIZE_RANGE, "metres")
                 for size in listed(options, "sizes", sizes)
@@ -106,9 +101,3 @@ class Factors:
             tuple(color("color", one, PALETTE) for one in listed(options, "colors", drawn)),
             stands,
         )
-
-
-def _shape(value: Any) -> str:
-    if value not in SHAPES:
-        raise ArmillaryError(f"unknown shape {value!r}; {suggest(str(value), SHAPES)}")
-    return value

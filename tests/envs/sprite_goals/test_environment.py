@@ -43,17 +43,6 @@ def test_problems_are_solved_by_moving_sprites_home() -> None:
     assert solved >= 18  # a sprite that hides another's centre is selected instead
 
 
-def test_success_ends_an_episode_unless_it_is_not_to() -> None:
-    for ends in (True, False):
-        env = SpriteGoalsEnv(terminate_on_success=ends, noise=0.0)
-        env.reset(seed=1)
-        env.restore(env.goal_scene)
-        observation, reward, terminated, truncated, info = env.step(STILL)
-        assert (reward, terminated, truncated) == (0.0, ends, False)
-        assert info == {"is_success": True, "distance": 0.0, "share": 1.0}
-        assert np.array_equal(observation["image"], observation["goal_image"])
-
-
 def test_the_uppermost_sprite_under_the_point_is_moved_and_no_other() -> None:
     env = SpriteGoalsEnv(noise=0.0, terminate_on_success=False)
     env.reset(seed=0, options={"shapes": ["disc"] * 3, "sizes": [0.1] * 3})
@@ -124,17 +113,6 @@ def test_a_restored_episode_goes_on_bit_for_bit() -> None:
         assert np.array_equal(env.oracle.simulate(middle, actions[4:])[-1], fresh.snapshot())
 
 
-def test_rewards_are_batched_and_of_two_kinds() -> None:
-    desired = np.zeros((3, 6))
-    achieved = desired.copy()
-    achieved[1, 0] = 0.9 * TOLERANCE
-    achieved[2, 5] = 1.1 * TOLERANCE
-    sparse, dense = (SpriteGoalsEnv(reward_type=kind) for kind in ("sparse", "dense"))
-    assert sparse.compute_reward(achieved, desired, {}).tolist() == [0.0, 0.0, -1.0]
-    expected = [0.0, -0.9 * TOLERANCE, -1.1 * TOLERANCE]
-    assert dense.compute_reward(achieved, desired, {}) == pytest.approx(expected)
-
-
 def test_labels_places_and_poses_are_those_of_the_picture() -> None:
     env = SpriteGoalsEnv(num_sprites=4, fewest_sprites=2)
     counts = set()
@@ -154,15 +132,6 @@ def test_labels_places_and_poses_are_those_of_the_picture() -> None:
     assert counts == {2, 3, 4}
 
 
-def test_it_renders_larger_pictures() -> None:
-    env = SpriteGoalsEnv(render_mode="rgb_array")
-    env.reset(seed=0)
-    picture = env.render()
-    assert picture is not None
-    assert picture.shape == (256, 256, 3)
-    assert SpriteGoalsEnv().render() is None
-
-
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -178,24 +147,6 @@ def test_it_renders_larger_pictures() -> None:
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ArmillaryError, match=told):
         SpriteGoalsEnv(**settings)
-
-
-@pytest.mark.parametrize(
-    ("action", "told"),
-    [
-        (np.zeros(2), r"shape \(4,\), got \(2,\)"),
-        (np.array([0.5, 0.5, 0.3, 0.0]), "must lie from"),
-        (np.array([-0.1, 0.5, 0.0, 0.0]), "must lie from"),
-        (np.array([0.5, np.nan, 0.0, 0.0]), "must lie from"),
-    ],
-)
-def test_actions_that_cannot_be_are_refused(action: np.ndarray, told: str) -> None:
-    env = SpriteGoalsEnv()
-    env.reset(seed=0)
-    before = env.snapshot()
-    with pytest.raises(ArmillaryError, match=told):
-        env.step(action)
-    assert np.array_equal(env.snapshot(), before)
 
 
 def test_vectors_that_are_no_snapshots_are_refused() -> None:

@@ -55,15 +55,6 @@ def test_the_three_measures_stand_side_by_side() -> None:
     assert {*env.measures} < {*info}
 
 
-def test_rewards_are_batched_and_of_two_kinds() -> None:
-    goal = np.array([0.0, 2.0, 0.4, 1.0, 3.0, 0.4])
-    achieved = np.stack([goal, goal + 0.1, goal + 0.5])
-    sparse, dense = (StackBlocksEnv(reward_type=kind) for kind in ("sparse", "dense"))
-    assert sparse.compute_reward(achieved, goal, {}).tolist() == [0.0, 0.0, -1.0]
-    expected = -np.sqrt(3.0) * np.array([0.0, 0.1, 0.5])
-    assert dense.compute_reward(achieved, goal, {}) == pytest.approx(expected)
-
-
 def test_absent_blocks_are_zeros() -> None:
     env = StackBlocksEnv(num_blocks=3, fewest_blocks=1)
     counts = set()
@@ -85,14 +76,6 @@ def test_options_fix_what_they_say() -> None:
     assert count_of(env.snapshot()) == 1
     red = first["image"][env.segmentation() == 1].astype(int)
     assert (red[:, 0] > 1.5 * red[:, 1]).all()
-
-
-def test_it_renders_larger_pictures() -> None:
-    env = StackBlocksEnv(render_mode="rgb_array")
-    env.reset(seed=0)
-    picture = env.render()
-    assert picture is not None
-    assert picture.shape == (256, 256, 3)
 
 
 def test_snapshots_hold_what_is_still_moving() -> None:
@@ -124,21 +107,6 @@ def test_snapshots_hold_what_is_still_moving() -> None:
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ArmillaryError, match=told):
         StackBlocksEnv(**settings)
-
-
-@pytest.mark.parametrize(
-    ("action", "told"),
-    [
-        (np.zeros(6), r"shape \(4,\), got \(6,\)"),
-        (act(0.0, 2.0, 0.0, 4.2), "must lie from"),
-        (act(0.0, np.nan, 0.0, 2.0), "must lie from"),
-    ],
-)
-def test_actions_that_cannot_be_are_refused(action: np.ndarray, told: str) -> None:
-    env = StackBlocksEnv()
-    env.reset(seed=0)
-    with pytest.raises(ArmillaryError, match=told):
-        env.step(action)
 
 
 def test_a_goal_of_other_blocks_is_refused() -> None:
