@@ -18,8 +18,8 @@ class CheckpointError(ArmillaryError):
 
 def bundled_checkpoints() -> tuple[str, ...]:
     """The names of the checkpoints that come with the package, ``pretrained/push_blocks`` say."""
-    found = sorted(BUNDLED_ROOT.glob(f"*/{WEIGHTS_FILE}"))
-    return tuple(f"{BUNDLED_ROOT.name}/{path.parent.name}" for path in found)
+    found = sorted(BUNDLED_ROOT.rglob(WEIGHTS_FILE))
+    return tuple(path.parent.relative_to(BUNDLED_ROOT.parent).as_posix() for path in found)
 
 
 def find_checkpoint(source: str | Path) -> Path:

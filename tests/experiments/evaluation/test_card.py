@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from armillary.experiments.command.errors import UsageError
-from armillary.experiments.evaluation.card import words_of
+from armillary.experiments.evaluation.card import cards_of, words_of
+from armillary.world_models.checkpoints.locate import bundled_checkpoints
 
 
 def test_words_that_outcomes_depend_on_are_kept() -> None:
@@ -44,3 +45,12 @@ def test_words_that_outcomes_depend_on_are_kept() -> None:
 def test_words_that_name_files_modules_or_classes_are_refused(word: str) -> None:
     with pytest.raises(UsageError, match="is none"):
         words_of([word])
+
+
+@pytest.mark.parametrize("checkpoint", bundled_checkpoints())
+def test_every_bundled_checkpoint_has_a_card_of_its_own_weights(checkpoint: str) -> None:
+    for card in cards_of(checkpoint):
+        assert card.row.simulator == checkpoint
+        assert card.row.task == checkpoint.split("/")[1]
+        assert card.row.episodes >= 100
+    assert cards_of(checkpoint)
