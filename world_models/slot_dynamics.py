@@ -33,6 +33,9 @@ from armillary.world_models.state import Scene
 
 _PREDICTORS = ("copy", "dynamics", "rediscover")
 _UNITS = ("one", "variance")
+_BACKGROUNDS = ("color", "image")
+_SURVEYED = 512
+"""Frames of which the background is the median."""
 
 
 @register_model("slot_dynamics")
@@ -76,6 +79,12 @@ class SlotDynamics(WorldModel[SlotState]):
         color_affinity: logit by which a token is attended to less, for each unit of the squared
             distance of its colour to that of a slot's seed. It counts in frames in which slots are
             seeded.
+        background: ``color``, slot 0 shows what has the frame's most usual colour, or ``image``: the
+            camera stands still, and slot 0 shows what the data show most often at each place; what
+            differs from it there is a thing.
+        background_affinity: as ``color_affinity``, of what differs from that image, at most 20.
+        seed_place: how much a distance of one image width counts where seeds are chosen, against
+            colours.
         brightness: weight of a difference of brightness beside those of hues, by which seeds and
             tokens are compared then: sides of a thing that are lit differently are alike. None
             compares colours.
@@ -98,6 +107,9 @@ class SlotDynamics(WorldModel[SlotState]):
             are no handles.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
+        permanence: with ``rediscover``, how different from what was known before, in the unit of
+            ``identity.carried``, something that is found may be to be the same thing; otherwise
+            that is hidden, and stays where the dynamics foresees it. 0 takes whatever is found.
         predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action,
             ``rediscover`` seeds them in every frame and matches them to those before.
         pixel_std: standard deviation of the pixel likelihood.
@@ -131,6 +143,9 @@ class SlotDynamics(WorldModel[SlotState]):
         tokens: int = 16,
         seed_patch: int | None = None,
         color_affinity: float = 0.0,
+        background: str = "color",
+        background_affinity: float = 200.0,
+        seed_place: float = 0.5,
         brightness: float | None = None,
         third_moments: bool = False,
         absent: float = 0.0,
@@ -146,6 +161,7 @@ class SlotDynamics(WorldModel[SlotState]):
         readout: Sequence[Sequence[int]] = (),
         first_iterations: int = 2,
         next_iterations: int = 1,
+        permanence: float = 0.0,
         predictor: str = "copy",
         pixel_std: float = 0.03,
         position_std: float = 0.01,
@@ -174,10 +190,13 @@ class SlotDynamics(WorldModel[SlotState]):
             raise ArmillaryError(
                 f"num_slots must count the background and an object, got {num_slots}"
             )
-        choices = {"predictor": _PREDICTORS, "content_units": _UNITS}
-        for name, given in (("predictor", predictor), ("content_units", content_units)):
-            if given not in choices[name]:
-                raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices[name])}")
+        for name, given, choices in (
+            ("predictor", predictor, _PREDICTORS),
+            ("content_units", content_units, _UNITS),
+            ("background", background, _BACKGROUNDS),
+        ):
+            if given not in choices:
+                raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices)}")
         for name, groups in (("points", points), ("readout", readout)):
             wrong = [i for group in groups for i in group if not 0 <= i < action_size]
             if wrong:
@@ -201,6 +220,8 @@ class SlotDynamics(WorldModel[SlotState]):
         self.object_extent = object_extent
         self.tokens = tokens
         self.color_affinity = color_affinity
+        self.background_affinity = background_affinity
+        self.permanence = permanence
         self.brightness = brightness
         self.absent = absent
         self.motion = motion
@@ -218,7 +239,7 @@ class SlotDynamics(WorldModel[SlotState]):
             nn.ReLU(),
             nn.Conv2d(channels, channels, 3, padding=1),
         )
-        self.initializer = FarthestPointInitializer(num_slots, patch=seed_patch or stride)
+        self.initializer = FarthestPointInitializer(num_slots, seed_patch or stride, seed_place)
         self.first_content = nn.Linear(channels, content_size)
         self.corrector = SlotAttention(channels, content_size, object_extent, third_moments)
         self.posterior = nn.Linear(content_size, content_size)
@@ -247,6 +268,10 @@ class SlotDynamics(WorldModel[SlotState]):
         self.content_variance: Tensor
         half = torch.full((content_size,), 0.5)  # counts squared differences once
         self.register_buffer("content_variance", half, persistent=content_units == "variance")
+        self.background: Tensor | None
+        still = torch.full((3, image_size, image_size), 0.5) if background == "image" else None
+        self.register_buffer("background", still)
+        self.surveyed = 0 if still is None else _SURVEYED
 
     @property
     def members(self) -> Sequence[SlotDynamics]:
@@ -294,7 +319,7 @@ class SlotDynamics(WorldModel[SlotState]):
 
     def decode(self, state: SlotState) -> Scene:
         """See the contract."""
-        return self.decoder(state.content, state.position)
+        return self._drawn(state.content, state.position)
 
     def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
@@ -313,6 +338,11 @@ class SlotDynamics(WorldModel[SlotState]):
         total = discovery.total + imagined.total + consistency
         terms = discovery.terms | imagined.terms | {"consistency": consistency.detach()}
         return Losses(total, terms)
+
+    def survey(self, frames: Tensor) -> None:
+        """See the contract: keeps the median of frames, where slot 0 shows that."""
+        if self.background is not None:
+            self.background.copy_(frames.median(0).values)
 
     def measure(self, states: SlotState) -> None:
         """See the contract: keeps the variance of contents, for ``content_units=variance``."""
@@ -385,12 +415,17 @@ class SlotDynamics(WorldModel[SlotState]):
         sight = Sight(
             *(self.encoder, self.initializer, self.first_content, self.corrector),
             *(self.posterior, self.color_affinity, self.absent, self.brightness),
+            *(self.background, self.background_affinity),
         )
         if state is None:
             return sight.afresh(frame, self.first_iterations)
         if self.predictor == "rediscover":
             found, attention = sight.afresh(frame, self.first_iterations)
-            found = carried(state, found, self.discovery_std.square(), self.object_extent)
+            meant = self.step(state, action) if self.permanence > 0 else state
+            found = carried(
+                *(meant, found, self.discovery_std.square()),
+                *(self.object_extent, self.permanence),
+            )
         else:
             predicted = self.step(state, action) if self.predictor == "dynamics" else state
             found, attention = sight.again(frame, predicted, self.next_iterations)
@@ -407,7 +442,7 @@ class SlotDynamics(WorldModel[SlotState]):
         states = SlotState.stack([state for state, _ in seen], 1)
         attention = torch.stack([attention for _, attention in seen], 1)
         discovery = Discovery(
-            *(self.decoder, self.discovery_std, self.pixel_std),
+            *(self._drawn, self.discovery_std, self.pixel_std),
             *(self.mask_weights, self.mask_steps),
         )
         return states, discovery.loss(window.frames, states, attention, step)
@@ -424,6 +459,10 @@ class SlotDynamics(WorldModel[SlotState]):
             meant = replace(state, position=place)
             seen = carried(meant, seen, self.discovery_std.square(), self.object_extent)
         return self.orientation.loss(state, seen, angle)
+
+    def _drawn(self, content: Tensor, position: Tensor) -> Scene:
+        """Contents (N, K, Z) and positions (N, K, 2) -> scenes."""
+        return self.decoder(content, position, self.background)
 
     def _foresee(self, states: SlotState, actions: Tensor) -> Losses:
         def step(

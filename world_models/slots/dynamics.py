@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from armillary.world_models.model import Losses
-from armillary.world_models.slots.state import SlotState, are_present
+from armillary.world_models.slots.state import SlotState
 
 Step = Callable[[SlotState, Tensor, Tensor | None], tuple[SlotState, Tensor]]
 """State, action and noise -> the next state, and the deviation (N, K - 1, Z + 2) of the change."""
@@ -45,7 +45,7 @@ class Foresight:
         """
         many = self.best_of
         state = states.map(lambda tensor: tensor[:, 0]).repeat(many)
-        seen = are_present(state.position[:, 1:])
+        seen = state.seen[:, 1:]
         repeated, target = actions.repeat_interleave(many, 0), states.repeat(many)
         errors, likelihood = [], actions.new_zeros(())
         for t in range(actions.shape[1]):
@@ -54,7 +54,7 @@ class Foresight:
                 width = target.content.shape[-1] + target.position.shape[-1]
                 noise = torch.randn(*seen.shape, width, device=seen.device)
             state, std = step(state, repeated[:, t], noise)
-            known = (seen & are_present(target.position[:, t + 1, 1:])).unsqueeze(-1)
+            known = (seen & target.seen[:, t + 1, 1:]).unsqueeze(-1)
             content = (state.content - target.content[:, t + 1])[:, 1:] * known
             place = (state.position - target.position[:, t + 1])[:, 1:] * known / self.extent
             error_now = (content.square() / (2.0 * self.variance)).mean((-1, -2))
@@ -84,7 +84,7 @@ def content_variance(states: SlotState, std: Tensor) -> Tensor:
         std: (Z,) discovery standard deviation.
     """
     content = states.content[:, :, 1:]
-    present = are_present(states.position[:, :, 1:]).unsqueeze(-1)
+    present = states.seen[:, :, 1:].unsqueeze(-1)
     count = present.sum(1, keepdim=True).clamp_min(1)
     mean = (content * present).sum(1, keepdim=True) / count
     apart = ((content - mean).square() * present).sum((0, 1, 2))
