@@ -79,9 +79,9 @@ class SlotDynamics(WorldModel[SlotState]):
         color_affinity: logit by which a token is attended to less, for each unit of the squared
             distance of its colour to that of a slot's seed. It counts in frames in which slots are
             seeded.
-        background: ``color``, slot 0 shows what has the frame's most usual colour, or ``image``: the
-            camera stands still, and slot 0 shows what the data show most often at each place; what
-            differs from it there is a thing.
+        background: ``color``, slot 0 shows what has the frame's most usual colour, or ``image``:
+            the camera stands still, and slot 0 shows what the data show most often at each place;
+            what differs from it there is a thing.
         background_affinity: as ``color_affinity``, of what differs from that image, at most 20.
         seed_place: how much a distance of one image width counts where seeds are chosen, against
             colours.
@@ -109,7 +109,7 @@ class SlotDynamics(WorldModel[SlotState]):
         next_iterations: attention rounds on every other frame.
         permanence: with ``rediscover``, how different from what was known before, in the unit of
             ``identity.carried``, something that is found may be to be the same thing; otherwise
-            that is hidden, and stays where the dynamics foresees it. 0 takes whatever is found.
+            that is hidden, and stays where it was seen last. 0 takes whatever is found.
         predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action,
             ``rediscover`` seeds them in every frame and matches them to those before.
         pixel_std: standard deviation of the pixel likelihood.
@@ -421,9 +421,8 @@ class SlotDynamics(WorldModel[SlotState]):
             return sight.afresh(frame, self.first_iterations)
         if self.predictor == "rediscover":
             found, attention = sight.afresh(frame, self.first_iterations)
-            meant = self.step(state, action) if self.permanence > 0 else state
             found = carried(
-                *(meant, found, self.discovery_std.square()),
+                *(state, found, self.discovery_std.square()),
                 *(self.object_extent, self.permanence),
             )
         else:

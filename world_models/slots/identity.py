@@ -28,7 +28,7 @@ def carried(
     it is dropped. What is new takes the place of what is absent.
 
     Args:
-        before: (N, ...); where things are permanent, what is foreseen of them.
+        before: (N, ...).
         found: (N, ...), as many slots.
         variance: (Z,) of the contents of what looks alike.
         extent: of an object, in image widths.

@@ -164,7 +164,7 @@ def test_the_variance_is_that_over_time_of_what_is_present() -> None:
 
 
 def test_errors_count_in_their_units_and_only_of_what_is_there() -> None:
-    target = states(2, 3).map(lambda tensor: tensor.unsqueeze(1).repeat(1, 3, 1, 1))
+    target = SlotState.stack([states(2, 3)] * 3, 1)
     std = torch.ones(2, 2, 5)
 
     def off(content: float, place: float, absent: bool = False) -> float:
@@ -186,7 +186,7 @@ def test_errors_count_in_their_units_and_only_of_what_is_there() -> None:
 
 
 def test_what_is_remembered_is_no_target() -> None:
-    target = states(2, 3).map(lambda tensor: tensor.unsqueeze(1).repeat(1, 3, 1, 1))
+    target = SlotState.stack([states(2, 3)] * 3, 1)
     target.found[:, 1:, 2] = 0.0
     std = torch.ones(2, 2, 5)
 
