@@ -18,6 +18,7 @@ from armillary.world_models.blocks.slot_attention import SlotAttention
 from armillary.world_models.model import Losses, Window, WorldModel, check_ensemble
 from armillary.world_models.registry import register_model
 from armillary.world_models.slots.discovery import Discovery
+from armillary.world_models.slots.displacement import Displacement
 from armillary.world_models.slots.dynamics import Foresight, content_variance
 from armillary.world_models.slots.identity import carried
 from armillary.world_models.slots.orientation import (
@@ -105,6 +106,8 @@ class SlotDynamics(WorldModel[SlotState]):
             where they are given, too, those that say where it then is: handles are learned from
             them, see ``slots.readout``, and the dynamics sees points from there. Without any there
             are no handles.
+        displacement: the numbers of an action that say how far it sends in the scene what it
+            moves: handles are learned from them, see ``slots.displacement``. Not with ``readout``.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
         permanence: with ``rediscover``, how different from what was known before, in the unit of
@@ -159,6 +162,7 @@ class SlotDynamics(WorldModel[SlotState]):
         motion: bool = True,
         points: Sequence[Sequence[int]] = (),
         readout: Sequence[Sequence[int]] = (),
+        displacement: Sequence[int] = (),
         first_iterations: int = 2,
         next_iterations: int = 1,
         permanence: float = 0.0,
@@ -197,7 +201,13 @@ class SlotDynamics(WorldModel[SlotState]):
         ):
             if given not in choices:
                 raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices)}")
-        for name, groups in (("points", points), ("readout", readout)):
+        if readout and displacement:
+            raise ArmillaryError("handles are learned from readout or from displacement, not both")
+        for name, groups in (
+            ("points", points),
+            ("readout", readout),
+            ("displacement", [displacement]),
+        ):
             wrong = [i for group in groups for i in group if not 0 <= i < action_size]
             if wrong:
                 raise ArmillaryError(
@@ -248,6 +258,7 @@ class SlotDynamics(WorldModel[SlotState]):
             content_size, image_size, patch, object_extent, decoder_hidden
         )
         self.readout_from = [list(group) for group in readout]
+        self.displacement = list(displacement)
         place_size = len(readout[0]) if readout else 0
         self.dynamics, *others = (
             RelationalDynamics(
@@ -258,8 +269,9 @@ class SlotDynamics(WorldModel[SlotState]):
         )
         self.siblings = nn.ModuleList(others)
         self.readout = None
-        if readout:
-            self.readout = Readout(content_size, place_size, object_extent)
+        if readout or displacement:
+            size = place_size or len(displacement)
+            self.readout = Readout(content_size, size, object_extent)
             self.objectives = (*self.objectives, "readout")
         self.orientation = None
         if orientation_weight > 0:
@@ -313,6 +325,8 @@ class SlotDynamics(WorldModel[SlotState]):
         """(..., K, P): see the contract; read out of slots."""
         if self.readout is None:
             return super().handles(state)
+        if self.displacement:
+            return self.readout(state)
         numbers = self.readout_from[0]
         told = self.readout(state)
         return told * chosen(self.action_std, numbers) + chosen(self.action_mean, numbers)
@@ -358,6 +372,9 @@ class SlotDynamics(WorldModel[SlotState]):
         The mean is trained by squared error alone, so that the variance cannot excuse it.
         """
         if objective == "readout" and self.readout is not None:
+            if self.displacement:
+                objects = states.map(lambda tensor: tensor[:, :, 1:])
+                return Displacement(self.readout).loss(objects, chosen(actions, self.displacement))
             return self.readout.loss(states, self._labels(states, actions))
         if objective != "dynamics":
             return super().latent_loss(states, actions, objective, step)
@@ -388,7 +405,7 @@ class SlotDynamics(WorldModel[SlotState]):
         objects = state.map(lambda tensor: tensor[:, 1:])
         present = are_present(objects.position) if self.absent > 0 else None
         offsets = []
-        if self.readout is not None:
+        if self.readout is not None and self.readout_from:
             told = self.readout(objects)
             offsets = [
                 self._in_scene(action, point).unsqueeze(1) - told for point in self.dynamics.points

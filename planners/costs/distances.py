@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -124,8 +123,6 @@ class Approach:
         to: ``furthest``, the object that is furthest from its goal, or ``nearest``, the one that is
             nearest to the effector, where every other object that is not at its goal costs 1: they
             are dealt with one after the other, and it pays to be done with one.
-        offset: how far right of the object, and below it, the effector is seen where it touches it,
-            in image widths: what is seen of a long arm is above its tip, say (0, -0.2).
         where: ``image``, or ``scene``: all lengths are in units of actions then, and the simulator
             has to tell where things are in the scene (``handles``).
     """
@@ -134,7 +131,6 @@ class Approach:
     tolerance: float = 0.0
     to: str = "furthest"
     where: str = "image"
-    offset: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         check("standoff", self.standoff, "at least 0", self.standoff >= 0)
@@ -155,8 +151,6 @@ class Approach:
         distance = offsets.square().sum(-1) * objects
         behind = self.standoff * functional.normalize(offsets, dim=-1)
         effector = (places * hand).sum(-2, keepdim=True)
-        if self.offset:
-            effector = effector - effector.new_tensor(self.offset)
         ways = (effector - places - behind).square().sum(-1)
         arrived = distance <= self.tolerance**2
         if self.to == "furthest":
