@@ -108,6 +108,8 @@ class SlotDynamics(WorldModel[SlotState]):
             are no handles.
         displacement: the numbers of an action that say how far it sends in the scene what it
             moves: handles are learned from them, see ``slots.displacement``. Not with ``readout``.
+        handle_weight: of squared errors of handles in what the dynamics foresees; they have to be
+            learned before it.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
         permanence: with ``rediscover``, how different from what was known before, in the unit of
@@ -163,6 +165,7 @@ class SlotDynamics(WorldModel[SlotState]):
         points: Sequence[Sequence[int]] = (),
         readout: Sequence[Sequence[int]] = (),
         displacement: Sequence[int] = (),
+        handle_weight: float = 0.0,
         first_iterations: int = 2,
         next_iterations: int = 1,
         permanence: float = 0.0,
@@ -259,6 +262,7 @@ class SlotDynamics(WorldModel[SlotState]):
         )
         self.readout_from = [list(group) for group in readout]
         self.displacement = list(displacement)
+        self.handle_weight = handle_weight
         place_size = len(readout[0]) if readout else 0
         self.dynamics, *others = (
             RelationalDynamics(
@@ -490,6 +494,7 @@ class SlotDynamics(WorldModel[SlotState]):
         foresight = Foresight(
             *(self.content_variance, self.object_extent, self.position_weight),
             *(self.orientation, self.orientation_weight, self.best_of),
+            *(self.readout, self.handle_weight),
         )
         return foresight.loss(step, states, actions)
 

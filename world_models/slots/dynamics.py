@@ -26,6 +26,8 @@ class Foresight:
         orientation: contents -> how the things lie (..., O); None where that is not learned.
         orientation_weight: of the mean squared distance of orientations.
         best_of: rollouts sampled per clip of which the best counts; 1 rolls out the mean.
+        places: states -> where in the scene things are (..., P); None where that is not learned.
+        place_weight: of their mean squared distance.
     """
 
     variance: Tensor
@@ -34,6 +36,8 @@ class Foresight:
     orientation: Callable[[Tensor], Tensor] | None
     orientation_weight: float
     best_of: int
+    places: Callable[[SlotState], Tensor] | None = None
+    place_weight: float = 0.0
 
     def loss(self, step: Step, states: SlotState, actions: Tensor) -> Losses:
         """Of a model's steps; slots count in which something is seen at first and where it ends.
@@ -63,6 +67,10 @@ class Foresight:
                 lies = self.orientation(state.content) - self.orientation(target.content[:, t + 1])
                 turned = (lies[:, 1:] * known).square().sum(-1).mean(-1)
                 error_now = error_now + self.orientation_weight * turned
+            if self.places is not None and self.place_weight > 0:
+                aim = target.map(lambda tensor, t=t: tensor[:, t + 1])
+                away = (self.places(state) - self.places(aim))[:, 1:] * known
+                error_now = error_now + self.place_weight * away.square().sum(-1).mean(-1)
             errors.append(error_now)
             if t == 0:  # the only step that starts from a posterior, so its error is one step's
                 error = torch.cat([content, place], -1)
