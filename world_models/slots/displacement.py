@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,7 +31,7 @@ class Displacement:
     nearly every step; it may be several slots. Between any two frames its place has to differ by
     the sum of the actions. Other things move only when it touches or holds them: they are then
     where it is, and are where they were as long as they rest. Errors count by their size, not their
-    square, since some labels are wrong: an effector may be stopped, and what is pushed is beside it.
+    square, since some labels are wrong: an effector may be stopped, what is pushed is beside it.
 
     Attributes:
         readout: states (..., K) -> places (..., K, P), in units of actions.

@@ -185,6 +185,30 @@ def test_errors_count_in_their_units_and_only_of_what_is_there() -> None:
     assert off(4.0, 0.0, absent=True) == pytest.approx((16.0 + 64.0) / 2 / 16 / 2)
 
 
+def test_places_in_the_scene_are_foreseen_where_they_count() -> None:
+    target = SlotState.stack([states(2, 3)] * 3, 1)
+    std = torch.ones(2, 2, 5)
+
+    def step(state, action, noise):
+        return SlotState(state.content + 1.0, state.position, state.motion), std
+
+    def error(weight: float) -> float:
+        foresight = Foresight(
+            torch.ones(3),
+            0.2,
+            5.0,
+            None,
+            0.0,
+            1,
+            lambda state: 2.0 * state.content[..., :2],
+            weight,
+        )
+        told = foresight.loss(step, target, torch.zeros(2, 2, 1))
+        return told.terms["rollout_error"].item()
+
+    assert error(1.0) - error(0.0) == pytest.approx((8.0 + 32.0) / 2, rel=1e-4)
+
+
 def test_what_is_remembered_is_no_target() -> None:
     target = SlotState.stack([states(2, 3)] * 3, 1)
     target.found[:, 1:, 2] = 0.0
