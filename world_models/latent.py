@@ -42,6 +42,8 @@ from armillary.world_models.validation.crowding import warn_if_crowded
 
 logger = logging.getLogger(__name__)
 
+_SHOWN = 0.05
+"""What the greatest value of a slot's mask is above where the slot shows anything."""
 _FIND = FindRoles()
 
 
@@ -156,7 +158,8 @@ class LatentSimulator(Generic[State]):
     ) -> Goal[State]:
         """See ``Simulator``; reads ``goal_image``.
 
-        The start's slots are matched to the goal's by how they look, with an exact assignment.
+        The start's slots are matched to the goal's by how they look, with an exact assignment. What
+        shows nothing, there or here, is as like to one thing as to any other.
         """
         context = self.context_length
         images = [[observation["goal_image"]] * context for observation in observations]
@@ -165,6 +168,8 @@ class LatentSimulator(Generic[State]):
         start = self.view(state)
         looks, goal_looks = _appearance(start.scene), _appearance(view.scene)
         distance = (looks.unsqueeze(2) - goal_looks.unsqueeze(1)).square().sum(-1)
+        here, there = (one.scene.masks.amax((-1, -2, -3)) > _SHOWN for one in (start, view))
+        distance = distance * (here.unsqueeze(2) & there.unsqueeze(1))
         assignment, _ = assign(distance)
         roles = find(start, partial(self._probe, state), self.action_size)
         empty = int((roles.objects.sum(1) == 0).sum())

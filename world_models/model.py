@@ -110,6 +110,7 @@ class WorldModel(nn.Module, ABC, Generic[State]):
             ``objective`` may move another one to the front.
         steps_decode: whether ``step`` computes images, as where a model sees what it imagines;
             fewer states are then stepped at a time.
+        surveyed: how many frames of the data ``survey`` wants to be told of; 0 for none.
         pixel_std: standard deviation of the pixel likelihood, in units of the frames' range.
         starts_from: hyperparameters that say what a new model starts from, such as a file of
             weights; None, for nothing, is what a checkpoint records, which has its own.
@@ -120,6 +121,7 @@ class WorldModel(nn.Module, ABC, Generic[State]):
     starts_from: tuple[str, ...] = ()
     formerly_saved: tuple[str, ...] = ()
     steps_decode: bool = False
+    surveyed: int = 0
     pixel_std: float = 0.1
 
     def __init__(
@@ -307,6 +309,14 @@ class WorldModel(nn.Module, ABC, Generic[State]):
             "which planner=object_cem and objective=readout need; slot_dynamics with model.readout "
             "and the oracle of stack_blocks do. Take planner=cem and objective=latent"
         )
+
+    def survey(self, frames: Tensor) -> None:
+        """Told of some frames of the data, evenly over them all, before anything is trained.
+
+        Args:
+            frames: (F, 3, H, W) float32 in [0, 1]; ``surveyed`` of them, or all where these are
+                fewer.
+        """
 
     def measure(self, states: State) -> None:
         """Told of all states of the data before they are trained on, to learn their scales.

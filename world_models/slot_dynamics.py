@@ -18,6 +18,7 @@ from armillary.world_models.blocks.slot_attention import SlotAttention
 from armillary.world_models.model import Losses, Window, WorldModel, check_ensemble
 from armillary.world_models.registry import register_model
 from armillary.world_models.slots.discovery import Discovery
+from armillary.world_models.slots.displacement import Displacement
 from armillary.world_models.slots.dynamics import Foresight, content_variance
 from armillary.world_models.slots.identity import carried
 from armillary.world_models.slots.orientation import (
@@ -33,6 +34,9 @@ from armillary.world_models.state import Scene
 
 _PREDICTORS = ("copy", "dynamics", "rediscover")
 _UNITS = ("one", "variance")
+_BACKGROUNDS = ("color", "image")
+_SURVEYED = 512
+"""Frames of which the background is the median."""
 
 
 @register_model("slot_dynamics")
@@ -76,6 +80,12 @@ class SlotDynamics(WorldModel[SlotState]):
         color_affinity: logit by which a token is attended to less, for each unit of the squared
             distance of its colour to that of a slot's seed. It counts in frames in which slots are
             seeded.
+        background: ``color``, slot 0 shows what has the frame's most usual colour, or ``image``:
+            the camera stands still, and slot 0 shows what the data show most often at each place;
+            what differs from it there is a thing.
+        background_affinity: as ``color_affinity``, of what differs from that image, at most 20.
+        seed_place: how much a distance of one image width counts where seeds are chosen, against
+            colours.
         brightness: weight of a difference of brightness beside those of hues, by which seeds and
             tokens are compared then: sides of a thing that are lit differently are alike. None
             compares colours.
@@ -96,8 +106,15 @@ class SlotDynamics(WorldModel[SlotState]):
             where they are given, too, those that say where it then is: handles are learned from
             them, see ``slots.readout``, and the dynamics sees points from there. Without any there
             are no handles.
+        displacement: the numbers of an action that say how far it sends in the scene what it
+            moves: handles are learned from them, see ``slots.displacement``. Not with ``readout``.
+        handle_weight: of squared errors of handles in what the dynamics foresees; they have to be
+            learned before it.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
+        permanence: with ``rediscover``, how different from what was known before, in the unit of
+            ``identity.carried``, something that is found may be to be the same thing; otherwise
+            that is hidden, and stays where it was seen last. 0 takes whatever is found.
         predictor: ``copy`` carries slots over, ``dynamics`` steps them under the action,
             ``rediscover`` seeds them in every frame and matches them to those before.
         pixel_std: standard deviation of the pixel likelihood.
@@ -131,6 +148,9 @@ class SlotDynamics(WorldModel[SlotState]):
         tokens: int = 16,
         seed_patch: int | None = None,
         color_affinity: float = 0.0,
+        background: str = "color",
+        background_affinity: float = 200.0,
+        seed_place: float = 0.5,
         brightness: float | None = None,
         third_moments: bool = False,
         absent: float = 0.0,
@@ -144,8 +164,11 @@ class SlotDynamics(WorldModel[SlotState]):
         motion: bool = True,
         points: Sequence[Sequence[int]] = (),
         readout: Sequence[Sequence[int]] = (),
+        displacement: Sequence[int] = (),
+        handle_weight: float = 0.0,
         first_iterations: int = 2,
         next_iterations: int = 1,
+        permanence: float = 0.0,
         predictor: str = "copy",
         pixel_std: float = 0.03,
         position_std: float = 0.01,
@@ -174,11 +197,20 @@ class SlotDynamics(WorldModel[SlotState]):
             raise ArmillaryError(
                 f"num_slots must count the background and an object, got {num_slots}"
             )
-        choices = {"predictor": _PREDICTORS, "content_units": _UNITS}
-        for name, given in (("predictor", predictor), ("content_units", content_units)):
-            if given not in choices[name]:
-                raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices[name])}")
-        for name, groups in (("points", points), ("readout", readout)):
+        for name, given, choices in (
+            ("predictor", predictor, _PREDICTORS),
+            ("content_units", content_units, _UNITS),
+            ("background", background, _BACKGROUNDS),
+        ):
+            if given not in choices:
+                raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices)}")
+        if readout and displacement:
+            raise ArmillaryError("handles are learned from readout or from displacement, not both")
+        for name, groups in (
+            ("points", points),
+            ("readout", readout),
+            ("displacement", [displacement]),
+        ):
             wrong = [i for group in groups for i in group if not 0 <= i < action_size]
             if wrong:
                 raise ArmillaryError(
@@ -201,6 +233,8 @@ class SlotDynamics(WorldModel[SlotState]):
         self.object_extent = object_extent
         self.tokens = tokens
         self.color_affinity = color_affinity
+        self.background_affinity = background_affinity
+        self.permanence = permanence
         self.brightness = brightness
         self.absent = absent
         self.motion = motion
@@ -218,7 +252,7 @@ class SlotDynamics(WorldModel[SlotState]):
             nn.ReLU(),
             nn.Conv2d(channels, channels, 3, padding=1),
         )
-        self.initializer = FarthestPointInitializer(num_slots, patch=seed_patch or stride)
+        self.initializer = FarthestPointInitializer(num_slots, seed_patch or stride, seed_place)
         self.first_content = nn.Linear(channels, content_size)
         self.corrector = SlotAttention(channels, content_size, object_extent, third_moments)
         self.posterior = nn.Linear(content_size, content_size)
@@ -227,6 +261,8 @@ class SlotDynamics(WorldModel[SlotState]):
             content_size, image_size, patch, object_extent, decoder_hidden
         )
         self.readout_from = [list(group) for group in readout]
+        self.displacement = list(displacement)
+        self.handle_weight = handle_weight
         place_size = len(readout[0]) if readout else 0
         self.dynamics, *others = (
             RelationalDynamics(
@@ -237,8 +273,9 @@ class SlotDynamics(WorldModel[SlotState]):
         )
         self.siblings = nn.ModuleList(others)
         self.readout = None
-        if readout:
-            self.readout = Readout(content_size, place_size, object_extent)
+        if readout or displacement:
+            size = place_size or len(displacement)
+            self.readout = Readout(content_size, size, object_extent)
             self.objectives = (*self.objectives, "readout")
         self.orientation = None
         if orientation_weight > 0:
@@ -247,6 +284,10 @@ class SlotDynamics(WorldModel[SlotState]):
         self.content_variance: Tensor
         half = torch.full((content_size,), 0.5)  # counts squared differences once
         self.register_buffer("content_variance", half, persistent=content_units == "variance")
+        self.background: Tensor | None
+        still = torch.full((3, image_size, image_size), 0.5) if background == "image" else None
+        self.register_buffer("background", still)
+        self.surveyed = 0 if still is None else _SURVEYED
 
     @property
     def members(self) -> Sequence[SlotDynamics]:
@@ -288,13 +329,15 @@ class SlotDynamics(WorldModel[SlotState]):
         """(..., K, P): see the contract; read out of slots."""
         if self.readout is None:
             return super().handles(state)
+        if self.displacement:
+            return self.readout(state)
         numbers = self.readout_from[0]
         told = self.readout(state)
         return told * chosen(self.action_std, numbers) + chosen(self.action_mean, numbers)
 
     def decode(self, state: SlotState) -> Scene:
         """See the contract."""
-        return self.decoder(state.content, state.position)
+        return self._drawn(state.content, state.position)
 
     def loss(self, window: Window, objective: str, step: int | Tensor) -> Losses:
         """See the contract."""
@@ -314,6 +357,11 @@ class SlotDynamics(WorldModel[SlotState]):
         terms = discovery.terms | imagined.terms | {"consistency": consistency.detach()}
         return Losses(total, terms)
 
+    def survey(self, frames: Tensor) -> None:
+        """See the contract: keeps the median of frames, where slot 0 shows that."""
+        if self.background is not None:
+            self.background.copy_(frames.median(0).values)
+
     def measure(self, states: SlotState) -> None:
         """See the contract: keeps the variance of contents, for ``content_units=variance``."""
         if self.content_units == "variance":
@@ -328,6 +376,9 @@ class SlotDynamics(WorldModel[SlotState]):
         The mean is trained by squared error alone, so that the variance cannot excuse it.
         """
         if objective == "readout" and self.readout is not None:
+            if self.displacement:
+                objects = states.map(lambda tensor: tensor[:, :, 1:])
+                return Displacement(self.readout).loss(objects, chosen(actions, self.displacement))
             return self.readout.loss(states, self._labels(states, actions))
         if objective != "dynamics":
             return super().latent_loss(states, actions, objective, step)
@@ -358,7 +409,7 @@ class SlotDynamics(WorldModel[SlotState]):
         objects = state.map(lambda tensor: tensor[:, 1:])
         present = are_present(objects.position) if self.absent > 0 else None
         offsets = []
-        if self.readout is not None:
+        if self.readout is not None and self.readout_from:
             told = self.readout(objects)
             offsets = [
                 self._in_scene(action, point).unsqueeze(1) - told for point in self.dynamics.points
@@ -385,12 +436,16 @@ class SlotDynamics(WorldModel[SlotState]):
         sight = Sight(
             *(self.encoder, self.initializer, self.first_content, self.corrector),
             *(self.posterior, self.color_affinity, self.absent, self.brightness),
+            *(self.background, self.background_affinity),
         )
         if state is None:
             return sight.afresh(frame, self.first_iterations)
         if self.predictor == "rediscover":
             found, attention = sight.afresh(frame, self.first_iterations)
-            found = carried(state, found, self.discovery_std.square(), self.object_extent)
+            found = carried(
+                *(state, found, self.discovery_std.square()),
+                *(self.object_extent, self.permanence),
+            )
         else:
             predicted = self.step(state, action) if self.predictor == "dynamics" else state
             found, attention = sight.again(frame, predicted, self.next_iterations)
@@ -407,7 +462,7 @@ class SlotDynamics(WorldModel[SlotState]):
         states = SlotState.stack([state for state, _ in seen], 1)
         attention = torch.stack([attention for _, attention in seen], 1)
         discovery = Discovery(
-            *(self.decoder, self.discovery_std, self.pixel_std),
+            *(self._drawn, self.discovery_std, self.pixel_std),
             *(self.mask_weights, self.mask_steps),
         )
         return states, discovery.loss(window.frames, states, attention, step)
@@ -425,6 +480,10 @@ class SlotDynamics(WorldModel[SlotState]):
             seen = carried(meant, seen, self.discovery_std.square(), self.object_extent)
         return self.orientation.loss(state, seen, angle)
 
+    def _drawn(self, content: Tensor, position: Tensor) -> Scene:
+        """Contents (N, K, Z) and positions (N, K, 2) -> scenes."""
+        return self.decoder(content, position, self.background)
+
     def _foresee(self, states: SlotState, actions: Tensor) -> Losses:
         def step(
             state: SlotState, action: Tensor, noise: Tensor | None
@@ -435,6 +494,7 @@ class SlotDynamics(WorldModel[SlotState]):
         foresight = Foresight(
             *(self.content_variance, self.object_extent, self.position_weight),
             *(self.orientation, self.orientation_weight, self.best_of),
+            *(self.readout, self.handle_weight),
         )
         return foresight.loss(step, states, actions)
 

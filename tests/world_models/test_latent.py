@@ -248,6 +248,27 @@ def test_slots_are_given_their_roles_and_matched_by_looks():
     assert torch.allclose(goal.positions[0, 3], goals[0, 3], atol=0.01)
 
 
+def test_what_the_goal_does_not_show_is_as_like_to_one_thing_as_to_another():
+    class Hiding(Dots):
+        COLORS = torch.tensor([[1.0, 1, 1], [0.15, 0.5, 0.2], [0, 0, 0], [0, 0, 1]])
+
+        def decode(self, state):
+            scene = super().decode(state)
+            hidden = (state.position.abs().amax(-1) > 1.0)[:, :, None, None, None]
+            return Scene(scene.components.masked_fill(hidden, 0.5), scene.masks * ~hidden)
+
+    dots = Hiding()
+    places = torch.tensor([[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75], [0.25, 0.75]]])
+    goals = torch.tensor([[[0.5, 0.5], [0.75, 0.25], [-2.0, -2.0], [0.25, 0.75]]])
+    simulator = LatentSimulator(dots, "cpu")
+    simulator._core.encode = lambda frames, actions: DotState(goals)  # type: ignore[method-assign]
+    simulator._probe = lambda state, actions: torch.zeros(1, len(actions), 4, 2)  # type: ignore[method-assign]
+    black = np.zeros((32, 32, 3), np.uint8)
+    observation = {"image": black, "goal_image": black}
+    goal = simulator.goal(DotState(places), [observation])
+    assert goal.assignment.tolist() == [[0, 1, 2, 3]]
+
+
 def test_devices_are_checked():
     assert resolve_device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(ValueError, match="unknown device 'gpu'; choose from auto, cpu, cuda, mps"):

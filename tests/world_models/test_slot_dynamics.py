@@ -235,6 +235,37 @@ def test_what_nothing_distinguishes_is_absent_and_stays_away() -> None:
     assert torch.allclose(after.content[:, :3], again.content[:, :3]), "it is not heard"
 
 
+def test_before_a_still_camera_slot_0_shows_what_the_data_show_most_often() -> None:
+    model = small(**SECOND, background="image", seed_patch=2).eval()
+    assert model.surveyed > 0
+    assert small(**SECOND).surveyed == 0
+    behind = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    frames = behind.repeat(5, 1, 1, 1)
+    for frame, x in zip(frames, (2, 8, 14, 20, 26), strict=True):
+        frame[:, 10:14, x : x + 4] = 1.0 - behind[:, 10:14, x : x + 4].round()
+    model.survey(frames)
+    assert torch.equal(model.state_dict()["background"], behind)
+    with torch.no_grad():
+        state = model.observe(None, torch.zeros(1, 2), frames[3:4])
+        scene = model.decode(state)
+    assert torch.equal(scene.components[0, 0], behind)
+    place = torch.tensor([22 / 32, 12 / 32])
+    assert (state.position[0, 1:] - place).norm(dim=-1).min() < 0.05
+
+
+def test_what_is_hidden_stays_where_it_was_seen_last() -> None:
+    model = small(**SECOND, absent=0.3, permanence=50.0).eval()
+    clip = torch.stack([discs((0.2, 0.3), (0.7, 0.5)), discs((0.2, 0.3))], 1)
+    clip = torch.cat([clip, clip[:, :1]], 1)
+    with torch.no_grad():
+        states = model.filter(clip, torch.zeros(1, 2, 2))
+    assert states.seen[0, :, 1:].sum(-1).tolist() == [2, 1, 2]
+    assert are_present(states.position)[0, :, 1:].sum(-1).tolist() == [2, 2, 2]
+    places = states.position[0, :, 1:3]
+    assert torch.allclose(places[0], places[1], atol=0.05)
+    assert torch.allclose(places[0], places[2], atol=1e-5)
+
+
 def test_the_variance_is_measured_where_it_counts_and_kept() -> None:
     states = SlotState(torch.randn(4, 6, 4, 8), torch.rand(4, 6, 4, 2), torch.zeros(4, 6, 4, 2))
     first, second = small(), small(**SECOND_EDITION)

@@ -51,8 +51,11 @@ class GlimpseDecoder(nn.Module):
         extent = torch.tensor([[0.5 * patch / (patch - 1)], [object_extent]])
         self.register_buffer("extent", extent, persistent=False)
 
-    def forward(self, content: Tensor, position: Tensor) -> Scene:
-        """content (N, K, Z), position (N, K, 2) -> components (N, K, 3, H, W), masks."""
+    def forward(self, content: Tensor, position: Tensor, background: Tensor | None = None) -> Scene:
+        """Contents (N, K, Z), positions (N, K, 2) -> components (N, K, 3, H, W), masks.
+
+        Where what slot 0 looks like is known, it is given as ``background`` (3, H, W).
+        """
         count, slots, _ = content.shape
         size = self.image_size
         patches = self.net(content).view(count * slots, 4, self.patch, self.patch)
@@ -64,5 +67,8 @@ class GlimpseDecoder(nn.Module):
             places.view(count * slots, size, size, 2),
         ).view(count, slots, 4, size, size)
         components = canvas[:, :, :3].sigmoid()
+        if background is not None:
+            still = background.expand(count, 1, -1, -1, -1)
+            components = torch.cat([still, components[:, 1:]], 1)
         masks = (canvas[:, :, 3:] + _OUTSIDE).softmax(1)
         return Scene(components, masks)

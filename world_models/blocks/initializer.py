@@ -52,8 +52,14 @@ class FarthestPointInitializer(nn.Module):
         return self.seeds(frames).places
 
     @torch.no_grad()
-    def seeds(self, frames: Tensor) -> Seeds:
-        """(N, C, H, W) frames, in whatever colours -> K seeds each, and what is known of them."""
+    def seeds(self, frames: Tensor, behind: Tensor | None = None) -> Seeds:
+        """K seeds of each frame, and what is known of them.
+
+        Args:
+            frames: (N, C, H, W), in whatever colours.
+            behind: (1, C, H, W), the background alone, where it is known: things are what differs
+                from it where they are. The first seed is then in the middle.
+        """
         size = frames.shape[-1]
         means = F.avg_pool2d(frames, self.patch, 1)
         variance = F.avg_pool2d(frames.square(), self.patch, 1) - means.square()
@@ -63,10 +69,14 @@ class FarthestPointInitializer(nn.Module):
         places = torch.cartesian_prod(centres, centres).flip(-1)
         rows = torch.arange(frames.shape[0], device=frames.device)
 
-        median = medians(colors)
-        seed = (colors - median).square().sum(-1).argmin(1)
+        if behind is None:
+            seed = (colors - medians(colors)).square().sum(-1).argmin(1)
+            nearest = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)
+        else:
+            seed = torch.full_like(rows, len(places) // 2)
+            still = F.avg_pool2d(behind, self.patch, 1).flatten(2).transpose(1, 2)
+            nearest = (colors - still).square().sum(-1)
         seeds, apart = [seed], [torch.full_like(penalty[:, 0], torch.inf)]
-        nearest = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)
         for _ in range(self.num_slots - 1):
             distance = nearest.sqrt()
             seed = (distance - penalty).argmax(1)

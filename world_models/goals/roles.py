@@ -14,6 +14,8 @@ from armillary.suggestions import suggest
 from armillary.world_models.simulator import Probe, Roles, View
 
 _PROBE_STEPS = 2
+_FOLLOWS = 0.25
+"""The share of the effector's way that what is part of it goes under the same actions, at least."""
 
 Strategy = TypeVar("Strategy")
 
@@ -30,7 +32,9 @@ class Effector(Protocol):
     """Tells what the actions move directly."""
 
     def __call__(self, scenes: View, probe: Probe, low: Tensor, high: Tensor, /) -> Tensor:
-        """(B, K) float32: 1 for the slot that the actions move directly, else 0; at most one.
+        """(B, K) float32: 1 for the slot that the actions move directly, at most one; else 0.
+
+        Slots that are part of it, and therefore no objects, may have something in between.
 
         Args:
             scenes: of B problems.
@@ -66,11 +70,28 @@ def moved(scenes: View, probe: Probe, low: Tensor, high: Tensor) -> Tensor:
     each dimension, the others being in the middle of their range. What an action in the middle does
     is not asked, so that actions may be displacements or places.
     """
+    spread = _spread(probe, low, high)
+    return torch.zeros_like(spread).scatter_(1, spread.argmax(1, keepdim=True), 1.0)
+
+
+def moved_parts(scenes: View, probe: Probe, low: Tensor, high: Tensor) -> Tensor:
+    """Assumes that what the actions move may be shown by several slots, as an arm and its hand.
+
+    The slot of ``moved`` has 1 and is the effector; those that go with it a quarter of its way or
+    more have 0.5: they are parts of it, and no objects.
+    """
+    spread = _spread(probe, low, high)
+    most = spread.amax(1, keepdim=True)
+    parts = 0.5 * (spread >= _FOLLOWS**2 * most)
+    return parts.scatter_(1, spread.argmax(1, keepdim=True), 1.0)
+
+
+def _spread(probe: Probe, low: Tensor, high: Tensor) -> Tensor:
+    """(B, K) the variance of where slots are after the actions that ``moved`` tells of."""
     one = torch.eye(len(low), dtype=torch.bool, device=low.device)
     ends = torch.cat([torch.where(one, end, (low + high) / 2) for end in (high, low)])
     places = probe(ends.unsqueeze(1).expand(-1, _PROBE_STEPS, -1))
-    spread = (places - places.mean(1, keepdim=True)).square().sum((1, -1))
-    return torch.zeros_like(spread).scatter_(1, spread.argmax(1, keepdim=True), 1.0)
+    return (places - places.mean(1, keepdim=True)).square().sum((1, -1))
 
 
 def no_effector(scenes: View, probe: Probe, low: Tensor, high: Tensor) -> Tensor:
@@ -79,7 +100,11 @@ def no_effector(scenes: View, probe: Probe, low: Tensor, high: Tensor) -> Tensor
 
 
 BACKGROUNDS: dict[str, Background] = {"largest": largest, "first": first, "none": no_background}
-EFFECTORS: dict[str, Effector] = {"moved": moved, "none": no_effector}
+EFFECTORS: dict[str, Effector] = {
+    "moved": moved,
+    "moved_parts": moved_parts,
+    "none": no_effector,
+}
 
 
 @dataclass(frozen=True)
@@ -117,7 +142,8 @@ class FindRoles:
         find_effector = _named("effector", self.effector, EFFECTORS)
         effector = find_effector(scenes, probe, low, high)
         present = (scenes.masks.amax((-1, -2, -3)) > self.presence).float()
-        return Roles(present * (1.0 - background) * (1.0 - effector), effector)
+        objects = present * (1.0 - background) * (effector == 0)
+        return Roles(objects, effector.floor())
 
 
 def _named(what: str, given: str | Strategy, known: Mapping[str, Strategy]) -> Strategy:

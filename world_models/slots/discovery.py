@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from armillary.world_models.blocks.glimpse_decoder import GlimpseDecoder
 from armillary.world_models.model import Losses
 from armillary.world_models.slots.state import SlotState
+from armillary.world_models.state import Scene
 
 _LEAST = 1e-6
 
@@ -21,14 +21,14 @@ class Discovery:
     """The evidence lower bound of frames under slots, and a loss of masks beside it.
 
     Attributes:
-        decoder: of sampled slots.
+        decoder: contents and positions of sampled slots -> scenes.
         std: (Z,) with which contents are sampled.
         pixel_std: of the pixel likelihood.
         mask_weights: of ``mask_loss``, at first and at last.
         mask_steps: in which the one falls linearly to the other.
     """
 
-    decoder: GlimpseDecoder
+    decoder: Callable[[Tensor, Tensor], Scene]
     std: Tensor
     pixel_std: float
     mask_weights: Sequence[float]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from armillary.world_models.model import Losses
-from armillary.world_models.slots.state import SlotState, are_present
+from armillary.world_models.slots.state import SlotState
 
 Step = Callable[[SlotState, Tensor, Tensor | None], tuple[SlotState, Tensor]]
 """State, action and noise -> the next state, and the deviation (N, K - 1, Z + 2) of the change."""
@@ -26,6 +26,8 @@ class Foresight:
         orientation: contents -> how the things lie (..., O); None where that is not learned.
         orientation_weight: of the mean squared distance of orientations.
         best_of: rollouts sampled per clip of which the best counts; 1 rolls out the mean.
+        places: states -> where in the scene things are (..., P); None where that is not learned.
+        place_weight: of their mean squared distance.
     """
 
     variance: Tensor
@@ -34,6 +36,8 @@ class Foresight:
     orientation: Callable[[Tensor], Tensor] | None
     orientation_weight: float
     best_of: int
+    places: Callable[[SlotState], Tensor] | None = None
+    place_weight: float = 0.0
 
     def loss(self, step: Step, states: SlotState, actions: Tensor) -> Losses:
         """Of a model's steps; slots count in which something is seen at first and where it ends.
@@ -45,7 +49,7 @@ class Foresight:
         """
         many = self.best_of
         state = states.map(lambda tensor: tensor[:, 0]).repeat(many)
-        seen = are_present(state.position[:, 1:])
+        seen = state.seen[:, 1:]
         repeated, target = actions.repeat_interleave(many, 0), states.repeat(many)
         errors, likelihood = [], actions.new_zeros(())
         for t in range(actions.shape[1]):
@@ -54,7 +58,7 @@ class Foresight:
                 width = target.content.shape[-1] + target.position.shape[-1]
                 noise = torch.randn(*seen.shape, width, device=seen.device)
             state, std = step(state, repeated[:, t], noise)
-            known = (seen & are_present(target.position[:, t + 1, 1:])).unsqueeze(-1)
+            known = (seen & target.seen[:, t + 1, 1:]).unsqueeze(-1)
             content = (state.content - target.content[:, t + 1])[:, 1:] * known
             place = (state.position - target.position[:, t + 1])[:, 1:] * known / self.extent
             error_now = (content.square() / (2.0 * self.variance)).mean((-1, -2))
@@ -63,6 +67,10 @@ class Foresight:
                 lies = self.orientation(state.content) - self.orientation(target.content[:, t + 1])
                 turned = (lies[:, 1:] * known).square().sum(-1).mean(-1)
                 error_now = error_now + self.orientation_weight * turned
+            if self.places is not None and self.place_weight > 0:
+                aim = target.map(lambda tensor, t=t: tensor[:, t + 1])
+                away = (self.places(state) - self.places(aim))[:, 1:] * known
+                error_now = error_now + self.place_weight * away.square().sum(-1).mean(-1)
             errors.append(error_now)
             if t == 0:  # the only step that starts from a posterior, so its error is one step's
                 error = torch.cat([content, place], -1)
@@ -84,7 +92,7 @@ def content_variance(states: SlotState, std: Tensor) -> Tensor:
         std: (Z,) discovery standard deviation.
     """
     content = states.content[:, :, 1:]
-    present = are_present(states.position[:, :, 1:]).unsqueeze(-1)
+    present = states.seen[:, :, 1:].unsqueeze(-1)
     count = present.sum(1, keepdim=True).clamp_min(1)
     mean = (content * present).sum(1, keepdim=True) / count
     apart = ((content - mean).square() * present).sum((0, 1, 2))

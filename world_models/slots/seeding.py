@@ -12,6 +12,8 @@ _BLIND = -1e4
 """The logit of what is not attended to; half precision has room for it."""
 _DARK = 0.1
 """The brightness below which hues fade."""
+_MOST = 20.0
+"""By which something is less the background at most; it is never less likely than that."""
 
 
 def hues(frames: Tensor, brightness: float) -> Tensor:
@@ -48,3 +50,19 @@ def affinity(frames: Tensor, seeds: Seeds, side: int, weight: float, present: Te
     tokens = F.avg_pool2d(frames, frames.shape[-1] // side).flatten(2).transpose(1, 2)
     apart = (seeds.colors.unsqueeze(2) - tokens.unsqueeze(1)).square().sum(-1)
     return (-weight * apart).masked_fill(~present.unsqueeze(-1), _BLIND)
+
+
+def unlikeness(frames: Tensor, behind: Tensor, side: int, weight: float) -> Tensor:
+    """How alike tokens are to what is seen at their place where there is no thing, as logits.
+
+    Args:
+        frames: (N, C, H, W), colours or ``hues``.
+        behind: (1, C, H, W) of the background alone.
+        side: of the grid of tokens.
+        weight: of a squared distance of colours.
+
+    Returns:
+        (N, L), at most 0.
+    """
+    apart = F.avg_pool2d(frames - behind, frames.shape[-1] // side).square().sum(1)
+    return -(weight * apart).clamp(max=_MOST).flatten(1)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from armillary.determinism import sampled
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
 from armillary.world_models.blocks.slot_attention import SlotAttention
-from armillary.world_models.slots.seeding import affinity, hues, presence
+from armillary.world_models.slots.seeding import affinity, hues, presence, unlikeness
 from armillary.world_models.slots.state import SlotState, parked
 
 
@@ -28,6 +28,8 @@ class Sight:
         absent: see ``seeding.presence``; 0 lets every slot show something.
         brightness: see ``seeding.hues``, by which seeds and tokens are compared; None compares
             colours.
+        background: (3, H, W) what is seen where there is no thing; None where that is not known.
+        background_affinity: as ``color_affinity``, of what differs from it there.
     """
 
     encoder: nn.Module
@@ -38,19 +40,27 @@ class Sight:
     color_affinity: float
     absent: float
     brightness: float | None = None
+    background: Tensor | None = None
+    background_affinity: float = 0.0
 
     def afresh(self, frame: Tensor, iterations: int) -> tuple[SlotState, Tensor]:
         """What is seen from seeds, at rest, and what each slot attends to (N, K, L * L)."""
         features = self.encoder(frame)
-        colors = frame if self.brightness is None else hues(frame, self.brightness)
-        seeds = self.initializer.seeds(colors)
+        colors, behind = self._compared(frame), None
+        if self.background is not None:
+            behind = self._compared(self.background.unsqueeze(0))
+        seeds = self.initializer.seeds(colors, behind)
         seen = sampled(features, 2.0 * seeds.places.unsqueeze(1) - 1.0)
         content = self.first_content(seen.squeeze(2).transpose(1, 2))
         middle = torch.full_like(seeds.places[:, :1], 0.5)
         start = torch.cat([middle, seeds.places[:, 1:]], 1)
         known, present = None, presence(seeds, self.absent)
         if self.color_affinity > 0 or self.absent > 0:
-            known = affinity(colors, seeds, features.shape[-1], self.color_affinity, present)
+            side = features.shape[-1]
+            known = affinity(colors, seeds, side, self.color_affinity, present)
+            if behind is not None:
+                unlike = unlikeness(colors, behind, side, self.background_affinity)
+                known = torch.cat([unlike.unsqueeze(1), known[:, 1:]], 1)
         content, position, attention = self._corrected(features, content, start, iterations, known)
         if self.absent > 0:
             position = parked(position, present)
@@ -63,6 +73,10 @@ class Sight:
             features, state.content, state.position, iterations, None
         )
         return SlotState(content, position, state.motion), attention
+
+    def _compared(self, frame: Tensor) -> Tensor:
+        """What of frames is compared: colours or hues."""
+        return frame if self.brightness is None else hues(frame, self.brightness)
 
     def _corrected(
         self,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from armillary.world_models.state import LatentState
 
-_PARKED, _OUTSIDE = -1.0, -0.75
+_PARKED, _OUTSIDE, _HALF = -1.0, -0.75, 0.5
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,23 @@ class SlotState(LatentState):
         content: (N, K, Z) what each slot shows.
         position: (N, K, 2) where, x and y in [0, 1]; what is absent lies parked outside the image.
         motion: (N, K, 2) the position's change in the last step.
+        found: (N, K) 1 where the last frame showed it, 0 where it is remembered from before; by
+            default ones.
     """
 
     content: Tensor
     position: Tensor
     motion: Tensor
+    found: Tensor = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.found is None:
+            object.__setattr__(self, "found", torch.ones_like(self.position[..., 0]))
+
+    @property
+    def seen(self) -> Tensor:
+        """(N, K) bool: which slots show something that the last frame showed."""
+        return are_present(self.position) & (self.found > _HALF)
 
 
 def parked(position: Tensor, present: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ from armillary.world_models.training.run import Outcome, Run
 from armillary.world_models.training.steps.batches import Batch, stage_batches
 from armillary.world_models.training.steps.ledger import Entry, Ledger
 from armillary.world_models.training.steps.update import Update
+from armillary.world_models.training.survey import survey
 from armillary.world_models.training.threads import suit
 from armillary.world_models.validation.validator import Validator
 
@@ -148,6 +149,7 @@ class Trainer:
         if earlier is None:
             statistics = action_statistics(train, config.stages[-1].stride)
             model.set_action_statistics(statistics.mean, statistics.std)
+            survey(model, train)
         else:
             self._restore(run, earlier, anew=bool(told))
         self._agree(run)

@@ -107,7 +107,8 @@ def check_planner(choice: str) -> None:
 
 
 def check_objective(choice: str) -> None:
-    tells = {"in_space": "towel_pick", "readout": "stack_blocks"}  # places in the scene
+    # which tell places in the scene
+    tells = {"in_space": "towel_pick", "reach": "towel_pick", "readout": "stack_blocks"}
     task = tells.get(choice, "push_blocks")
     config = compose("plan", [f"task={task}", f"objective={choice}"])
     simulator = OracleSimulator(build(config.task.physics), workers=0)

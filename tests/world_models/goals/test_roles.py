@@ -49,6 +49,21 @@ def test_probes_stay_within_the_bounds_and_ask_nothing_of_a_still_action() -> No
     assert not (asked[0] == 0).any()
 
 
+def test_parts_of_what_is_moved_are_no_objects() -> None:
+    def probe(actions: torch.Tensor) -> torch.Tensor:
+        """Slot 1 follows the actions, slot 2 half as far, slot 3 hardly."""
+        places = torch.full((2, len(actions), 4, 2), 0.5)
+        for slot, share in ((1, 1.0), (2, 0.5), (3, 0.1)):
+            places[:, :, slot] += share * actions[:, -1]
+        return places
+
+    roles = FindRoles(first, "moved_parts", presence=0.05)(scenes(), probe, 2)
+    assert roles.effector.tolist() == [[0, 1, 0, 0]] * 2
+    assert roles.objects.tolist() == [[0, 0, 0, 1]] * 2
+    roles = FindRoles(first, "moved", presence=0.05)(scenes(), probe, 2)
+    assert roles.objects.tolist() == [[0, 0, 1, 1]] * 2
+
+
 def test_own_strategies_take_the_place_of_names() -> None:
     def last(seen: View) -> torch.Tensor:
         return seen.masks.new_tensor([[0, 0, 0, 1]]).expand(2, -1)

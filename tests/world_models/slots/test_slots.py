@@ -11,7 +11,7 @@ from armillary.world_models.blocks.initializer import FarthestPointInitializer, 
 from armillary.world_models.slots.discovery import falling, mask_loss
 from armillary.world_models.slots.dynamics import Foresight, content_variance
 from armillary.world_models.slots.identity import carried
-from armillary.world_models.slots.seeding import affinity, hues, presence
+from armillary.world_models.slots.seeding import affinity, hues, presence, unlikeness
 from armillary.world_models.slots.state import SlotState, are_present, parked
 
 
@@ -55,6 +55,48 @@ def test_what_is_absent_stays_the_one_that_is_absent() -> None:
     before = SlotState(before.content, parked(before.position, present), before.motion)
     found = before.map(lambda tensor: tensor[:, [0, 2, 3, 1]])
     assert torch.equal(carried(before, found, torch.ones(3), 0.2).position, before.position)
+
+
+def test_what_is_found_no_more_is_hidden_where_it_was_and_comes_back() -> None:
+    before = states(1)
+    found = SlotState(before.content + 0.01, before.position + 0.01, before.motion)
+    found.content[:, 2] = 100.0  # something else in its place
+    kept = carried(before, found, torch.ones(3), 0.2, unlike=4.0)
+    assert torch.equal(kept.content[:, 2], before.content[:, 2])
+    assert torch.equal(kept.position[:, 2], before.position[:, 2])
+    assert torch.allclose(kept.content[:, 1], before.content[:, 1] + 0.01)
+    assert kept.found.tolist() == [[1, 1, 0, 1]]
+    assert kept.seen.tolist() == [[True, True, False, True]]
+    again = carried(kept, before, torch.ones(3), 0.2, unlike=4.0)
+    assert again.seen.all()
+    assert torch.equal(carried(before, found, torch.ones(3), 0.2).content, found.content)
+
+
+def test_what_is_new_takes_the_place_of_what_is_absent() -> None:
+    before = states(1)
+    present = torch.tensor([[True, True, False, True]])
+    missing = SlotState(before.content, parked(before.position, present), before.motion)
+    kept = carried(missing, before, torch.ones(3), 0.2, unlike=4.0)
+    assert torch.equal(kept.position, before.position)
+    assert kept.seen.all()
+    left = carried(before, missing, torch.ones(3), 0.2, unlike=4.0)
+    assert torch.equal(left.position, before.position)
+    assert left.seen.tolist() == present.tolist()
+
+
+def test_before_a_known_background_things_are_what_differs_from_it_where_they_are() -> None:
+    behind = torch.zeros(1, 3, 32, 32)
+    behind[:, :, :, 16:] = 1.0
+    frame = behind.clone()
+    frame[:, :, 4:10, 4:10] = 1.0  # as the right half
+    frame[:, :, 20:26, 20:26] = 0.0  # as the left one
+    seeds = FarthestPointInitializer(3).seeds(frame, behind)
+    places = sorted((seeds.places[0, 1:] * 32).tolist())
+    assert all(4 < x < 10 for x in places[0])
+    assert all(20 < x < 26 for x in places[1])
+    logits = unlikeness(frame, behind, 16, 10.0).view(16, 16)
+    assert logits[3, 3].item() == logits[11, 11].item() == -20.0, "not less, however unlike"
+    assert logits[0].eq(0).all()
 
 
 def test_seeds_tell_colours_and_how_far_they_lie_apart() -> None:
@@ -122,7 +164,7 @@ def test_the_variance_is_that_over_time_of_what_is_present() -> None:
 
 
 def test_errors_count_in_their_units_and_only_of_what_is_there() -> None:
-    target = states(2, 3).map(lambda tensor: tensor.unsqueeze(1).repeat(1, 3, 1, 1))
+    target = SlotState.stack([states(2, 3)] * 3, 1)
     std = torch.ones(2, 2, 5)
 
     def off(content: float, place: float, absent: bool = False) -> float:
@@ -141,3 +183,41 @@ def test_errors_count_in_their_units_and_only_of_what_is_there() -> None:
     assert off(4.0, 0.0) == pytest.approx((16.0 + 64.0) / 2 / 16)
     assert off(0.0, 0.2) == pytest.approx(5.0 * (1.0 + 4.0) / 2, rel=1e-4)
     assert off(4.0, 0.0, absent=True) == pytest.approx((16.0 + 64.0) / 2 / 16 / 2)
+
+
+def test_places_in_the_scene_are_foreseen_where_they_count() -> None:
+    target = SlotState.stack([states(2, 3)] * 3, 1)
+    std = torch.ones(2, 2, 5)
+
+    def step(state, action, noise):
+        return SlotState(state.content + 1.0, state.position, state.motion), std
+
+    def error(weight: float) -> float:
+        foresight = Foresight(
+            torch.ones(3),
+            0.2,
+            5.0,
+            None,
+            0.0,
+            1,
+            lambda state: 2.0 * state.content[..., :2],
+            weight,
+        )
+        told = foresight.loss(step, target, torch.zeros(2, 2, 1))
+        return told.terms["rollout_error"].item()
+
+    assert error(1.0) - error(0.0) == pytest.approx((8.0 + 32.0) / 2, rel=1e-4)
+
+
+def test_what_is_remembered_is_no_target() -> None:
+    target = SlotState.stack([states(2, 3)] * 3, 1)
+    target.found[:, 1:, 2] = 0.0
+    std = torch.ones(2, 2, 5)
+
+    def step(state, action, noise):
+        position = state.position.clone()
+        position[:, 2] += 1.0
+        return SlotState(state.content, position, state.motion, state.found), std
+
+    told = Foresight(torch.ones(3), 0.2, 5.0, None, 0.0, 1).loss(step, target, torch.zeros(2, 2, 1))
+    assert told.terms["rollout_error"].item() == 0.0

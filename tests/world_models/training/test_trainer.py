@@ -16,6 +16,7 @@ from armillary.world_models.model import WorldModel
 from armillary.world_models.training.engine import Engine
 from armillary.world_models.training.steps.batches import stage_batches
 from armillary.world_models.training.steps.update import Update
+from armillary.world_models.training.survey import scaled, survey
 from armillary.world_models.training.trainer import Trainer
 from tests.world_models.training.runs import JOINT, STAGED, Recorder, config, fit, fresh
 
@@ -41,6 +42,30 @@ def test_reading_seldom_changes_nothing(episodes: EpisodeFile, tmp_path: Path, e
     assert [r.step for r in told] == list(range(1, 21))
     assert [r.losses for r in told] == [r.losses for r in always.steps]
     assert outcome.stage_steps == {0: 6, 1: 14}
+
+
+def test_a_model_is_shown_frames_of_the_data_once(episodes: EpisodeFile, tmp_path: Path) -> None:
+    shown: list[torch.Tensor] = []
+
+    def surveying() -> WorldModel:
+        model = fresh()
+        model.surveyed = 7
+        model.survey = shown.append  # type: ignore[method-assign]
+        return model
+
+    fit(episodes, config(JOINT), tmp_path, surveying(), stop_at=7)
+    fit(episodes, config(JOINT), tmp_path, surveying())
+    (frames,) = shown
+    split = episodes.split("train")
+    assert frames.shape == (7, 3, *split.frames(0).shape[1:3])
+    assert torch.equal(frames[0], scaled(split.frames(0, 0, 1))[0])
+    last = len(split) - 1
+    assert torch.equal(frames[-1], scaled(split.frames(last)[-1:])[0])
+    model = fresh()
+    model.surveyed = 10**9
+    model.survey = shown.append  # type: ignore[method-assign]
+    survey(model, split)
+    assert len(shown[1]) == len(split) * split.length
 
 
 def test_signal_ends_after_the_step_and_handlers_come_back(
