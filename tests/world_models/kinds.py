@@ -26,15 +26,23 @@ ALL_OF_IT: dict[str, Any] = {
     "readout": [[0, 1]],
     "orientation_weight": 1.0,
 }
+STILL_CAMERA: dict[str, Any] = {
+    "absent": 0.1,
+    "background": "image",
+    "permanence": 25.0,
+    "displacement": [0, 1],
+    "handle_weight": 0.3,
+}
 MODELS: dict[str, dict[str, Any]] = {
     "slot_dynamics": SMALL,
     "second_edition": {**SMALL, **SECOND_EDITION, **ALL_OF_IT},
+    "still_camera": {**SMALL, **SECOND_EDITION, **STILL_CAMERA},
     **dict.fromkeys(("sdvae", "sdvae_davos", "op3", "ssm"), SLOTS),
     **dict.fromkeys(("vrnn", "vrnn_star"), FRAMEWISE),
     "rssm": {"image_size": 16, "action_size": 2},
     "patch_dynamics": {"image_size": 16, "action_size": 2},
 }
-_REGISTERED = {"second_edition": "slot_dynamics"}
+_REGISTERED = dict.fromkeys(("second_edition", "still_camera"), "slot_dynamics")
 
 
 def small(kind: str, **changes: Any) -> WorldModel:

@@ -16,7 +16,7 @@ from armillary.world_models.registry import build_model
 from armillary.world_models.slot_dynamics import SlotDynamics, SlotState
 from armillary.world_models.slots.dynamics import content_variance
 from armillary.world_models.slots.state import are_present
-from tests.world_models.kinds import ALL_OF_IT, SECOND_EDITION
+from tests.world_models.kinds import ALL_OF_IT, SECOND_EDITION, STILL_CAMERA
 
 SMALL = {"image_size": 32, "action_size": 2, "num_slots": 4, "content_size": 8}
 
@@ -56,6 +56,11 @@ class TestSecondEdition(WorldModelContract):
 class TestEnsemble(WorldModelContract):
     def make(self):
         return small(ensemble=3, best_of=2)
+
+
+class TestStillCamera(TestSecondEdition):
+    def make(self):
+        return small(**SECOND_EDITION, **STILL_CAMERA)
 
 
 class TestEnsembleOfTheSecondEdition(WorldModelContract):
@@ -236,9 +241,9 @@ def test_what_nothing_distinguishes_is_absent_and_stays_away() -> None:
 
 
 def test_before_a_still_camera_slot_0_shows_what_the_data_show_most_often() -> None:
-    model = small(**SECOND, background="image", seed_patch=2).eval()
+    model = small(**SECOND_EDITION, background="image", seed_patch=2).eval()
     assert model.surveyed > 0
-    assert small(**SECOND).surveyed == 0
+    assert small(**SECOND_EDITION).surveyed == 0
     behind = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
     frames = behind.repeat(5, 1, 1, 1)
     for frame, x in zip(frames, (2, 8, 14, 20, 26), strict=True):
@@ -254,7 +259,7 @@ def test_before_a_still_camera_slot_0_shows_what_the_data_show_most_often() -> N
 
 
 def test_what_is_hidden_stays_where_it_was_seen_last() -> None:
-    model = small(**SECOND, absent=0.3, permanence=50.0).eval()
+    model = small(**SECOND_EDITION, absent=0.3, permanence=50.0).eval()
     clip = torch.stack([discs((0.2, 0.3), (0.7, 0.5)), discs((0.2, 0.3))], 1)
     clip = torch.cat([clip, clip[:, :1]], 1)
     with torch.no_grad():
