@@ -42,6 +42,8 @@ from armillary.world_models.validation.crowding import warn_if_crowded
 
 logger = logging.getLogger(__name__)
 
+_UNLIKE = 4.0
+"""How unlike what shows nothing is to anything: no less than what shows most different things."""
 _SHOWN = 0.05
 """What the greatest value of a slot's mask is above where the slot shows anything."""
 _FIND = FindRoles()
@@ -169,7 +171,8 @@ class LatentSimulator(Generic[State]):
         looks, goal_looks = _appearance(start.scene), _appearance(view.scene)
         distance = (looks.unsqueeze(2) - goal_looks.unsqueeze(1)).square().sum(-1)
         here, there = (one.scene.masks.amax((-1, -2, -3)) > _SHOWN for one in (start, view))
-        distance = distance * (here.unsqueeze(2) & there.unsqueeze(1))
+        shown = here.unsqueeze(2) & there.unsqueeze(1)
+        distance = distance.masked_fill(~shown, _UNLIKE)
         assignment, _ = assign(distance)
         roles = find(start, partial(self._probe, state), self.action_size)
         empty = int((roles.objects.sum(1) == 0).sum())
