@@ -23,7 +23,6 @@ os.environ.update(spinning(os.environ, "torch" in sys.modules))  # torch reads i
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError, shortened
 from armillary.experiments.command.config import loader_of, require
 from armillary.experiments.command.console import messages
@@ -31,6 +30,7 @@ from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.sweep import sweep
 from armillary.experiments.command.usage import complete, help_of, overview, shown
 from armillary.experiments.command.verbs import verbs
+from armillary.experiments.running.kernels import kernels
 from armillary.experiments.running.provenance import package_version
 from armillary.experiments.running.run_directory import is_follower, recorded
 from armillary.experiments.running.streams import open_streams, silence
@@ -152,7 +152,7 @@ def _job(verb: str, config: DictConfig, words: Sequence[str]) -> int:
 def _run(verb: str, config: DictConfig, words: Sequence[str]) -> None:
     module = importlib.import_module("armillary.experiments.verbs." + verb.replace("-", "_"))
     if is_follower(config):  # of several processes, the first one owns the run's directory
-        with deterministic(config.deterministic):
+        with kernels(config.deterministic):
             module.run(config)
         return
     # Only from here on there is something to tidy up. Before, a signal ends the process at once.

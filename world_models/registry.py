@@ -6,14 +6,16 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from armillary import plugins
 from armillary.errors import ArmillaryError
 from armillary.suggestions import listed, suggest
-from armillary.world_models.model import WorldModel
 
-Model = TypeVar("Model", bound=type[WorldModel])
+if TYPE_CHECKING:  # names are known, and offered, before torch is loaded
+    from armillary.world_models.model import WorldModel
+
+Model = TypeVar("Model", bound="type[WorldModel]")
 
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "sdvae_davos": ("sdvae", {"objective": "U"}),

@@ -10,6 +10,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationToMissingValueError
 
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.parameters import (
@@ -190,7 +191,10 @@ def _check_keys(path: str, section: DictConfig, known: set[str]) -> None:
 def _kind(section: DictConfig, name: str, parameters: Mapping[str, Parameter]) -> tuple[Any, Any]:
     """The annotation of an option, and a value that it may have."""
     missing = OmegaConf.is_missing(section, name)
-    example = section[name] if _there(section, name) and not missing else None
+    try:
+        example = section[name] if _there(section, name) and not missing else None
+    except InterpolationToMissingValueError:  # made of an option that a later word may give
+        missing, example = True, None
     if OmegaConf.is_config(example):
         example = OmegaConf.to_container(example)
     if name in parameters:

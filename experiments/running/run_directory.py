@@ -12,12 +12,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import flatten, to_dict
 from armillary.experiments.command.console import messages
 from armillary.experiments.command.errors import RunError, UsageError
 from armillary.experiments.command.yaml_text import read
+from armillary.experiments.running.kernels import kernels
 from armillary.experiments.running.outputs import reserved
 from armillary.experiments.running.provenance import commit, versions
 from armillary.experiments.running.signals import heeding_signals
@@ -27,7 +27,7 @@ from armillary.files import remove_leftovers, write_bytes, write_json, write_tex
 from armillary.locks import NAME as LOCK
 from armillary.locks import locked
 from armillary.reading import read_json
-from armillary.world_models.training.engine import follows
+from armillary.world_models.training.ranks import follows
 
 CONFIG, RECORD, LOG = _OWN = "config.yaml", "run.json", "run.log"
 _FINISHED = "finished"
@@ -109,7 +109,7 @@ def _kept(verb: str, config: DictConfig, command: str, directory: Path) -> Itera
     try:
         with _logging(directory / LOG), torch_threads(threads):
             logging.getLogger(__name__).info("%s", command)
-            with heeding_signals(), told(), deterministic(exact):
+            with heeding_signals(), told(), kernels(exact):
                 yield
         status = _FINISHED
     except KeyboardInterrupt:

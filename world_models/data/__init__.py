@@ -1,34 +1,8 @@
-"""Video data: HDF5 files of episodes, windows cut from them and their deterministic batches."""
+"""Video data: HDF5 files of episodes, windows cut from them and their deterministic batches.
 
-from armillary.world_models.data.reader import EpisodeFile
-from armillary.world_models.data.sampling import (
-    StepSampler,
-    ordered_batches,
-    step_indices,
-    training_batches,
-)
-from armillary.world_models.data.schema import DataError, Layout, Provenance, SplitInfo
-from armillary.world_models.data.split import Episodes, MemoryEpisodes, Split
-from armillary.world_models.data.statistics import ActionStatistics, action_statistics
-from armillary.world_models.data.windows import RawWindow, WindowDataset
-from armillary.world_models.data.writer import EpisodeWriter
+Each name is imported when it is first used: writing episodes needs no torch.
+"""
 
-__all__ = [
-    "ActionStatistics",
-    "DataError",
-    "EpisodeFile",
-    "EpisodeWriter",
-    "Episodes",
-    "Layout",
-    "MemoryEpisodes",
-    "Provenance",
-    "RawWindow",
-    "Split",
-    "SplitInfo",
-    "StepSampler",
-    "WindowDataset",
-    "action_statistics",
-    "ordered_batches",
-    "step_indices",
-    "training_batches",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -31,6 +31,9 @@ class TrainerConfig:
         max_minutes: wall-clock minutes of the run, or None; where the stages have fractions, one of
             the two bounds must be set. Encoding the data for a stage is not counted.
         seed: of weights' noise, batches and everything else that is random in training.
+        init_from: a checkpoint of the same model, ``pretrained/push_blocks`` say, whose weights the
+            run starts from; None leaves the model's own. What is measured on the data, such as the
+            action normalisation, is measured on those to train on.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         precision: ``float32``, ``tf32`` (cuda), ``bf16`` (autocast) or ``fp16`` (autocast and loss
             scaling, cuda).
@@ -64,6 +67,7 @@ class TrainerConfig:
     max_steps: int | None = None
     max_minutes: float | None = None
     seed: int = 0
+    init_from: str | None = None
     device: str = "auto"
     precision: str = "float32"
     optimizer: str = "adam"

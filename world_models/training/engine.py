@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,11 +14,10 @@ from torch import Tensor
 from armillary.errors import ArmillaryError
 from armillary.world_models.device import resolve_device
 from armillary.world_models.training.randomness import seed_everything
+from armillary.world_models.training.ranks import follows
 
 STRATEGIES = ("auto", "ddp")
 """Those of Fabric in which every process has the whole model and a share of each batch."""
-RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-"""Environment variables that tell a process its place; torchrun, Slurm or Fabric set some."""
 
 T = TypeVar("T")
 
@@ -169,11 +167,6 @@ class FabricEngine(Engine):
         values = [value] * self.share.processes
         torch.distributed.all_gather_object(values, value)
         return values
-
-
-def follows() -> bool:
-    """Whether the environment says that this process is not the first of those that share a run."""
-    return any(int(os.environ.get(name) or 0) > 0 for name in RANKS)
 
 
 def make_engine(device: str, *, devices: int, nodes: int, strategy: str) -> Engine:

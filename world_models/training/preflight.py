@@ -12,7 +12,7 @@ import torch
 
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
-from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, read_info
+from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_weights, read_info
 from armillary.world_models.checkpoints.locate import CheckpointError, settled
 from armillary.world_models.data import Split, WindowDataset
 from armillary.world_models.data.identity import CONTENT_ID, changed
@@ -23,7 +23,15 @@ from armillary.world_models.training.schedule import Stage
 
 Resume = Literal["auto", "never", "required"]
 
-DECISIVE = ("seed", "stages", "precision", "optimizer", "weight_decay", "gradient_clip")
+DECISIVE = (
+    "seed",
+    "init_from",
+    "stages",
+    "precision",
+    "optimizer",
+    "weight_decay",
+    "gradient_clip",
+)
 """The settings that a resumed run must share with the run it continues."""
 
 
@@ -53,6 +61,36 @@ def check_fit(config: TrainerConfig, model: WorldModel, train: Split, validation
             WindowDataset(split, stage.length, stage.stride, labels=False)
         if stage.encode_once:
             _check_encoder_is_frozen(model, train, stage)
+
+
+def initial_weights(model: WorldModel, config: TrainerConfig) -> CheckpointInfo | None:
+    """The checkpoint that a new run starts from, or None; not yet loaded.
+
+    Raises:
+        CheckpointError: there is none, it is of another model, or its weights do not fit.
+    """
+    if config.init_from is None:
+        return None
+    info, here = read_info(config.init_from), model_config(model)
+    there = resolved_config(info.model["name"], info.model["hyperparameters"])
+    if there["name"] != here["name"]:
+        raise CheckpointError(
+            f"init_from={config.init_from} is a {there['name']!r}, and a {here['name']!r} is to be "
+            f"trained; choose a checkpoint of {here['name']!r}, or leave init_from out"
+        )
+    try:
+        load_weights(deepcopy(model), info)
+    except CheckpointError as error:
+        former, own = there["hyperparameters"], here["hyperparameters"]
+        others = [name for name in sorted(own) if own[name] != former.get(name)]
+        if not others:
+            raise
+        told = ", ".join(f"{name}={former.get(name)!r} not {own[name]!r}" for name in others)
+        raise CheckpointError(
+            f"init_from={config.init_from}: its weights are of other shapes than the model's; it "
+            f"was built with {told}"
+        ) from error
+    return info
 
 
 def earlier_run(

@@ -34,6 +34,7 @@ from armillary.world_models.training.preflight import (
     Resume,
     check_fit,
     earlier_run,
+    initial_weights,
     other_data,
 )
 from armillary.world_models.training.run import Outcome, Run
@@ -141,12 +142,16 @@ class Trainer:
         earlier = earlier_run(self.last, model, config, resume) if self.leads else None
         told = earlier and self._follow(earlier, data_changed)
         check_fit(config, model, train, validation)
+        initial = initial_weights(model, config) if earlier is None else None
         encoding = Encoding(train, lambda: self._threads.look(f"step {run.step}"), measured=True)
         run = Run(model, train, Validator(model, validation, config), encoding)
         device = engine.start()
         placed(model, device).train()
         randomness.seed_everything(config.seed)
         if earlier is None:
+            if initial is not None:
+                load_weights(model, initial)
+                log.info("starts from the weights of %s", initial.path)
             statistics = action_statistics(train, config.stages[-1].stride)
             model.set_action_statistics(statistics.mean, statistics.std)
             survey(model, train)

@@ -56,6 +56,7 @@ def test_the_tests_of_a_skeleton_pass_as_written(armillary: Command, tmp_path: P
         (["plugin", "torch"], "there is a module 'torch' already"),
         (["plugin", "armillary"], "there is a module 'armillary' already"),
         (["plugin"], "name is required"),
+        (["plugin", "output=there"], "name is required"),
         (["plugin", "my_pack", "output=taken"], "taken is there already"),
     ],
 )

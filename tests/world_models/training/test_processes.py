@@ -16,8 +16,9 @@ import torch
 
 from armillary.world_models.checkpoints.checkpoint import load_model, load_state, read_info
 from armillary.world_models.data import EpisodeFile
-from armillary.world_models.training import engine
-from armillary.world_models.training.engine import Engine, FabricEngine, Share, follows, make_engine
+from armillary.world_models.training import engine, ranks
+from armillary.world_models.training.engine import Engine, FabricEngine, Share, make_engine
+from armillary.world_models.training.ranks import follows
 from armillary.world_models.training.trainer import Trainer
 from tests.world_models.training.runs import JOINT, STAGED, config, fit, fresh
 from tests.world_models.training.test_resume import resumable
@@ -40,7 +41,7 @@ CASES = {
 def launch(folder: Path, episodes: EpisodeFile, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """What every run told."""
     request = {"folder": str(folder), "data": str(episodes.path), "runs": runs}
-    hidden = {*engine.RANKS, "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
+    hidden = {*ranks.RANKS, "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     module = "tests.world_models.training.together"
     done = subprocess.run(
@@ -145,9 +146,9 @@ def test_single_process_needs_no_fabric(monkeypatch: pytest.MonkeyPatch) -> None
         make_engine("cpu", devices=2, nodes=2, strategy="ddp")
 
 
-@pytest.mark.parametrize("name", engine.RANKS)
+@pytest.mark.parametrize("name", ranks.RANKS)
 def test_the_first_process_leads(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    for other in engine.RANKS:
+    for other in ranks.RANKS:
         monkeypatch.delenv(other, raising=False)
     assert not follows()
     monkeypatch.setenv(name, "0")

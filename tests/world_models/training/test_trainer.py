@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from armillary.world_models.checkpoints.checkpoint import load_model, read_info
+from armillary.world_models.checkpoints.checkpoint import load_model, read_info, save_checkpoint
+from armillary.world_models.checkpoints.locate import CheckpointError
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.model import WorldModel
 from armillary.world_models.training.engine import Engine
@@ -101,6 +102,45 @@ def test_training_learns_and_keeps_the_best(episodes: EpisodeFile, tmp_path: Pat
     assert wanted <= set(outcome.metrics)
     statistics = load_model(tmp_path).action_std
     assert statistics.tolist() == pytest.approx([0.577, 0.577], abs=0.05)
+
+
+def test_a_run_starts_from_the_weights_of_another(episodes: EpisodeFile, tmp_path: Path) -> None:
+    fit(episodes, config(JOINT), tmp_path / "former")
+    former = load_model(tmp_path / "former" / "checkpoints" / "last")
+    still = (replace(JOINT[0], learning_rate=1e-30),)
+    settings = config(still, init_from=str(tmp_path / "former" / "checkpoints" / "last"))
+    fit(episodes, settings, tmp_path / "more", stop_at=1)
+    begun = load_model(tmp_path / "more" / "checkpoints" / "last")
+    assert not changed(former, begun, "discover")
+    assert not changed(former, begun, "dynamics")
+    assert changed(fresh(), begun, "dynamics")
+    assert read_info(tmp_path / "more").training["init_from"] == settings.init_from
+    with pytest.raises(CheckpointError, match="another run: init_from"):
+        fit(episodes, replace(settings, init_from=None), tmp_path / "more")
+    (tmp_path / "former").rename(tmp_path / "gone")  # which a run that is begun needs no more
+    outcome, _ = fit(episodes, settings, tmp_path / "more")
+    assert outcome.step == 20
+
+
+def test_a_run_measures_its_own_actions_whatever_it_starts_from(
+    episodes: EpisodeFile, tmp_path: Path
+) -> None:
+    other = fresh()
+    other.set_action_statistics(torch.full((2,), 5.0), torch.full((2,), 7.0))
+    save_checkpoint(tmp_path / "other", other, step=0)
+    fit(episodes, config(JOINT, init_from=str(tmp_path / "other")), tmp_path / "run", stop_at=1)
+    found = load_model(tmp_path / "run").action_std
+    assert found.tolist() == pytest.approx([0.577, 0.577], abs=0.05)
+
+
+def test_weights_of_another_model_are_no_start(episodes: EpisodeFile, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "wide", fresh(slot_size=9), step=0)
+    settings = config(JOINT, init_from=str(tmp_path / "wide"))
+    with pytest.raises(CheckpointError, match="built with slot_size=9 not"):
+        fit(episodes, settings, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="is a 'slot_dynamics', and a 'toy' is to"):
+        fit(episodes, config(JOINT, init_from="pretrained/push_blocks"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_stages_train_their_parameters_only(episodes: EpisodeFile, tmp_path: Path) -> None:
