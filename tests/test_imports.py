@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,3 +168,27 @@ def test_no_folder_has_more_rooms_than_one_can_remember() -> None:
         assert count <= CROWDED.get(folder, MOST_MODULES), folder
     flat = [path.name for path in (ROOT / "experiments").glob("*.py")]
     assert len(flat) <= 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--version"],
+        ["help"],
+        ["colect"],
+        ["collect", "--help"],
+        ["collect", "episodes=2", "length=4", "workers=0", "out=a.h5", "output=run"],
+        ["--shell-completion", "query=bash"],
+    ],
+    ids=" ".join,
+)
+def test_what_computes_nothing_does_not_wait_for_torch(tmp_path: Path, words: list[str]) -> None:
+    code = (
+        "import sys; from armillary.experiments.cli import main; main(sys.argv[1:]); "
+        "sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+    )
+    line = "armillary bench"
+    completed = {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    environment = {**os.environ, **completed, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, env=environment)
+    assert done.returncode == 0
