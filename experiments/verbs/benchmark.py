@@ -9,6 +9,7 @@ from statistics import fmean, median
 from typing import Any
 
 from omegaconf import DictConfig
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from armillary.agent.episodes import Episode, run_batches
@@ -226,7 +227,8 @@ def show(rows: Sequence[Row]) -> None:
     search = "".join(f", planner {planner}" for planner in planners) if not first.name else ""
     title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{search}{judge}"
     holds = any(row.held_at_end is not None for row in rows)
-    table = Table(title=title)
+    # 80 columns hold the name of a bundled checkpoint.
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("simulator", overflow="fold", min_width=9)
     measures = list(dict.fromkeys(name for row in rows for name in row.measures))
     judged = (*["held"] * holds, *measures)
@@ -238,14 +240,14 @@ def show(rows: Sequence[Row]) -> None:
             *[(row.held_at_end, ".0%")] * holds,
             *[(row.measures.get(name), ".0%") for name in measures],
             (row.steps_to_success, "g"),
-            (row.plan_seconds, ".3f"),
-            (row.plan_seconds_alone, ".3f"),
+            (row.plan_seconds, ".3g"),
+            (row.plan_seconds_alone, ".3g"),
             (row.evaluations, ".0f"),
         )
         table.add_row(
             row.label,
             f"{row.success_rate:.0%}",
-            f"{low:.0%} to {high:.0%}",
+            f"{low:.0%}-{high:.0%}",
             *("-" if value is None else format(value, digits) for value, digits in measured),
         )
     results.print(table)

@@ -17,7 +17,7 @@ from armillary.experiments.command.config import compose
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.planning.entries import entry_of
 from armillary.experiments.planning.kept import Outcome
-from armillary.experiments.verbs.benchmark import summarise
+from armillary.experiments.verbs.benchmark import Row, show, summarise
 from armillary.world_models.checkpoints.checkpoint import load_model, save_checkpoint
 from tests.experiments.conftest import Command
 
@@ -251,6 +251,33 @@ def test_rows_have_what_the_task_measures(armillary: Command, tmp_path: Path) ->
     assert armillary("report", "run", "output=page.html").code == 0
     page = (tmp_path / "page.html").read_text()
     assert '<th scope="col">Op3 rule</th>' in page
+
+
+def test_the_table_fits_into_a_terminal_of_eighty_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    row = Row(
+        task="push_blocks",
+        simulator="pretrained/push_blocks",
+        planner="cem",
+        episodes=100,
+        successes=100,
+        success_rate=1.0,
+        ci95=(0.963, 1.0),
+        held_at_end=1.0,
+        steps_to_success=10.5,
+        success_by="task",
+        plan_seconds=0.3456,
+        plan_seconds_alone=12.34,
+        evaluations=15010,
+        seed=0,
+    )
+    show([row])
+    told = capsys.readouterr().out
+    assert "pretrained/push_blocks" in told
+    assert "96%-100%" in told
+    assert max(map(len, told.splitlines())) <= 80
 
 
 def test_a_measure_cannot_take_the_name_of_a_rows_key() -> None:
