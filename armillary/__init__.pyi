@@ -18,6 +18,7 @@ from .envs.stack_blocks.oracle import StackOracle as StackOracle
 from .envs.wrappers import PrivilegedState as PrivilegedState
 from .errors import ArmillaryError as ArmillaryError
 from .errors import PluginError as PluginError
+from .physics import Physics as Physics
 from .planners.categorical_cem import CategoricalCEM as CategoricalCEM
 from .planners.cem import CEM as CEM
 from .planners.cem_gradient import CEMGradient as CEMGradient
@@ -63,7 +64,6 @@ from .world_models.model import Losses as Losses
 from .world_models.model import Window as Window
 from .world_models.model import WorldModel as WorldModel
 from .world_models.oracle import OracleSimulator as OracleSimulator
-from .world_models.oracle import Physics as Physics
 from .world_models.registry import available_models as available_models
 from .world_models.registry import build_model as build_model
 from .world_models.registry import register_model as register_model

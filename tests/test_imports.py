@@ -192,3 +192,15 @@ def test_what_computes_nothing_does_not_wait_for_torch(tmp_path: Path, words: li
     environment = {**os.environ, **completed, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, env=environment)
     assert done.returncode == 0
+
+
+def test_processes_that_draw_and_simulate_load_no_torch() -> None:
+    tasks = sorted(path.parent.name for path in (ROOT / "envs").glob("*/oracle.py"))
+    modules = [
+        "armillary.physics",
+        "armillary.pool",
+        *(f"armillary.envs.{t}.oracle" for t in tasks),
+    ]
+    code = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    assert len(tasks) >= 5
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

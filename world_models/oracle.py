@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from armillary.errors import ArmillaryError
+from armillary.physics import Physics, simulate
 from armillary.pool import AHEAD, Pool, worker_count
 from armillary.world_models.simulator import (
     Goal,
@@ -27,37 +27,6 @@ from armillary.world_models.state import LatentState, Scene, State
 
 _STATES_AT_ONCE = 8192
 """Of all candidates together, whose frames may be drawn."""
-
-
-class Physics(Protocol):
-    """What a task must offer to be its own simulator; picklable, for worker processes.
-
-    What adds Gaussian noise to every action says its standard deviation in ``action_noise``, which
-    need not be there. Where actions are picks and places it may have ``handles``, too: scenes
-    (N, n) -> (N, K, P), where each thing can be picked up, for ``ObjectCEM``. Where things turn it
-    may have ``angles``: scenes (N, n) -> (N, K) in radians.
-
-    Attributes:
-        action_size: A.
-    """
-
-    action_size: int
-
-    def simulate(self, scene: NDArray[np.float64], actions: NDArray) -> NDArray[np.float64]:
-        """(n,) scene and (T, A) actions -> the T next scenes (T, n), without action noise."""
-        ...
-
-    def poses(self, scenes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N, n) -> (N, K, D): a vector per thing, x and y in [0, 1] of the image first."""
-        ...
-
-    def roles(self, scene: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-        """(n,) -> objects (K,) and effector (K,), as in ``Goal``."""
-        ...
-
-    def draw(self, scene: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """(n,) -> frame (H, W, 3) and labels (H, W) in [0, K); label k shows thing k."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -180,7 +149,7 @@ class OracleSimulator:
         flat = taken.flatten(0, 2).numpy()
         rows = np.array_split(np.arange(len(flat)), max(1, AHEAD * self._workers))
         jobs = [(self._physics, scenes[part], flat[part]) for part in rows if len(part)]
-        results = self._pool.map(_simulate, jobs)
+        results = self._pool.map(simulate, jobs)
         futures = torch.from_numpy(np.concatenate(list(results)))
         flat_state = PhysicsState(futures.flatten(0, 1))
         return Rollout(flat_state, (problems, candidates, particles, horizon), self, actions)
@@ -283,9 +252,3 @@ def scored_in_pieces(
             generator.set_state(before)
         scores.append(objective(simulator.rollout(state, piece, generators), goal))
     return torch.cat(scores, 1)
-
-
-def _simulate(job: tuple[Physics, NDArray[np.float64], NDArray]) -> NDArray[np.float64]:
-    """(physics, scenes (N, n), actions (N, T, A)) -> futures (N, T, n)."""
-    physics, scenes, actions = job
-    return np.stack([physics.simulate(*pair) for pair in zip(scenes, actions, strict=True)])
