@@ -22,6 +22,7 @@ from armillary.experiments.planning.environments import (
     shapes_of,
 )
 from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
+from armillary.planners.proposals.stored import beside
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE, bundled_checkpoints
@@ -122,7 +123,7 @@ def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Ent
     check_image_size(model, checkpoint, config, shapes)
     simulator = build(config.simulator, model=model)
     reader = reader_of(config.goal)
-    agent = planning_agent(simulator, config, shapes, reader)
+    agent = planning_agent(simulator, config, shapes, reader, checkpoint)
     make, judge = posed(acting, reader, simulator)
     planner, times = str(config.choices.planner), agent.planning_times
     return Entry(
@@ -133,18 +134,37 @@ def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Ent
 
 
 def planning_agent(
-    simulator: Simulator, config: DictConfig, shapes: Shapes, reader: GoalReader
+    simulator: Simulator,
+    config: DictConfig,
+    shapes: Shapes,
+    reader: GoalReader,
+    checkpoint: str | None = None,
 ) -> MPCAgent:
-    """An MPC agent with the configured search and objective."""
+    """An MPC agent with the configured search and objective.
+
+    Args:
+        simulator: that is asked.
+        config: see ``entry_of``.
+        shapes: of the task.
+        reader: of goals.
+        checkpoint: of the simulator's model, whose proposals are taken unless others are named.
+    """
     return MPCAgent(
         simulator,
         build(config.objective),
-        build(config.planner),
+        build(config.planner, **proposals_of(config, checkpoint)),
         shapes.action_space,
         config.horizon,
         config.replan_interval,
         reader,
     )
+
+
+def proposals_of(config: DictConfig, checkpoint: str | None) -> dict[str, str]:
+    """The setting by which a search reads what lies beside the checkpoint, or none."""
+    named = config.planner.get("proposals_from", "")
+    place = beside(checkpoint) if checkpoint is not None and named is None else None
+    return {} if place is None else {"proposals_from": place}
 
 
 def check_image_size(

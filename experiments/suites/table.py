@@ -15,7 +15,7 @@ from armillary.experiments.command.config import flatten, require, to_dict, type
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.loader import Loader
 from armillary.experiments.command.verbs import written
-from armillary.experiments.planning.entries import BASELINES, ORACLE, entry_of
+from armillary.experiments.planning.entries import BASELINES, ORACLE, entry_of, proposals_of
 from armillary.planners.proposals.sources import SHIFTED
 from armillary.planners.proposals.stored import BUNDLED, ProposalsError, find
 from armillary.suggestions import suggest
@@ -193,10 +193,12 @@ def _is_there(job: Job, config: DictConfig, suite: Suite) -> bool:
         UsageError: there is no such model, no such checkpoint, or no such proposals.
     """
     try:
-        if job.simulator not in (*BASELINES, ORACLE):
+        learned = job.simulator not in (*BASELINES, ORACLE)
+        if learned:
             find_checkpoint(job.simulator)
         if set(config.planner.get("proposals", [""])) - {SHIFTED}:
-            find(config.planner.get("proposals_from", BUNDLED))
+            own = proposals_of(config, job.simulator if learned else None)
+            find({**config.planner, **own}.get("proposals_from") or BUNDLED)
     except (CheckpointError, ProposalsError) as error:
         if isinstance(error, CheckpointError) and job.model not in suite.models:
             known = [*suite.models, *BASELINES, ORACLE, *bundled_checkpoints()]

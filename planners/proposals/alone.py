@@ -13,7 +13,6 @@ from torch import Tensor
 
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.proposals.sources import Proposals, Source, Wanted
-from armillary.planners.proposals.stored import BUNDLED
 from armillary.planners.situation import situated
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import best
@@ -25,12 +24,13 @@ class ProposalsAlone(ABC):
 
     Attributes:
         proposals_from: what the source reads: a run of ``train-proposals``, or the name of a
-            bundled checkpoint.
+            bundled checkpoint; None takes those of ``stored.BUNDLED``, and in a command those that
+            lie beside the model's checkpoint, where there are some.
     """
 
     planner: ClassVar[str]
 
-    proposals_from: str = BUNDLED
+    proposals_from: str | None = None
 
     def __post_init__(self) -> None:
         _ = self._proposals  # what is missing is told before anything is planned

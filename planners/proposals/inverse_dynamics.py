@@ -19,7 +19,8 @@ class InverseDynamicsGuess(ProposalsAlone):
     Attributes:
         guesses: that are scored, the most trusted ones; with what is left of the last plan these
             are a hundredth of what the cross-entropy method asks of the model.
-        proposals_from: a run of ``train-proposals``, or the name of a bundled checkpoint.
+        proposals_from: a run of ``train-proposals``, or the name of a bundled checkpoint; see
+            ``ProposalsAlone`` for None.
     """
 
     planner = "inverse_dynamics"

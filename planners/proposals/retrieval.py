@@ -18,7 +18,8 @@ class Retrieval(ProposalsAlone):
 
     Attributes:
         nearest: recorded episodes whose actions are scored.
-        proposals_from: a run of ``train-proposals``, or the name of a bundled checkpoint.
+        proposals_from: a run of ``train-proposals``, or the name of a bundled checkpoint; see
+            ``ProposalsAlone`` for None.
     """
 
     planner = "retrieval"

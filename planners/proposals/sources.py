@@ -12,7 +12,7 @@ from torch import Tensor
 from armillary.errors import ArmillaryError
 from armillary.planners.optimizer import Bounds
 from armillary.planners.proposals.query import Query
-from armillary.planners.proposals.stored import Stored, load
+from armillary.planners.proposals.stored import BUNDLED, Stored, load
 from armillary.planners.situation import Situation
 from armillary.suggestions import suggest
 
@@ -69,20 +69,20 @@ class Proposals:
 
     Args:
         sources: what proposes.
-        place: what they read, see ``stored.load``.
+        place: what they read, see ``stored.load``; None stands for ``stored.BUNDLED``.
 
     Raises:
         ProposalsError: it is missing or damaged.
     """
 
-    def __init__(self, sources: Sequence[Source], place: str) -> None:
+    def __init__(self, sources: Sequence[Source], place: str | None) -> None:
         self._sources = sources
-        self._stored = load(place)
+        self._stored = load(BUNDLED if place is None else place)
         self._known: tuple[Any, Any] = (None, None)
         self._device: torch.device | None = None
 
     @staticmethod
-    def named(names: Sequence[str], place: str) -> Proposals | None:
+    def named(names: Sequence[str], place: str | None) -> Proposals | None:
         """The sources of some names; None where there are none beside ``SHIFTED``.
 
         Raises:

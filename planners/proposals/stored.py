@@ -20,7 +20,11 @@ from armillary.planners.proposals.network import InverseDynamics
 from armillary.planners.proposals.recorded import Recorded
 from armillary.reading import read_json, reading
 from armillary.suggestions import listed
-from armillary.world_models.checkpoints.locate import BUNDLED_ROOT, bundled_checkpoints
+from armillary.world_models.checkpoints.locate import (
+    BUNDLED_ROOT,
+    bundled_checkpoints,
+    find_checkpoint,
+)
 from armillary.world_models.checkpoints.weights import differences
 
 FORMAT, VERSION = "armillary-proposals", 1
@@ -117,6 +121,12 @@ def load(source: str) -> Stored:
         network = _network(about["network"], tensors)
         _check_together(network, recorded)
         return Stored(path, str(about["identity"]), network, recorded, dict(about["about"]))
+
+
+def beside(checkpoint: str) -> str | None:
+    """Where the proposals that lie beside a checkpoint's weights are; None where there are none."""
+    folder = find_checkpoint(checkpoint) / FOLDER
+    return str(folder) if (folder / ABOUT).is_file() else None
 
 
 def find(source: str) -> Path:

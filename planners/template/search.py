@@ -14,7 +14,6 @@ from torch import Tensor
 from armillary.errors import ArmillaryError
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.proposals.sources import SHIFTED, Proposals, Wanted
-from armillary.planners.proposals.stored import BUNDLED
 from armillary.planners.situation import situated
 from armillary.planners.template.checks import check, check_count, check_noise
 from armillary.planners.template.problem import Problem
@@ -56,7 +55,8 @@ class Search(ABC, Generic[D]):
         proposals: what joins the first population: ``shifted`` (the good candidates of the plan
             before), ``retrieval`` and ``inverse_dynamics`` (what ``train-proposals`` made).
         proposals_from: what the latter two read: a run of ``train-proposals``, or the name of a
-            bundled checkpoint.
+            bundled checkpoint; None takes those of ``stored.BUNDLED``, and in a command those that
+            lie beside the model's checkpoint, where there are some.
         tolerance: a problem's search ends early when neither its best cost, relative to itself, nor
             its spread, in halves of the range of the bounds, has changed by more over two
             iterations; 0 never ends early.
@@ -68,7 +68,7 @@ class Search(ABC, Generic[D]):
     iterations: int = 10
     tolerance: float = 0.0
     proposals: Sequence[str] = (SHIFTED,)
-    proposals_from: str = BUNDLED
+    proposals_from: str | None = None
 
     def __post_init__(self) -> None:
         check_count("iterations", self.iterations, 1)

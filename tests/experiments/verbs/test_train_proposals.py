@@ -143,3 +143,14 @@ def test_refuses_bad_numbers(
     done = armillary("train-proposals", *words, word)
     assert done.code == 2
     assert "must be at least 1, got 0" in done.err
+
+
+@pytest.mark.parametrize("planner", ["inverse_dynamics", "retrieval"])
+def test_proposals_beside_a_checkpoint_are_taken_for_it(armillary: Command, planner: str) -> None:
+    words = ["plan", f"planner={planner}", "objective=latent", "episodes=1", "task.max_steps=4"]
+    own = "checkpoint=pretrained/push_blocks/rssm"
+    assert armillary(*words, own, "output=planned").code == 0
+    other = "planner.proposals_from=pretrained/push_blocks"
+    told = armillary(*words, own, other, "output=refused")
+    assert told.code == 2
+    assert "another model" in told.err
