@@ -12,7 +12,7 @@ from armillary import plugins
 from armillary.errors import ArmillaryError
 from armillary.suggestions import listed, suggest
 
-if TYPE_CHECKING:  # names are known, and offered, before torch is loaded
+if TYPE_CHECKING:  # models load torch, their registry does not
     from armillary.world_models.model import WorldModel
 
 Model = TypeVar("Model", bound="type[WorldModel]")

@@ -81,7 +81,7 @@ class Exchanges:
             config = copy(config)
             config.objective = self.true_objective
         shapes = shapes_of(self.entry.make_env())
-        return planning_agent(simulator, config, shapes, reader_of(config.goal))
+        return planning_agent(simulator, config, shapes, reader_of(config.goal), self.entry.name)
 
     def _row(self, name: str, agent: MPCAgent) -> Entry:
         make = self.entry.make_env

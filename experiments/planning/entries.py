@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import gymnasium as gym
@@ -22,7 +23,8 @@ from armillary.experiments.planning.environments import (
     shapes_of,
 )
 from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
-from armillary.planners.proposals.stored import beside
+from armillary.planners.proposals.sources import SHIFTED
+from armillary.planners.proposals.stored import ABOUT, TENSORS, beside, find
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE, bundled_checkpoints
@@ -93,7 +95,7 @@ def entry_of(name: str, config: DictConfig) -> Entry:
             )
         particles = config.simulator.get("particles", 1)
         oracle = OracleSimulator(build(config.task.physics), config.workers, particles)
-        agent = planning_agent(oracle, config, shapes_of(plain_env(config)()), reader)
+        agent = planning_agent(oracle, config, shapes_of(plain_env(config)()), reader, None)
         make, judge = posed(privileged_env(config), reader, oracle)
         times = agent.planning_times
         return Entry(name, planner, agent, make, oracle, judge, times, closing(oracle))
@@ -126,10 +128,15 @@ def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Ent
     agent = planning_agent(simulator, config, shapes, reader, checkpoint)
     make, judge = posed(acting, reader, simulator)
     planner, times = str(config.choices.planner), agent.planning_times
+    weights = {WEIGHTS_FILE: info.digests[WEIGHTS_FILE]}
+    if reads_proposals(config.planner):
+        place = proposals_of(config, checkpoint).get("proposals_from")
+        folder = find(place or config.planner.proposals_from)
+        weights |= {n: sha256((folder / n).read_bytes()).hexdigest() for n in (ABOUT, TENSORS)}
     return Entry(
         *(checkpoint, planner, agent, make, simulator, judge, times),
         stride=info.stride,
-        weights={WEIGHTS_FILE: info.digests[WEIGHTS_FILE]},
+        weights=weights,
     )
 
 
@@ -138,7 +145,7 @@ def planning_agent(
     config: DictConfig,
     shapes: Shapes,
     reader: GoalReader,
-    checkpoint: str | None = None,
+    checkpoint: str | None,
 ) -> MPCAgent:
     """An MPC agent with the configured search and objective.
 
@@ -147,7 +154,8 @@ def planning_agent(
         config: see ``entry_of``.
         shapes: of the task.
         reader: of goals.
-        checkpoint: of the simulator's model, whose proposals are taken unless others are named.
+        checkpoint: of the model whose proposals are taken unless others are named; None for those
+            of ``BUNDLED``.
     """
     return MPCAgent(
         simulator,
@@ -161,10 +169,20 @@ def planning_agent(
 
 
 def proposals_of(config: DictConfig, checkpoint: str | None) -> dict[str, str]:
-    """The setting by which a search reads what lies beside the checkpoint, or none."""
+    """The setting by which a search reads what lies beside a checkpoint; none where it reads none.
+
+    Raises:
+        ProposalsError: it reads some, none are named, and none lie there.
+    """
     named = config.planner.get("proposals_from", "")
-    place = beside(checkpoint) if checkpoint is not None and named is None else None
-    return {} if place is None else {"proposals_from": place}
+    if checkpoint is None or named is not None or not reads_proposals(config.planner):
+        return {}
+    return {"proposals_from": str(beside(checkpoint))}
+
+
+def reads_proposals(planner: DictConfig) -> bool:
+    """Whether a search, or a planner that does without one, reads recorded proposals."""
+    return "proposals_from" in planner and bool({*planner.get("proposals", [""])} - {SHIFTED})
 
 
 def check_image_size(

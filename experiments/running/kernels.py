@@ -1,4 +1,4 @@
-"""Which of torch's kernels a run may use. Help and completion need neither, nor wait for torch."""
+"""Which of torch's kernels a run may use. The help needs none, and does not wait for torch."""
 
 from __future__ import annotations
 

@@ -15,8 +15,13 @@ from armillary.experiments.command.config import flatten, require, to_dict, type
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.loader import Loader
 from armillary.experiments.command.verbs import written
-from armillary.experiments.planning.entries import BASELINES, ORACLE, entry_of, proposals_of
-from armillary.planners.proposals.sources import SHIFTED
+from armillary.experiments.planning.entries import (
+    BASELINES,
+    ORACLE,
+    entry_of,
+    proposals_of,
+    reads_proposals,
+)
 from armillary.planners.proposals.stored import BUNDLED, ProposalsError, find
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.locate import (
@@ -196,9 +201,9 @@ def _is_there(job: Job, config: DictConfig, suite: Suite) -> bool:
         learned = job.simulator not in (*BASELINES, ORACLE)
         if learned:
             find_checkpoint(job.simulator)
-        if set(config.planner.get("proposals", [""])) - {SHIFTED}:
+        if reads_proposals(config.planner):
             own = proposals_of(config, job.simulator if learned else None)
-            find({**config.planner, **own}.get("proposals_from") or BUNDLED)
+            find({**config.planner, **own}["proposals_from"] or BUNDLED)
     except (CheckpointError, ProposalsError) as error:
         if isinstance(error, CheckpointError) and job.model not in suite.models:
             known = [*suite.models, *BASELINES, ORACLE, *bundled_checkpoints()]

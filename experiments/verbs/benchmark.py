@@ -227,7 +227,7 @@ def show(rows: Sequence[Row]) -> None:
     search = "".join(f", planner {planner}" for planner in planners) if not first.name else ""
     title = f"{first.task}, {counted(first.episodes, 'episode')}, seed {first.seed}{search}{judge}"
     holds = any(row.held_at_end is not None for row in rows)
-    # 80 columns hold the name of a bundled checkpoint.
+    # 80 columns hold such names as pretrained/push_blocks.
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("simulator", overflow="fold", min_width=9)
     measures = list(dict.fromkeys(name for row in rows for name in row.measures))

@@ -123,10 +123,20 @@ def load(source: str) -> Stored:
         return Stored(path, str(about["identity"]), network, recorded, dict(about["about"]))
 
 
-def beside(checkpoint: str) -> str | None:
-    """Where the proposals that lie beside a checkpoint's weights are; None where there are none."""
-    folder = find_checkpoint(checkpoint) / FOLDER
-    return str(folder) if (folder / ABOUT).is_file() else None
+def beside(checkpoint: str) -> Path:
+    """The folder of the proposals that lie beside a checkpoint's weights, or in its run.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+        ProposalsError: there are none.
+    """
+    for place in (find_checkpoint(checkpoint), Path(checkpoint).expanduser()):
+        if (place / FOLDER / ABOUT).is_file():
+            return place / FOLDER
+    raise ProposalsError(
+        f"no proposals lie beside {checkpoint}; armillary train-proposals checkpoint={checkpoint} "
+        "data.path=FILE output=DIR makes some, and planner.proposals_from=DIR takes them"
+    )
 
 
 def find(source: str) -> Path:

@@ -41,6 +41,7 @@ from armillary.world_models.checkpoints.locate import (
 )
 from armillary.world_models.checkpoints.origin import check_origin, origin_of
 from armillary.world_models.checkpoints.weights import (
+    MisfitError,
     built,
     check_finite,
     differences,
@@ -188,9 +189,10 @@ def _check_fit(weights: dict[str, Tensor], model: WorldModel, info: CheckpointIn
     found = differences(weights, model.state_dict())
     if found:
         more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
-        raise CheckpointError(
+        raise MisfitError(
             f"the weights of {info.path} do not fit {type(model).__name__} built with "
-            f"{info.model['hyperparameters']}: {'; '.join(found[:3])}{more}"
+            f"{info.model['hyperparameters']}",
+            f"{'; '.join(found[:3])}{more}",
         )
 
 

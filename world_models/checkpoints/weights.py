@@ -23,6 +23,14 @@ _HEADER = 8
 """Bytes of the length that a file of safetensors begins with."""
 
 
+class MisfitError(CheckpointError):
+    """A checkpoint's weights have other names or shapes than a model's; ``reason`` says which."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(where, reason)
+        self.reason = reason
+
+
 def built(name: str, hyperparameters: Mapping[str, Any]) -> WorldModel:
     """A model whose weights will be replaced; no random number is drawn from the caller's.
 

@@ -112,6 +112,8 @@ class TrainerConfig:
             raise ArmillaryError(f"gradient_clip must be > 0 and finite, got {self.gradient_clip}")
         if not 0 <= self.weight_decay < math.inf:
             raise ArmillaryError(f"weight_decay must be >= 0 and finite, got {self.weight_decay}")
+        if self.init_from == "":
+            raise ArmillaryError("init_from must be a checkpoint, or null, got an empty text")
         if self.workers < 0:
             raise ArmillaryError(f"workers must be at least 0, got {self.workers}")
         for name in ("threads", "read_every"):

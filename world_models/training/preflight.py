@@ -14,10 +14,12 @@ from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_weights, read_info
 from armillary.world_models.checkpoints.locate import CheckpointError, settled
+from armillary.world_models.checkpoints.origin import check_origin
+from armillary.world_models.checkpoints.weights import MisfitError
 from armillary.world_models.data import Split, WindowDataset
 from armillary.world_models.data.identity import CONTENT_ID, changed
 from armillary.world_models.model import WorldModel
-from armillary.world_models.registry import model_config, resolved_config
+from armillary.world_models.registry import canonical, model_config, resolved_config
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.schedule import Stage
 
@@ -67,30 +69,34 @@ def initial_weights(model: WorldModel, config: TrainerConfig) -> CheckpointInfo 
     """The checkpoint that a new run starts from, or None; not yet loaded.
 
     Raises:
-        CheckpointError: there is none, it is of another model, or its weights do not fit.
+        CheckpointError: there is none, it is damaged or of another model, or does not fit.
     """
     if config.init_from is None:
         return None
-    info, here = read_info(config.init_from), model_config(model)
-    there = resolved_config(info.model["name"], info.model["hyperparameters"])
-    if there["name"] != here["name"]:
+    info = read_info(config.init_from)
+    check_origin(info.plugin, info.model["name"], info.path)
+    there, here = canonical(info.model["name"], {})[0], model_config(model)["name"]
+    if there != here:
         raise CheckpointError(
-            f"init_from={config.init_from} is a {there['name']!r}, and a {here['name']!r} is to be "
-            f"trained; choose a checkpoint of {here['name']!r}, or leave init_from out"
+            f"init_from={config.init_from} is a {there!r}, and a {here!r} is to be trained; choose "
+            f"a checkpoint of {here!r}, or leave init_from out"
         )
     try:
         load_weights(deepcopy(model), info)
-    except CheckpointError as error:
-        former, own = there["hyperparameters"], here["hyperparameters"]
-        others = [name for name in sorted(own) if own[name] != former.get(name)]
-        if not others:
-            raise
-        told = ", ".join(f"{name}={former.get(name)!r} not {own[name]!r}" for name in others)
+    except MisfitError as error:
         raise CheckpointError(
-            f"init_from={config.init_from}: its weights are of other shapes than the model's; it "
-            f"was built with {told}"
+            f"init_from={config.init_from}: {error.reason}; it is {told_of(info, model)}"
         ) from error
     return info
+
+
+def told_of(info: CheckpointInfo, model: WorldModel) -> str:
+    """A checkpoint's path, and in what it was built differently from a model, for messages."""
+    former = canonical(info.model["name"], info.model["hyperparameters"])[1]
+    own = model_config(model)["hyperparameters"]
+    others = [name for name in sorted(own) if name in former and own[name] != former[name]]
+    told = ", ".join(f"{name}={former[name]!r} instead of {own[name]!r}" for name in others)
+    return f"{info.path}, built with {told}" if told else str(info.path)
 
 
 def earlier_run(

@@ -36,6 +36,7 @@ from armillary.world_models.training.preflight import (
     earlier_run,
     initial_weights,
     other_data,
+    told_of,
 )
 from armillary.world_models.training.run import Outcome, Run
 from armillary.world_models.training.steps.batches import Batch, stage_batches
@@ -142,7 +143,8 @@ class Trainer:
         earlier = earlier_run(self.last, model, config, resume) if self.leads else None
         told = earlier and self._follow(earlier, data_changed)
         check_fit(config, model, train, validation)
-        initial = initial_weights(model, config) if earlier is None else None
+        anew = self.leads and earlier is None  # from one process the others have their weights
+        initial = initial_weights(model, config) if anew else None
         encoding = Encoding(train, lambda: self._threads.look(f"step {run.step}"), measured=True)
         run = Run(model, train, Validator(model, validation, config), encoding)
         device = engine.start()
@@ -151,7 +153,7 @@ class Trainer:
         if earlier is None:
             if initial is not None:
                 load_weights(model, initial)
-                log.info("starts from the weights of %s", initial.path)
+                log.info("starts from the weights of %s", told_of(initial, model))
             statistics = action_statistics(train, config.stages[-1].stride)
             model.set_action_statistics(statistics.mean, statistics.std)
             survey(model, train)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from armillary.experiments.command.config import compose
+from armillary.experiments.planning.entries import entry_of
+from armillary.experiments.planning.kept import identity_of
 from armillary.planners.proposals.stored import TENSORS, load
 from armillary.world_models.checkpoints.checkpoint import load_model, save_checkpoint
+from armillary.world_models.checkpoints.locate import BUNDLED_ROOT
 from tests.experiments.conftest import Command
 from tests.experiments.tiny import tiny_model
 from tests.experiments.verbs.test_benchmark import rows_of
@@ -150,7 +155,26 @@ def test_proposals_beside_a_checkpoint_are_taken_for_it(armillary: Command, plan
     words = ["plan", f"planner={planner}", "objective=latent", "episodes=1", "task.max_steps=4"]
     own = "checkpoint=pretrained/push_blocks/rssm"
     assert armillary(*words, own, "output=planned").code == 0
+    diagnosed = armillary("diagnose", *words[1:-1], "task.max_steps=1", own, "output=diagnosed")
+    assert diagnosed.code == 0, diagnosed.err
     other = "planner.proposals_from=pretrained/push_blocks"
     told = armillary(*words, own, other, "output=refused")
     assert told.code == 2
     assert "another model" in told.err
+
+
+def test_none_beside_a_checkpoint_is_told(armillary: Command, checkpoint: Path) -> None:
+    told = armillary("plan", "planner=retrieval", f"checkpoint={checkpoint}", "output=refused")
+    assert told.code == 2
+    assert f"no proposals lie beside {checkpoint}" in told.err
+
+
+def test_other_proposals_make_another_row(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(BUNDLED_ROOT / "push_blocks" / "rssm", own)
+    config = compose("benchmark", ["planner=inverse_dynamics", "objective=latent"])
+    first = identity_of(entry_of(str(own), config), config)
+    assert identity_of(entry_of(str(own), config), config) == first
+    about = own / "proposals" / "proposals.json"
+    about.write_text(about.read_text() + "\n")
+    assert identity_of(entry_of(str(own), config), config) != first

@@ -136,7 +136,11 @@ def test_a_run_measures_its_own_actions_whatever_it_starts_from(
 def test_weights_of_another_model_are_no_start(episodes: EpisodeFile, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "wide", fresh(slot_size=9), step=0)
     settings = config(JOINT, init_from=str(tmp_path / "wide"))
-    with pytest.raises(CheckpointError, match="built with slot_size=9 not"):
+    with pytest.raises(CheckpointError, match=r"holds \(.*slot_size=9 instead of 3"):
+        fit(episodes, settings, tmp_path / "run")
+    weights = tmp_path / "wide" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    with pytest.raises(CheckpointError, match="damaged"):
         fit(episodes, settings, tmp_path / "run")
     with pytest.raises(CheckpointError, match="is a 'slot_dynamics', and a 'toy' is to"):
         fit(episodes, config(JOINT, init_from="pretrained/push_blocks"), tmp_path / "run")
