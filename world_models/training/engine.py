@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -136,6 +137,7 @@ class FabricEngine(Engine):
     def start(self) -> torch.device:
         """See the base class."""
         self._fabric.launch()
+        atexit.register(leave)  # Fabric does so for NCCL alone
         self.share = Share(self._fabric.global_rank, self._fabric.world_size)
         return self._fabric.device
 
@@ -167,6 +169,12 @@ class FabricEngine(Engine):
         values = [value] * self.share.processes
         torch.distributed.all_gather_object(values, value)
         return values
+
+
+def leave() -> None:
+    """Ends this process's part in its group, whose threads else may outlive the interpreter."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def make_engine(device: str, *, devices: int, nodes: int, strategy: str) -> Engine:

@@ -178,3 +178,14 @@ def test_missing_devices_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="this machine has no device 'cuda'"):
         Trainer(config(JOINT, devices=2, device="cuda"), tmp_path)
     assert issubclass(FabricEngine, Engine)
+
+
+def test_a_process_leaves_its_group_before_it_ends(folder: Path) -> None:
+    code = (
+        "import sys, torch; from armillary.world_models.training.engine import leave; leave(); "
+        "torch.distributed.init_process_group('gloo', init_method=sys.argv[1], rank=0, "
+        "world_size=1); leave(); leave(); sys.exit(torch.distributed.is_initialized())"
+    )
+    place = (folder / "group").as_uri()
+    root = Path(__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", code, place], cwd=root).returncode == 0
