@@ -23,8 +23,8 @@ from armillary.experiments.planning.environments import (
     shapes_of,
 )
 from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
-from armillary.planners.proposals.sources import SHIFTED
-from armillary.planners.proposals.stored import ABOUT, TENSORS, beside, find
+from armillary.planners.proposals.sources import SOURCES
+from armillary.planners.proposals.stored import ABOUT, BUNDLED, TENSORS, beside, find
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE, bundled_checkpoints
@@ -129,9 +129,8 @@ def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Ent
     make, judge = posed(acting, reader, simulator)
     planner, times = str(config.choices.planner), agent.planning_times
     weights = {WEIGHTS_FILE: info.digests[WEIGHTS_FILE]}
-    if reads_proposals(config.planner):
-        place = proposals_of(config, checkpoint).get("proposals_from")
-        folder = find(place or config.planner.proposals_from)
+    if (place := proposals_place(config, checkpoint)) is not None:
+        folder = find(place)
         weights |= {n: sha256((folder / n).read_bytes()).hexdigest() for n in (ABOUT, TENSORS)}
     return Entry(
         *(checkpoint, planner, agent, make, simulator, judge, times),
@@ -157,10 +156,12 @@ def planning_agent(
         checkpoint: of the model whose proposals are taken unless others are named; None for those
             of ``BUNDLED``.
     """
+    place = proposals_place(config, checkpoint)
+    more = {} if place is None else {"proposals_from": place}
     return MPCAgent(
         simulator,
         build(config.objective),
-        build(config.planner, **proposals_of(config, checkpoint)),
+        build(config.planner, **more),
         shapes.action_space,
         config.horizon,
         config.replan_interval,
@@ -168,21 +169,25 @@ def planning_agent(
     )
 
 
-def proposals_of(config: DictConfig, checkpoint: str | None) -> dict[str, str]:
-    """The setting by which a search reads what lies beside a checkpoint; none where it reads none.
+def proposals_place(config: DictConfig, checkpoint: str | None) -> str | None:
+    """Where the configured search reads recorded proposals; None where it reads none.
+
+    Args:
+        config: with the planner.
+        checkpoint: beside which they lie unless others are named; None for ``BUNDLED``.
 
     Raises:
-        ProposalsError: it reads some, none are named, and none lie there.
+        CheckpointError: there is no such checkpoint.
+        ProposalsError: none are named, and none lie there.
     """
-    named = config.planner.get("proposals_from", "")
-    if checkpoint is None or named is not None or not reads_proposals(config.planner):
-        return {}
-    return {"proposals_from": str(beside(checkpoint))}
-
-
-def reads_proposals(planner: DictConfig) -> bool:
-    """Whether a search, or a planner that does without one, reads recorded proposals."""
-    return "proposals_from" in planner and bool({*planner.get("proposals", [""])} - {SHIFTED})
+    planner = config.planner
+    names = planner.get("proposals", [*SOURCES])  # a planner that does nothing else names none
+    read = OmegaConf.is_list(names) or isinstance(names, list)
+    if "proposals_from" not in planner or not (read and any(name in names for name in SOURCES)):
+        return None
+    if planner.proposals_from is not None:
+        return str(planner.proposals_from)
+    return BUNDLED if checkpoint is None else str(beside(checkpoint))
 
 
 def check_image_size(

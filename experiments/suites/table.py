@@ -19,10 +19,9 @@ from armillary.experiments.planning.entries import (
     BASELINES,
     ORACLE,
     entry_of,
-    proposals_of,
-    reads_proposals,
+    proposals_place,
 )
-from armillary.planners.proposals.stored import BUNDLED, ProposalsError, find
+from armillary.planners.proposals.stored import ProposalsError, find
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.locate import (
     CheckpointError,
@@ -201,9 +200,9 @@ def _is_there(job: Job, config: DictConfig, suite: Suite) -> bool:
         learned = job.simulator not in (*BASELINES, ORACLE)
         if learned:
             find_checkpoint(job.simulator)
-        if reads_proposals(config.planner):
-            own = proposals_of(config, job.simulator if learned else None)
-            find({**config.planner, **own}["proposals_from"] or BUNDLED)
+        place = proposals_place(config, job.simulator if learned else None)
+        if place is not None:
+            find(place)
     except (CheckpointError, ProposalsError) as error:
         if isinstance(error, CheckpointError) and job.model not in suite.models:
             known = [*suite.models, *BASELINES, ORACLE, *bundled_checkpoints()]

@@ -25,7 +25,7 @@ class ProposalsAlone(ABC):
     Attributes:
         proposals_from: what the source reads: a run of ``train-proposals``, or the name of a
             bundled checkpoint; None takes those of ``stored.BUNDLED``, and in a command those that
-            lie beside the model's checkpoint, where there are some.
+            lie beside the model's checkpoint.
     """
 
     planner: ClassVar[str]

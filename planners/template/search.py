@@ -56,7 +56,7 @@ class Search(ABC, Generic[D]):
             before), ``retrieval`` and ``inverse_dynamics`` (what ``train-proposals`` made).
         proposals_from: what the latter two read: a run of ``train-proposals``, or the name of a
             bundled checkpoint; None takes those of ``stored.BUNDLED``, and in a command those that
-            lie beside the model's checkpoint, where there are some.
+            lie beside the model's checkpoint.
         tolerance: a problem's search ends early when neither its best cost, relative to itself, nor
             its spread, in halves of the range of the bounds, has changed by more over two
             iterations; 0 never ends early.

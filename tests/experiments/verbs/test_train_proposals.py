@@ -178,3 +178,15 @@ def test_other_proposals_make_another_row(tmp_path: Path) -> None:
     about = own / "proposals" / "proposals.json"
     about.write_text(about.read_text() + "\n")
     assert identity_of(entry_of(str(own), config), config) != first
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("null", "proposals"), ("retrieval", "list"), ("[retrieva]", "unknown proposals 'retrieva'")],
+)
+def test_proposals_that_are_none_are_told(
+    armillary: Command, checkpoint: Path, given: str, told: str
+) -> None:
+    done = armillary("plan", f"planner.proposals={given}", f"checkpoint={checkpoint}", "output=no")
+    assert done.code == 2
+    assert told in done.err
