@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -37,18 +38,20 @@ def run(config: DictConfig) -> Path:
     Raises:
         CheckpointError: there is no usable checkpoint.
         DataError: the file of episodes cannot be used.
+        ArmillaryError: a setting is wrong.
         UsageError: the data do not suit the model, or the model takes no actions.
         RunError: the model's slots, or the loss, became NaN or infinite.
     """
     checkpoint, output = str(config.checkpoint), Path(config.output).expanduser()
     settings = Settings(steps=config.steps, batch=config.batch, seed=config.seed)
+    roles = FindRoles(effector=str(config.effector))
     simulator = LatentSimulator(load_model(checkpoint))
     if simulator.action_size == 0:
         raise UsageError(f"{checkpoint} takes no actions, so that there are none to propose")
     stride = read_info(checkpoint).stride
     episodes = episodes_for(simulator.model, checkpoint, config.data)
-    held_out = recorded_of(simulator, episodes.split("val"), stride)
-    recorded = recorded_of(simulator, episodes.split("train"), stride)
+    held_out = recorded_of(simulator, episodes.split("val"), stride, roles)
+    recorded = recorded_of(simulator, episodes.split("train"), stride, roles)
     progress, task = counting("inverse dynamics", config.steps)
 
     def told(step: int, loss: Tensor) -> None:
@@ -60,7 +63,11 @@ def run(config: DictConfig) -> Path:
         network = learn(recorded, config.horizon, settings, told)
     kept = recorded.map(lambda tensor: tensor[: config.episodes])
     data = {name: value for name, value in describe(episodes).items() if name != "path"}
-    about = {"checkpoint": checkpoint, "data": data, "settings": vars(settings)}
+    about = {
+        "checkpoint": checkpoint,
+        "data": data,
+        "settings": vars(settings) | {"effector": config.effector},
+    }
     path = save(Stored(output / FOLDER, simulator.identity, network, kept, about))
     found = ProposalTraining(
         horizon=config.horizon,
@@ -79,7 +86,7 @@ def run(config: DictConfig) -> Path:
     return path
 
 
-def recorded_of(simulator: LatentSimulator, split: Split, stride: int) -> Recorded:
+def recorded_of(simulator: LatentSimulator, split: Split, stride: int, find: FindRoles) -> Recorded:
     """A split as its slots, what they are in the first frame, and its actions.
 
     Raises:
@@ -95,7 +102,7 @@ def recorded_of(simulator: LatentSimulator, split: Split, stride: int) -> Record
         raise RunError(f"the model sees NaN in split {split.name!r}; take an earlier checkpoint")
     low, high = batch.actions.amin((0, 1)), batch.actions.amax((0, 1))
     roles = simulator.roles(
-        batch.states.map(lambda tensor: tensor[:, 0]), FindRoles(low=low, high=high)
+        batch.states.map(lambda tensor: tensor[:, 0]), replace(find, low=low, high=high)
     )
     return Recorded(slots, batch.actions, roles.objects, roles.effector)
 

@@ -42,6 +42,7 @@ def test_what_it_writes_is_small_and_told(proposals: Path, checkpoint: Path) -> 
         "batch": 8,
         "learning_rate": 1e-3,
         "seed": 0,
+        "effector": "moved",
     }
     found = json.loads((proposals / "results.json").read_text())
     assert (found["horizon"], found["episodes"]) == (4, 3)
@@ -58,6 +59,28 @@ def test_slots_are_the_models_and_roles_those_that_planning_finds(
     assert stored.recorded.slots.shape[2:] == (model.num_slots, model.slot_size)
     assert (stored.recorded.effector.sum(1) == 1).all()
     assert ((stored.recorded.objects * stored.recorded.effector) == 0).all()
+
+
+@pytest.mark.parametrize("effector", ["moved_parts", "none"])
+def test_what_actions_move_is_found_as_plans_are_told(
+    armillary: Command, checkpoint: Path, episodes: Path, tmp_path: Path, effector: str
+) -> None:
+    words = [f"checkpoint={checkpoint}", f"data.path={episodes}", *QUICK, f"effector={effector}"]
+    assert armillary("train-proposals", *words, "output=parts").code == 0
+    recorded = load(str(tmp_path / "parts")).recorded
+    assert (recorded.effector.sum(1) == (effector != "none")).all()
+    assert ((recorded.objects * recorded.effector) == 0).all()
+
+
+def test_an_unknown_effector_is_told_before_anything_is_encoded(
+    armillary: Command, checkpoint: Path, episodes: Path, tmp_path: Path
+) -> None:
+    words = [f"checkpoint={checkpoint}", f"data.path={episodes}", "effector=moved_part"]
+    done = armillary("train-proposals", *words, "output=parts")
+    assert done.code == 2
+    assert "moved_parts" in done.err
+    assert "are encoded" not in done.err
+    assert not (tmp_path / "parts").exists()
 
 
 def test_the_same_command_gives_the_same_bytes(
