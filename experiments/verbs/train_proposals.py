@@ -28,6 +28,8 @@ from armillary.world_models.training.encoding import encode
 
 log = logging.getLogger(__name__)
 
+_LOOK_EVERY = 500
+"""Steps between two looks at the loss."""
 _PAIRS = 4000
 """Pairs of moments that the errors in the results are of."""
 
@@ -56,8 +58,10 @@ def run(config: DictConfig) -> Path:
 
     def told(step: int, loss: Tensor) -> None:
         progress.advance(task)
-        if step % 500 == 499 and not loss.isfinite():
-            raise RunError(f"the loss of step {step + 1} is {loss.item()}")
+        if step % _LOOK_EVERY == _LOOK_EVERY - 1:
+            if not loss.isfinite():
+                raise RunError(f"the loss of step {step + 1} is {loss.item()}")
+            log.info("step %d of %d: loss %.3f", step + 1, config.steps, loss)
 
     with progress:
         network = learn(recorded, config.horizon, settings, told)
