@@ -161,7 +161,8 @@ class LatentSimulator(Generic[State]):
         """See ``Simulator``; reads ``goal_image``.
 
         The start's slots are matched to the goal's by how they look, with an exact assignment. What
-        shows nothing, there or here, is as like to one thing as to any other.
+        shows nothing, there or here, is as like to one thing as to any other. Objects are things
+        that the goal shows, too: what has no place there may end anywhere.
         """
         context = self.context_length
         images = [[observation["goal_image"]] * context for observation in observations]
@@ -175,10 +176,11 @@ class LatentSimulator(Generic[State]):
         distance = distance.masked_fill(~shown, _UNLIKE)
         assignment, _ = assign(distance)
         roles = find(start, partial(self._probe, state), self.action_size)
-        empty = int((roles.objects.sum(1) == 0).sum())
+        objects = roles.objects * there.gather(1, assignment)
+        empty = int((objects.sum(1) == 0).sum())
         if empty and self.model.num_slots > 1:
             logger.warning("no object was found in %d of %d scenes", empty, len(images))
-        return Goal(view, assignment, roles.objects, roles.effector)
+        return Goal(view, assignment, objects, roles.effector)
 
     def rollout(
         self,

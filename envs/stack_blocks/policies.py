@@ -1,4 +1,4 @@
-"""The policy that collects StackBlocks data: picks and places, stacks, and random actions."""
+"""The policy that collects StackBlocks data: picks and places, stacks, near misses, random actions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from armillary.errors import ArmillaryError
 
 _OVER = 1.0
 """How far above a block's middle another is held that is put on it."""
+_ON, _BESIDE = 0.1, 0.9
+"""How far along each axis from a block's middle another is put on it, or close to it, at most."""
 
 
 class StackPolicy:
-    """Puts a random block somewhere, or on another one, or acts at random.
+    """Puts a random block somewhere, on another one or close to it, or acts at random.
 
     Picks are off the block's middle by up to 0.12 along each axis, and one in four by up to 0.4,
     which misses most of the time.
@@ -22,18 +24,27 @@ class StackPolicy:
     Args:
         heights: whether actions name heights.
         anywhere: probability of putting a block somewhere in the arena.
-        stack: of putting it on another one, where there is one. What is left is random.
+        stack: of putting it on another one, where there is one.
+        beside: of putting it close to another one, often half on it: from there it falls, which a
+            model has to have seen. What is left is random.
     """
 
-    def __init__(self, heights: bool = False, anywhere: float = 0.45, stack: float = 0.45) -> None:
-        if min(anywhere, stack) < 0.0 or anywhere + stack > 1.0:
+    def __init__(
+        self,
+        heights: bool = False,
+        anywhere: float = 0.45,
+        stack: float = 0.45,
+        beside: float = 0.0,
+    ) -> None:
+        if min(anywhere, stack, beside) < 0.0 or anywhere + stack + beside > 1.0:
             raise ArmillaryError(
-                "anywhere and stack must be probabilities of at most 1 together, got "
-                f"{anywhere} and {stack}"
+                "anywhere, stack and beside must be probabilities of at most 1 together, got "
+                f"{anywhere}, {stack} and {beside}"
             )
         self.heights = heights
         self.anywhere = anywhere
         self.stack = stack
+        self.beside = beside
         self._rng = np.random.default_rng(0)
 
     def reset(self, rng: np.random.Generator) -> None:
@@ -45,13 +56,14 @@ class StackPolicy:
         rng, positions = self._rng, positions_of(scene)
         kind = rng.random()
         pick, place = self._somewhere(), self._somewhere()
-        if kind < self.anywhere + self.stack:
+        if kind < self.anywhere + self.stack + self.beside:
             block = int(rng.integers(len(positions)))
             off = 0.12 if rng.random() < 0.75 else 0.4
             pick = positions[block] + rng.uniform(-off, off, 3)
             others = np.delete(positions, block, 0)
             if kind >= self.anywhere and len(others):
-                place = others[rng.integers(len(others))] + rng.uniform(-0.1, 0.1, 3)
+                away = _ON if kind < self.anywhere + self.stack else _BESIDE
+                place = others[rng.integers(len(others))] + rng.uniform(-away, away, 3)
                 place[2] += _OVER
         kept = 3 if self.heights else 2
         low, high = self._bounds()

@@ -17,6 +17,10 @@ _PROBE_STEPS = 2
 _FOLLOWS = 0.25
 """The share of the effector's way that what is part of it goes under the same actions, at least."""
 
+_STIRS = 0.05
+"""What the squared ways, in image widths, from the mean of the places that the ends of all actions
+lead to add up to for what follows them: the square of this, at least."""
+
 Strategy = TypeVar("Strategy")
 
 
@@ -78,12 +82,14 @@ def moved_parts(scenes: View, probe: Probe, low: Tensor, high: Tensor) -> Tensor
     """Assumes that what the actions move may be shown by several slots, as an arm and its hand.
 
     The slot of ``moved`` has 1 and is the effector; those that go with it a quarter of its way or
-    more have 0.5: they are parts of it, and no objects.
+    more have 0.5: they are parts of it, and no objects. Where nothing goes far enough no slot shows
+    the effector, and none is taken for it.
     """
     spread = _spread(probe, low, high)
     most = spread.amax(1, keepdim=True)
     parts = 0.5 * (spread >= _FOLLOWS**2 * most)
-    return parts.scatter_(1, spread.argmax(1, keepdim=True), 1.0)
+    parts = parts.scatter_(1, spread.argmax(1, keepdim=True), 1.0)
+    return parts * (most >= _STIRS**2)
 
 
 def _spread(probe: Probe, low: Tensor, high: Tensor) -> Tensor:
