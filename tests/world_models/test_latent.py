@@ -269,6 +269,29 @@ def test_what_the_goal_does_not_show_is_as_like_to_one_thing_as_to_another():
     assert goal.assignment.tolist() == [[0, 1, 2, 3]]
 
 
+@pytest.mark.parametrize("hidden", [1, 3])
+def test_what_the_goal_does_not_show_has_no_place_to_go_to(hidden: int) -> None:
+    """Its slot lies parked outside of the image there: that is no place to bring a thing to."""
+
+    class Hiding(Dots):
+        def decode(self, state):
+            scene = super().decode(state)
+            shown = (state.position.abs().amax(-1) <= 1.0)[:, :, None, None, None]
+            return Scene(scene.components, scene.masks * shown)
+
+    places = torch.tensor([[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75], [0.25, 0.75]]])
+    goals = places.clone()
+    goals[0, hidden] = -2.0
+    simulator = LatentSimulator(Hiding(), "cpu")
+    simulator._core.encode = lambda frames, actions: DotState(goals)  # type: ignore[method-assign]
+    black = np.zeros((32, 32, 3), np.uint8)
+    goal = simulator.goal(DotState(places), [{"image": black, "goal_image": black}])
+    assert goal.effector.tolist() == [[0, 0, 1, 0]]
+    objects = [0, 1, 0, 1]
+    objects[hidden] = 0
+    assert goal.objects.tolist() == [objects]
+
+
 def test_devices_are_checked():
     assert resolve_device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(ValueError, match="unknown device 'gpu'; choose from auto, cpu, cuda, mps"):

@@ -41,7 +41,24 @@ def test_random_actions_hardly_ever_hit() -> None:
     assert played(StackPolicy(anywhere=0.0, stack=0.0), 100)[0] < 0.15
 
 
-@pytest.mark.parametrize("shares", [(-0.1, 0.5), (0.6, 0.5)])
-def test_shares_are_probabilities(shares: tuple[float, float]) -> None:
+def test_near_misses_are_put_about_other_blocks_and_seldom_stay_on_them() -> None:
+    env, policy = StackBlocksEnv(num_blocks=3), StackPolicy(anywhere=0.0, stack=0.0, beside=1.0)
+    policy.reset(np.random.default_rng(0))
+    env.reset(seed=0)
+    scene = env.snapshot()
+    away = np.array(
+        [
+            np.abs(positions_of(scene)[:, :2] - policy.act(scene)[2:]).max(1).min()
+            for _ in range(300)
+        ]
+    )
+    assert (away <= 0.9 + 1e-6).all()
+    assert (away > 0.4).mean() > 0.5  # more than half of its side off
+    _, stacked = played(policy, 100)
+    assert stacked < played(StackPolicy(anywhere=0.0, stack=1.0), 100)[1]
+
+
+@pytest.mark.parametrize("shares", [(-0.1, 0.5), (0.6, 0.5), (0.5, 0.4, 0.2), (0.5, 0.5, -0.1)])
+def test_shares_are_probabilities(shares: tuple[float, ...]) -> None:
     with pytest.raises(ArmillaryError, match="probabilities of at most 1 together"):
         StackPolicy(False, *shares)

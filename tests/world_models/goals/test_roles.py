@@ -64,6 +64,21 @@ def test_parts_of_what_is_moved_are_no_objects() -> None:
     assert roles.objects.tolist() == [[0, 0, 1, 1]] * 2
 
 
+@pytest.mark.parametrize(("way", "found"), [(0.001, False), (0.2, True)])
+def test_what_hardly_stirs_is_no_effector_of_parts(way: float, found: bool) -> None:
+    """The hand may be out of sight at first: then all things drift by as little."""
+
+    def probe(actions: torch.Tensor) -> torch.Tensor:
+        places = torch.full((2, len(actions), 4, 2), 0.5)
+        places[:, :, 1:] += way * actions[:, -1, None]
+        places[:, :, 3] += way * actions[:, -1]
+        return places
+
+    roles = FindRoles(first, "moved_parts", presence=0.05)(scenes(), probe, 2)
+    assert roles.effector.any().item() is found
+    assert roles.objects.any().item() is not found
+
+
 def test_own_strategies_take_the_place_of_names() -> None:
     def last(seen: View) -> torch.Tensor:
         return seen.masks.new_tensor([[0, 0, 0, 1]]).expand(2, -1)
