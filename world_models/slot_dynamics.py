@@ -106,6 +106,8 @@ class SlotDynamics(WorldModel[SlotState]):
             where they are given, too, those that say where it then is: handles are learned from
             them, see ``slots.readout``, and the dynamics sees points from there. Without any there
             are no handles.
+        readout_layers: rounds of attention between objects by which handles are told, see
+            ``Readout``.
         displacement: the numbers of an action that say how far it sends in the scene what it
             moves: handles are learned from them, see ``slots.displacement``. Not with ``readout``.
         handle_weight: of squared errors of handles in what the dynamics foresees; they have to be
@@ -164,6 +166,7 @@ class SlotDynamics(WorldModel[SlotState]):
         motion: bool = True,
         points: Sequence[Sequence[int]] = (),
         readout: Sequence[Sequence[int]] = (),
+        readout_layers: int = 0,
         displacement: Sequence[int] = (),
         handle_weight: float = 0.0,
         first_iterations: int = 2,
@@ -275,7 +278,7 @@ class SlotDynamics(WorldModel[SlotState]):
         self.readout = None
         if readout or displacement:
             size = place_size or len(displacement)
-            self.readout = Readout(content_size, size, object_extent)
+            self.readout = Readout(content_size, size, object_extent, layers=readout_layers)
             self.objectives = (*self.objectives, "readout")
         self.orientation = None
         if orientation_weight > 0:
@@ -326,13 +329,18 @@ class SlotDynamics(WorldModel[SlotState]):
         return state.content / (self.content_variance * state.content.shape[-1]).sqrt()
 
     def handles(self, state: SlotState) -> Tensor:
-        """(..., K, P): see the contract; read out of slots."""
+        """(..., K, P): see the contract; read out of slots, the background's by itself."""
         if self.readout is None:
             return super().handles(state)
+        slots = state.found.ndim - 1
+        parts = [
+            state.map(lambda tensor, first=first, count=count: tensor.narrow(slots, first, count))
+            for first, count in ((0, 1), (1, state.found.shape[-1] - 1))
+        ]
+        told = torch.cat([self.readout(part) for part in parts], -2)
         if self.displacement:
-            return self.readout(state)
+            return told
         numbers = self.readout_from[0]
-        told = self.readout(state)
         return told * chosen(self.action_std, numbers) + chosen(self.action_mean, numbers)
 
     def decode(self, state: SlotState) -> Scene:

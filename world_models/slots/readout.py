@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from armillary.world_models.blocks.relational_dynamics import RelationalLayer
 from armillary.world_models.model import Losses
 from armillary.world_models.slots.state import SlotState, are_present
 
@@ -19,18 +20,32 @@ _SLOPPY = 0.1
 
 
 class Readout(nn.Module):
-    """The place in the scene of each slot, from what it shows and where it is seen.
+    """The place in the scene of each object, from what its slot shows and where it is seen.
+
+    One image does not tell what is near from what is high, nor the whole of what is covered. With
+    ``layers`` objects are told from each other, too: what lies on one says where it stands.
 
     Args:
         content_size: Z.
         place_size: P, the numbers of a place.
         extent: of an object, in image widths.
-        width: of the two hidden layers.
+        width: of the hidden layers.
+        layers: rounds of attention between objects; 0 reads each one by itself.
+        heads: attention heads.
     """
 
-    def __init__(self, content_size: int, place_size: int, extent: float, width: int = 128) -> None:
+    def __init__(
+        self,
+        content_size: int,
+        place_size: int,
+        extent: float,
+        width: int = 128,
+        layers: int = 0,
+        heads: int = 4,
+    ) -> None:
         super().__init__()
         self.extent = extent
+        self.layers = nn.ModuleList(RelationalLayer(width, heads) for _ in range(layers))
         self.net = nn.Sequential(
             nn.Linear(content_size + 2, width),
             nn.ReLU(),
@@ -40,9 +55,24 @@ class Readout(nn.Module):
         )
 
     def forward(self, state: SlotState) -> Tensor:
-        """States (..., K) -> places (..., K, P), in the deviations of actions from their mean."""
+        """States (..., K) of objects -> places (..., K, P), in the deviations of actions."""
         place = (state.position - 0.5) / self.extent
-        return self.net(torch.cat([state.content, place], -1))
+        seen = torch.cat([state.content, place], -1)
+        if not self.layers:
+            return self.net(seen)
+        inner, outer = self.net[:-1], self.net[-1]
+        return outer(self._related(inner(seen), state.position))
+
+    def _related(self, nodes: Tensor, position: Tensor) -> Tensor:
+        """(..., K, W) -> (..., K, W) after the objects that are there have heard each other."""
+        *before, slots, width = nodes.shape
+        nodes = nodes.reshape(-1, slots, width).transpose(0, 1)
+        position = position.reshape(-1, slots, 2)
+        place = (position.transpose(0, 1) - 0.5) / self.extent
+        distance = (place.unsqueeze(0) - place.unsqueeze(1)).norm(dim=-1)
+        for layer in self.layers:
+            nodes = layer(nodes, place, distance, are_present(position).T)
+        return nodes.transpose(0, 1).reshape(*before, slots, width)
 
     def loss(self, states: SlotState, labels: Labels) -> Losses:
         """Of slots whose places are known; the squared error, of outliers the absolute one.
