@@ -24,6 +24,7 @@ ALL_OF_IT: dict[str, Any] = {
     "gated": True,
     "points": [[0, 1]],
     "readout": [[0, 1]],
+    "readout_layers": 1,
     "orientation_weight": 1.0,
 }
 STILL_CAMERA: dict[str, Any] = {

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from armillary.errors import ArmillaryError
 from armillary.world_models.registry import build_model
 from armillary.world_models.slot_dynamics import SlotDynamics
-from armillary.world_models.slots.readout import Labels
+from armillary.world_models.slots.readout import Labels, Readout
 from armillary.world_models.slots.state import SlotState
 
 EXTENT = 0.15
@@ -55,10 +55,71 @@ def test_what_comes_or_goes_has_not_moved_from_anywhere() -> None:
     assert not Labels.told(states, column(1.0), column(2.0), EXTENT).known.any()
 
 
+def scattered(count: int, objects: int = 3) -> SlotState:
+    """Scenes of things that look like anything, at random places."""
+    torch.manual_seed(1)
+    place = torch.rand(count, objects, 2)
+    return SlotState(torch.randn(count, objects, 3), place, torch.zeros_like(place))
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_places_are_told_in_any_order_of_slots_and_for_any_shape_of_states(layers: int) -> None:
+    readout, state = Readout(3, 2, EXTENT, width=16, layers=layers), scattered(6)
+    told = readout(state)
+    order = torch.tensor([2, 0, 1])
+    turned = state.map(lambda tensor: tensor[:, order])
+    assert_close(readout(turned), told[:, order])
+    assert_close(readout(state.reshape(2, 3)), told.unflatten(0, (2, 3)))
+
+
+def test_with_layers_alone_others_matter_and_the_absent_are_not_heard() -> None:
+    state = scattered(4)
+    moved = state.map(torch.clone)
+    moved.position[:, 2] = 0.5
+    moved.content[:, 2] = 1.0
+    for layers in (0, 1):
+        readout = Readout(3, 2, EXTENT, width=16, layers=layers)
+        alike = torch.isclose(readout(state)[:, :2], readout(moved)[:, :2]).all()
+        assert bool(alike) == (layers == 0)
+    for one in (state, moved):
+        one.position[:, 2] = -1.0
+    assert_close(readout(state)[:, :2], readout(moved)[:, :2])
+
+
+def test_what_covers_a_thing_says_where_it_stands() -> None:
+    """The first thing looks alike wherever it is; the second one lies on it."""
+
+    def told(layers: int) -> float:
+        torch.manual_seed(0)
+        readout = Readout(3, 2, EXTENT, width=32, layers=layers)
+        adam = torch.optim.Adam(readout.parameters(), 3e-3)
+        for step in range(200):
+            place = torch.rand(64, 2, 2, generator=torch.Generator().manual_seed(step))
+            place[:, 0] = 0.5
+            state = SlotState(torch.zeros(64, 2, 3), place, torch.zeros_like(place))
+            error = (readout(state)[:, 0] - place[:, 1]).square().mean()
+            adam.zero_grad()
+            error.backward()
+            adam.step()
+        return float(error.detach())
+
+    assert told(1) < 0.01 < 0.05 < told(0)
+
+
+def test_the_background_is_read_by_itself() -> None:
+    related = model(content_size=3, readout=[[0, 1]], readout_layers=1)
+    state = scattered(2)
+    before = related.handles(state)
+    state.content[:, 0] += 1.0
+    assert_close(related.handles(state)[:, 1:], before[:, 1:])
+    state.content[:, 1] += 1.0
+    assert not torch.allclose(related.handles(state)[:, 2], before[:, 2])
+
+
 def model(**changes: object) -> SlotDynamics:
     torch.manual_seed(0)
     settings = {"image_size": 32, "action_size": 4, "num_slots": 3, "content_size": 4}
-    made = build_model("slot_dynamics", **settings, **changes)
+    made = build_model("slot_dynamics", **{**settings, **changes})
     assert isinstance(made, SlotDynamics)
     return made
 
