@@ -192,10 +192,15 @@ class Imaginer(Generic[State]):
         with self._autocast():
             return _float(self.model.orientations(state))
 
+    @_within_memory
     def handles(self, state: State) -> Tensor:
         """(N, K, P): where things can be taken. Raises ArmillaryError where that is not told."""
         with self._autocast():
-            return _float(self.model.handles(state))
+            parts = [
+                _float(self.model.handles(state.index(rows)))
+                for rows in self._steps(len(state), _bytes(state))
+            ]
+        return _concatenated(parts)
 
     @_within_memory
     def decode(self, state: State) -> Scene:

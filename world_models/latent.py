@@ -161,8 +161,7 @@ class LatentSimulator(Generic[State]):
         """See ``Simulator``; reads ``goal_image``.
 
         The start's slots are matched to the goal's by how they look, with an exact assignment. What
-        shows nothing, there or here, is as like to one thing as to any other. Objects are things
-        that the goal shows, too: what has no place there may end anywhere.
+        shows nothing, there or here, is as like to one thing as to any other.
         """
         context = self.context_length
         images = [[observation["goal_image"]] * context for observation in observations]
@@ -176,11 +175,16 @@ class LatentSimulator(Generic[State]):
         distance = distance.masked_fill(~shown, _UNLIKE)
         assignment, _ = assign(distance)
         roles = find(start, partial(self._probe, state), self.action_size)
-        objects = roles.objects * there.gather(1, assignment)
-        empty = int((objects.sum(1) == 0).sum())
-        if empty and self.model.num_slots > 1:
-            logger.warning("no object was found in %d of %d scenes", empty, len(images))
-        return Goal(view, assignment, objects, roles.effector)
+        shown = there.gather(1, assignment).float()
+        goal = Goal(view, assignment, roles.objects, roles.effector, shown=shown)
+        if self.model.num_slots > 1:
+            found, placed = (one.sum(1) > 0 for one in (goal.objects, goal.placed))
+            if not found.all():
+                empty = int((~found).sum())
+                logger.warning("no object was found in %d of %d scenes", empty, len(images))
+            if (lost := int((found & ~placed).sum())) > 0:
+                logger.warning("the goal shows no object of %d of %d scenes", lost, len(images))
+        return goal
 
     def rollout(
         self,

@@ -216,6 +216,9 @@ class Goal(Generic[State]):
             of the start's slots is at its goal; None where goals are points.
         keep_clear: rectangles (x0, y0, x1, y1) of the image that objects and effector are to stay
             out of, in [0, 1].
+        shown: (B, K) float32; 1 for the start's slots whose thing the goal shows, too, else 0: of
+            those the goal says nothing, and what their slots are there means nothing. None where
+            the goal shows all.
     """
 
     view: View[State]
@@ -224,6 +227,12 @@ class Goal(Generic[State]):
     effector: Tensor
     halves: Tensor | None = None
     keep_clear: Sequence[Sequence[float]] = ()
+    shown: Tensor | None = None
+
+    @property
+    def placed(self) -> Tensor:
+        """(B, K) float32: 1 for the objects that have a place at the goal; others may end anywhere."""
+        return self.objects if self.shown is None else self.objects * self.shown
 
     @cached_property
     def positions(self) -> Tensor:
@@ -259,6 +268,7 @@ class Goal(Generic[State]):
             function(self.effector),
             None if self.halves is None else function(self.halves),
             self.keep_clear,
+            None if self.shown is None else function(self.shown),
         )
 
     def index(self, rows: Tensor) -> Goal[State]:
@@ -270,6 +280,7 @@ class Goal(Generic[State]):
             self.effector[rows],
             None if self.halves is None else self.halves[rows],
             self.keep_clear,
+            None if self.shown is None else self.shown[rows],
         )
 
 

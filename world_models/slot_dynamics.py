@@ -332,12 +332,7 @@ class SlotDynamics(WorldModel[SlotState]):
         """(..., K, P): see the contract; read out of slots, the background's by itself."""
         if self.readout is None:
             return super().handles(state)
-        slots = state.found.ndim - 1
-        parts = [
-            state.map(lambda tensor, first=first, count=count: tensor.narrow(slots, first, count))
-            for first, count in ((0, 1), (1, state.found.shape[-1] - 1))
-        ]
-        told = torch.cat([self.readout(part) for part in parts], -2)
+        told = self._places(state)
         if self.displacement:
             return told
         numbers = self.readout_from[0]
@@ -502,9 +497,19 @@ class SlotDynamics(WorldModel[SlotState]):
         foresight = Foresight(
             *(self.content_variance, self.object_extent, self.position_weight),
             *(self.orientation, self.orientation_weight, self.best_of),
-            *(self.readout, self.handle_weight),
+            *(None if self.readout is None else self._places, self.handle_weight),
         )
         return foresight.loss(step, states, actions)
+
+    def _places(self, state: SlotState) -> Tensor:
+        """(..., K, P) in the unit of the readout; objects do not hear the background."""
+        assert self.readout is not None
+        slots, count = state.found.ndim - 1, state.found.shape[-1]
+        parts = [
+            state.map(lambda tensor, at=at, length=length: tensor.narrow(slots, at, length))
+            for at, length in ((0, 1), (1, count - 1))
+        ]
+        return torch.cat([self.readout(part) for part in parts], -2)
 
     def _in_scene(self, actions: Tensor, numbers: Sequence[int]) -> Tensor:
         """A point (..., P) that actions (..., A) name, in the unit of the readout."""

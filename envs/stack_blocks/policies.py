@@ -11,6 +11,7 @@ from armillary.errors import ArmillaryError
 
 _OVER = 1.0
 """How far above a block's middle another is held that is put on it."""
+_ROUNDING = 1e-9
 _ON, _BESIDE = 0.1, 0.9
 """How far along each axis from a block's middle another is put on it, or close to it, at most."""
 
@@ -36,7 +37,7 @@ class StackPolicy:
         stack: float = 0.45,
         beside: float = 0.0,
     ) -> None:
-        if min(anywhere, stack, beside) < 0.0 or anywhere + stack + beside > 1.0:
+        if min(anywhere, stack, beside) < 0.0 or anywhere + stack + beside > 1.0 + _ROUNDING:
             raise ArmillaryError(
                 "anywhere, stack and beside must be probabilities of at most 1 together, got "
                 f"{anywhere}, {stack} and {beside}"

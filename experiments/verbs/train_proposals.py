@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 500
 """Steps between two looks at the loss."""
+_PARKED = 1.0
+"""How far from the middle of the image, in image widths, nothing is seen any more."""
 _PAIRS = 4000
 """Pairs of moments that the errors in the results are of."""
 
@@ -52,8 +54,8 @@ def run(config: DictConfig) -> Path:
         raise UsageError(f"{checkpoint} takes no actions, so that there are none to propose")
     stride = read_info(checkpoint).stride
     episodes = episodes_for(simulator.model, checkpoint, config.data)
-    held_out = recorded_of(simulator, episodes.split("val"), stride, roles)
-    recorded = recorded_of(simulator, episodes.split("train"), stride, roles)
+    held_out, held_out_shown = recorded_of(simulator, episodes.split("val"), stride, roles)
+    recorded, shown = recorded_of(simulator, episodes.split("train"), stride, roles)
     progress, task = counting("inverse dynamics", config.steps)
 
     def told(step: int, loss: Tensor) -> None:
@@ -64,7 +66,7 @@ def run(config: DictConfig) -> Path:
             log.info("step %d of %d: loss %.3f", step + 1, config.steps, loss)
 
     with progress:
-        network = learn(recorded, config.horizon, settings, told)
+        network = learn(recorded, config.horizon, settings, told, shown)
     kept = recorded.map(lambda tensor: tensor[: config.episodes])
     data = {name: value for name, value in describe(episodes).items() if name != "path"}
     about = {
@@ -78,8 +80,8 @@ def run(config: DictConfig) -> Path:
         episodes=len(kept.actions),
         errors={
             f"{name}_{what}": value
-            for name, of in (("train", recorded), ("val", held_out))
-            for what, value in measured(network, of).items()
+            for name, *of in (("train", recorded, shown), ("val", held_out, held_out_shown))
+            for what, value in measured(network, *of).items()
         },
         data=data_of(episodes),
         **made_with(config),
@@ -90,8 +92,13 @@ def run(config: DictConfig) -> Path:
     return path
 
 
-def recorded_of(simulator: LatentSimulator, split: Split, stride: int, find: FindRoles) -> Recorded:
+def recorded_of(
+    simulator: LatentSimulator, split: Split, stride: int, find: FindRoles
+) -> tuple[Recorded, Tensor]:
     """A split as its slots, what they are in the first frame, and its actions.
+
+    Beside it (N, T, K) float32, 1 where a slot lies in the image: what shows nothing is parked
+    outside of it.
 
     Raises:
         RunError: slots became NaN or infinite.
@@ -99,23 +106,23 @@ def recorded_of(simulator: LatentSimulator, split: Split, stride: int, find: Fin
     log.info("%s: %s are encoded", split.name, counted(len(split), "episode"))
     batch = encode(simulator.model, split, lambda: None, stride)
     with torch.no_grad():
-        slots = simulator.model.slots(batch.states.flatten(2)).unflatten(
-            0, (len(batch.actions), -1)
-        )
+        flat, shape = batch.states.flatten(2), (len(batch.actions), -1)
+        slots = simulator.model.slots(flat).unflatten(0, shape)
+        places = simulator.view(flat).positions.unflatten(0, shape)
     if not slots.isfinite().all():
         raise RunError(f"the model sees NaN in split {split.name!r}; take an earlier checkpoint")
     low, high = batch.actions.amin((0, 1)), batch.actions.amax((0, 1))
     roles = simulator.roles(
         batch.states.map(lambda tensor: tensor[:, 0]), replace(find, low=low, high=high)
     )
-    return Recorded(slots, batch.actions, roles.objects, roles.effector)
+    shown = ((places - 0.5).abs().amax(-1) < _PARKED).float()
+    return Recorded(slots, batch.actions, roles.objects, roles.effector), shown
 
 
-def measured(network: InverseDynamics, recorded: Recorded) -> dict[str, float]:
+def measured(network: InverseDynamics, recorded: Recorded, shown: Tensor) -> dict[str, float]:
     """Squared errors of the best and the most trusted guess, and of doing nothing in particular."""
-    pairs = drawn(
-        recorded, network.horizon, _PAIRS, torch.Generator(recorded.slots.device).manual_seed(0)
-    )
+    generator = torch.Generator(recorded.slots.device).manual_seed(0)
+    pairs = drawn(recorded, network.horizon, _PAIRS, generator, shown)
     with torch.no_grad():
         error, trust = errors(network, pairs)
     trusted = error.gather(1, trust.argmax(1, keepdim=True))

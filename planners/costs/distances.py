@@ -25,6 +25,8 @@ _LEAST = 1e-7
 class SlotMatching:
     """Mean squared distance of slots to the goal's, under the best one-to-one assignment.
 
+    What the goal does not show costs nothing, wherever it is.
+
     Args:
         positions_weight: of the mean squared distance of the slots' positions, which is added to
             each pair's distance before they are matched.
@@ -41,6 +43,8 @@ class SlotMatching:
         if self.positions_weight > 0:
             apart = _pair_distance(rollout.positions, goal.view.positions)
             distance = distance + self.positions_weight * apart
+        if goal.shown is not None:
+            distance = distance * over_rollout(goal.shown).unsqueeze(-1)
         return least_total(distance) / distance.shape[-1]
 
 
@@ -48,6 +52,8 @@ class SlotMatching:
 @dataclass(frozen=True)
 class LatentDistance:
     """Mean squared distance of each slot to the goal's slot that shows the same thing.
+
+    What the goal does not show costs nothing, wherever it is.
 
     Args:
         saturation: s above 0 makes d / (d + s) of each slot's distance d: what is out of place by
@@ -65,6 +71,8 @@ class LatentDistance:
         slots = goal.view.slots
         target = slots.gather(1, goal.assignment.unsqueeze(-1).expand_as(slots))
         distance = (rollout.slots - over_rollout(target)).square().mean(-1)
+        if goal.shown is not None:
+            distance = distance * over_rollout(goal.shown)
         if self.saturation > 0:
             distance = distance / (distance + self.saturation)
         return distance.mean(-1)
@@ -99,7 +107,7 @@ class ObjectPosition:
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError for models that do not segment."""
-        objects = over_rollout(present(goal.objects, "object to place"))
+        objects = over_rollout(present(goal.placed, "object to place"))
         distance = goal.offsets(rollout.positions).square().sum(-1) * objects
         return (
             distance.amax(-1)
@@ -142,7 +150,7 @@ class Approach:
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError for models that do not segment."""
-        objects = over_rollout(present(goal.objects, "object to place"))
+        objects = over_rollout(present(goal.placed, "object to place"))
         hand = over_rollout(present(goal.effector, "effector")).unsqueeze(-1)
         if self.where == "image":
             places, offsets = rollout.positions, goal.offsets(rollout.positions)
@@ -191,8 +199,9 @@ class Pose:
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError where it is not told how things lie."""
-        objects = over_rollout(present(goal.objects, "object to place"))
-        effector = over_rollout(goal.effector)
+        objects = over_rollout(present(goal.placed, "object to place"))
+        effector = goal.effector if goal.shown is None else goal.effector * goal.shown
+        effector = over_rollout(effector)
         apart = goal.offsets(rollout.positions).square().sum(-1) / self.place**2
         chord = (rollout.orientations - over_rollout(goal.orientations)).square().sum(-1)
         half = (chord / 4.0).clamp(_LEAST, 1.0 - _LEAST).sqrt()  # the sine of half the angle
@@ -225,7 +234,7 @@ class ReadoutDistance:
 
     def __call__(self, rollout: Rollout, goal: Goal) -> Tensor:
         """See ``Cost``. Raises ArmillaryError where no places in the scene are told."""
-        objects = over_rollout(present(goal.objects, "object to place"))
+        objects = over_rollout(present(goal.placed, "object to place"))
         distance = (rollout.handles - over_rollout(goal.handles)).square().sum(-1)
         if self.positions_weight > 0:
             apart = goal.offsets(rollout.positions).square().sum(-1)

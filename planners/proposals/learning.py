@@ -60,6 +60,7 @@ def learn(
     horizon: int,
     settings: Settings,
     told: Callable[[int, Tensor], None] = lambda step, loss: None,
+    shown: Tensor | None = None,
 ) -> InverseDynamics:
     """A trained network, in evaluation mode.
 
@@ -68,6 +69,7 @@ def learn(
         horizon: steps of a guess.
         settings: how.
         told: called with each step and its loss ().
+        shown: (N, T, K), see ``drawn``.
     """
     device, size = recorded.slots.device, recorded.actions.shape[-1]
     generator = torch.Generator(device).manual_seed(settings.seed)
@@ -84,7 +86,7 @@ def learn(
     adam = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=0.01)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(adam, settings.steps)
     for step in range(settings.steps):
-        pairs = drawn(recorded, horizon, settings.batch, generator)
+        pairs = drawn(recorded, horizon, settings.batch, generator, shown)
         loss = loss_of(network, pairs)
         adam.zero_grad()
         loss.backward()
@@ -95,7 +97,13 @@ def learn(
     return network.eval()
 
 
-def drawn(recorded: Recorded, horizon: int, count: int, generator: torch.Generator) -> Pairs:
+def drawn(
+    recorded: Recorded,
+    horizon: int,
+    count: int,
+    generator: torch.Generator,
+    shown: Tensor | None = None,
+) -> Pairs:
     """Pairs of moments, every first one and every distance to the second equally likely.
 
     Args:
@@ -103,6 +111,8 @@ def drawn(recorded: Recorded, horizon: int, count: int, generator: torch.Generat
         horizon: T, steps that are kept; the second moment may be later.
         count: N.
         generator: on the device of what is recorded.
+        shown: (N, T, K) float32, 1 where a frame shows a slot's thing: what the second moment does
+            not show is no object, as in plans. None where all are shown.
     """
     device, (episodes, frames) = recorded.slots.device, recorded.slots.shape[:2]
     episode = torch.randint(episodes, (count,), generator=generator, device=device)
@@ -110,10 +120,13 @@ def drawn(recorded: Recorded, horizon: int, count: int, generator: torch.Generat
     share = torch.rand(count, generator=generator, device=device)
     left = frames - 1 - first
     steps = 1 + (share * left).long().minimum(left - 1)
+    objects = recorded.objects[episode]
+    if shown is not None:
+        objects = objects * shown[episode, first + steps]
     query = Query(
         recorded.slots[episode, first],
         recorded.slots[episode, first + steps],
-        recorded.objects[episode],
+        objects,
         recorded.effector[episode],
     )
     later = torch.arange(horizon, device=device)

@@ -30,7 +30,7 @@ class Query:
     def of(situation: Situation) -> Query:
         """Raises ArmillaryError where the goal says no more than places."""
         goal = situation.goal
-        return Query(situation.slots, situation.goal_slots, goal.objects, goal.effector)
+        return Query(situation.slots, situation.goal_slots, goal.placed, goal.effector)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Query:
         """Applies ``function`` to every tensor."""

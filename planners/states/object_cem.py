@@ -102,6 +102,8 @@ class ObjectCEM(Search[Moves]):
                 "planner=object_cem needs displacements to be the second half of an action, "
                 f"[{[*range(size // 2, size)]}], or none, got {self.displacements}"
             )
+        if goal.shown is not None:  # what the goal does not show is moved aside, from where it is
+            wanted = torch.where(goal.shown.unsqueeze(-1) > 0, wanted, handles)
         objects = goal.objects.to(handles)
         objects = torch.where(objects.sum(1, keepdim=True) > 0, objects, torch.ones_like(objects))
         shares = (objects / objects.sum(1, keepdim=True)).unsqueeze(1).expand(-1, horizon, -1)

@@ -52,6 +52,41 @@ def aim() -> Goal:
     return some_goal()
 
 
+@pytest.mark.parametrize("hidden", [0, 2], ids=["object", "effector"])
+@pytest.mark.parametrize(
+    "cost",
+    [
+        SlotMatching(),
+        SlotMatching(positions_weight=2.0),
+        LatentDistance(),
+        LatentDistance(saturation=0.1),
+        ObjectPosition(),
+        ObjectPosition("max"),
+        Approach(),
+        Approach(to="nearest", where="scene"),
+        Pose(),
+        ReadoutDistance(positions_weight=1.0),
+    ],
+    ids=str,
+)
+def test_where_what_the_goal_does_not_show_lies_there_means_nothing(
+    cost: Cost, hidden: int, imagined: Rollout, aim: Goal
+) -> None:
+    shown = torch.ones_like(aim.objects)
+    shown[:, hidden] = 0.0
+
+    def costs(parked: float, shown: torch.Tensor | None) -> torch.Tensor:
+        slots, positions = aim.view.slots.clone(), aim.view.positions.clone()
+        slots[:, ASSIGNMENT[hidden]] = parked
+        positions[:, ASSIGNMENT[hidden]] = parked
+        end = view(seed=1, slots=slots, positions=positions)
+        return cost(imagined, Goal(end, aim.assignment, aim.objects, aim.effector, shown=shown))
+
+    assert torch.equal(costs(-9.0, shown), costs(-7.0, shown))
+    if hidden == 0 or not isinstance(cost, (ObjectPosition, Approach, ReadoutDistance)):
+        assert not torch.equal(costs(-9.0, None), costs(-9.0, shown))
+
+
 class TestSlotMatching(DistanceContract):
     def make(self):
         return SlotMatching()

@@ -32,6 +32,7 @@ STILL_CAMERA: dict[str, Any] = {
     "background": "image",
     "permanence": 25.0,
     "displacement": [0, 1],
+    "readout_layers": 1,
     "handle_weight": 0.3,
 }
 MODELS: dict[str, dict[str, Any]] = {

@@ -270,8 +270,40 @@ def test_what_the_goal_does_not_show_is_as_like_to_one_thing_as_to_another():
 
 
 @pytest.mark.parametrize("hidden", [1, 3])
-def test_what_the_goal_does_not_show_has_no_place_to_go_to(hidden: int) -> None:
+def test_what_the_goal_does_not_show_has_no_place_to_go_to(hidden: int, caplog) -> None:
     """Its slot lies parked outside of the image there: that is no place to bring a thing to."""
+    order = [0, 3, 2, 1]  # in which the goal's slots come
+    places = torch.tensor([[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75], [0.25, 0.75]]])
+    goals = places[:, order].clone()
+    goals[0, order[hidden]] = -2.0
+
+    class Hiding(Dots):
+        def decode(self, state):
+            scene = super().decode(state)
+            at_goal = torch.equal(state.position, goals)
+            colors = scene.components[:, order] if at_goal else scene.components
+            shown = (state.position.abs().amax(-1) <= 1.0)[:, :, None, None, None]
+            return Scene(colors, scene.masks * shown)
+
+    simulator = LatentSimulator(Hiding(), "cpu")
+    simulator._core.encode = lambda frames, actions: DotState(goals)  # type: ignore[method-assign]
+    black = np.zeros((32, 32, 3), np.uint8)
+    goal = simulator.goal(DotState(places), [{"image": black, "goal_image": black}])
+    assert goal.assignment.tolist() == [order]
+    assert goal.effector.tolist() == [[0, 0, 1, 0]]
+    assert goal.objects.tolist() == [[0, 1, 0, 1]]  # both can be moved
+    placed = [0, 1, 0, 1]
+    placed[hidden] = 0
+    assert goal.placed.tolist() == [placed]
+    assert goal.index(torch.tensor([0])).placed.tolist() == [placed]
+    assert goal.map(torch.clone).placed.tolist() == [placed]
+    assert not caplog.records
+
+
+def test_a_goal_that_shows_no_object_is_told(caplog) -> None:
+    places = torch.tensor([[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75], [0.25, 0.75]]])
+    goals = places.clone()
+    goals[0, [1, 3]] = -2.0
 
     class Hiding(Dots):
         def decode(self, state):
@@ -279,17 +311,11 @@ def test_what_the_goal_does_not_show_has_no_place_to_go_to(hidden: int) -> None:
             shown = (state.position.abs().amax(-1) <= 1.0)[:, :, None, None, None]
             return Scene(scene.components, scene.masks * shown)
 
-    places = torch.tensor([[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75], [0.25, 0.75]]])
-    goals = places.clone()
-    goals[0, hidden] = -2.0
     simulator = LatentSimulator(Hiding(), "cpu")
     simulator._core.encode = lambda frames, actions: DotState(goals)  # type: ignore[method-assign]
     black = np.zeros((32, 32, 3), np.uint8)
-    goal = simulator.goal(DotState(places), [{"image": black, "goal_image": black}])
-    assert goal.effector.tolist() == [[0, 0, 1, 0]]
-    objects = [0, 1, 0, 1]
-    objects[hidden] = 0
-    assert goal.objects.tolist() == [objects]
+    simulator.goal(DotState(places), [{"image": black, "goal_image": black}])
+    assert "the goal shows no object of 1 of 1 scenes" in caplog.text
 
 
 def test_devices_are_checked():

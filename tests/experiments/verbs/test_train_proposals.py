@@ -61,15 +61,34 @@ def test_slots_are_the_models_and_roles_those_that_planning_finds(
     assert ((stored.recorded.objects * stored.recorded.effector) == 0).all()
 
 
-@pytest.mark.parametrize("effector", ["moved_parts", "none"])
+@pytest.mark.parametrize(("effector", "count"), [("moved", 1), ("moved_parts", 0), ("none", 0)])
 def test_what_actions_move_is_found_as_plans_are_told(
-    armillary: Command, checkpoint: Path, episodes: Path, tmp_path: Path, effector: str
+    armillary: Command,
+    checkpoint: Path,
+    episodes: Path,
+    tmp_path: Path,
+    effector: str,
+    count: int,
 ) -> None:
+    """Next to nothing follows the actions in a model that has learnt nothing."""
     words = [f"checkpoint={checkpoint}", f"data.path={episodes}", *QUICK, f"effector={effector}"]
     assert armillary("train-proposals", *words, "output=parts").code == 0
-    recorded = load(str(tmp_path / "parts")).recorded
-    assert (recorded.effector.sum(1) == (effector != "none")).all()
+    stored = load(str(tmp_path / "parts"))
+    recorded = stored.recorded
+    assert stored.about["settings"]["effector"] == effector
+    assert (recorded.effector.sum(1) == count).all()
     assert ((recorded.objects * recorded.effector) == 0).all()
+
+
+def test_the_loss_is_told_as_it_goes(
+    armillary: Command, checkpoint: Path, episodes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("armillary.experiments.verbs.train_proposals._LOOK_EVERY", 2)
+    words = [f"checkpoint={checkpoint}", f"data.path={episodes}", *QUICK, "output=told"]
+    assert armillary("train-proposals", *words).code == 0
+    told = Path("told", "run.log").read_text()
+    assert "step 2 of 3: loss" in told
+    assert "step 3 of 3" not in told
 
 
 def test_an_unknown_effector_is_told_before_anything_is_encoded(

@@ -83,6 +83,20 @@ def test_pairs_are_what_was_done_from_one_moment_to_a_later_one() -> None:
     assert (gone[~near].norm(dim=1) >= 0.1 * pairs.actions.sum(1)[~near].norm(dim=1) - 1e-6).all()
 
 
+def test_what_the_second_moment_does_not_show_is_no_object() -> None:
+    """As in plans: a goal says nothing of what it does not show."""
+    known = walks(episodes=3)
+    shown = torch.ones(known.slots.shape[:3])
+    shown[:, 2:, 1] = 0.0
+    pairs = drawn(known, 4, 200, torch.Generator().manual_seed(0), shown)
+    all_shown = drawn(known, 4, 200, torch.Generator().manual_seed(0))
+    assert torch.equal(pairs.actions, all_shown.actions)
+    gone = pairs.query.objects[:, 1] != all_shown.query.objects[:, 1]
+    assert gone.any()
+    assert not gone.all()
+    assert torch.equal(pairs.query.objects[:, 2:], all_shown.query.objects[:, 2:])
+
+
 def test_what_follows_the_goal_is_not_learnt(network: InverseDynamics) -> None:
     known = walks(episodes=3)
     known = Recorded(

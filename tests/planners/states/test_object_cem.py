@@ -118,6 +118,24 @@ def test_a_thing_is_picked_again_where_it_was_put() -> None:
         state = after
 
 
+def test_what_the_goal_does_not_show_is_still_moved_where_that_helps() -> None:
+    """Thing 1 stands in the way: only what moves it first is cheap."""
+
+    def in_the_way(rollout: Any, goal: Goal) -> Tensor:
+        first = rollout.positions[:, :, :, :, 1]
+        left = (first - asked.state.place[:, None, None, None, 1]).square().sum(-1)
+        return 1.0 / (0.1 + left)
+
+    asked = posed()
+    shown = torch.tensor([1.0, 0.0, 1.0, 1.0]).expand(len(asked.state), -1)
+    goal = replace(asked.goal, shown=shown)
+    objective = Objective({"way": Term(in_the_way)}, time="last")
+    asked = Situation(asked.simulator, asked.state, objective, goal, [])  # type: ignore[arg-type]
+    plan = planned(asked, horizon=1)
+    after = asked.simulator.step(asked.state, plan.actions[:, 0])
+    assert ((after.place - asked.state.place)[:, 1].abs().sum(-1) > 0).all()
+
+
 @pytest.mark.parametrize("space", ["scene", "image"])
 def test_things_are_moved_by_displacements_as_far_as_these_go(space: str) -> None:
     asked, horizon = posed(moved=True), 7
