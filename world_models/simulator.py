@@ -231,7 +231,7 @@ class Goal(Generic[State]):
 
     @property
     def placed(self) -> Tensor:
-        """(B, K) float32: 1 for the objects that have a place at the goal; others may end anywhere."""
+        """(B, K) float32: 1 for the objects that have a place at the goal; others have none."""
         return self.objects if self.shown is None else self.objects * self.shown
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The policy that collects StackBlocks data: picks and places, stacks, near misses, random actions."""
+"""The policy that collects StackBlocks data: moves, stacks, near misses, and random actions."""
 
 from __future__ import annotations
 
