@@ -31,6 +31,6 @@ class FurthestOnly:
     ) -> Goal:
         """See ``GoalReader``."""
         goal = ImageGoal().read(simulator, state, observations, low, high)
-        way = (goal.positions - simulator.view(state).positions).norm(dim=-1) * goal.objects
+        way = (goal.positions - simulator.view(state).positions).norm(dim=-1) * goal.placed
         furthest = torch.nn.functional.one_hot(way.argmax(1), way.shape[1])
-        return replace(goal, objects=furthest * goal.objects)
+        return replace(goal, objects=furthest * goal.placed)
