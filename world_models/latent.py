@@ -175,7 +175,7 @@ class LatentSimulator(Generic[State]):
         distance = distance.masked_fill(~shown, _UNLIKE)
         assignment, _ = assign(distance)
         roles = find(start, partial(self._probe, state), self.action_size)
-        shown = there.gather(1, assignment).float()
+        shown = (there.gather(1, assignment) | ~here).float()
         goal = Goal(view, assignment, roles.objects, roles.effector, shown=shown)
         if self.model.num_slots > 1:
             found, placed = (one.sum(1) > 0 for one in (goal.objects, goal.placed))

@@ -209,16 +209,16 @@ class Goal(Generic[State]):
     Attributes:
         view: the goal's states, ``shape`` (B,): slots (B, K, D), positions (B, K, 2), frames.
         assignment: (B, K) int64; the goal's slot that shows the same thing as the start's slot k.
-        objects: (B, K) float32; 1 for the start's slots that are things to be placed, 0 for the
-            background, for empty slots and for the effector.
+        objects: (B, K) float32; 1 for the start's slots that are things which can be placed, 0 for
+            the background, for empty slots and for the effector; see ``placed``.
         effector: (B, K) float32; 1 for the start's slot that the actions move directly, else 0.
         halves: (B, K, 2) half the sides of the rectangle around the goal position within which each
             of the start's slots is at its goal; None where goals are points.
         keep_clear: rectangles (x0, y0, x1, y1) of the image that objects and effector are to stay
             out of, in [0, 1].
-        shown: (B, K) float32; 1 for the start's slots whose thing the goal shows, too, else 0: of
-            those the goal says nothing, and what their slots are there means nothing. None where
-            the goal shows all.
+        shown: (B, K) float32; 0 for the start's slots that show a thing which the goal does not
+            show, else 1: of those the goal says nothing, and what their slots are there means
+            nothing. None where the goal shows all.
     """
 
     view: View[State]

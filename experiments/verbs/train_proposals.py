@@ -24,6 +24,7 @@ from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.data import Split
 from armillary.world_models.goals.roles import FindRoles
 from armillary.world_models.latent import LatentSimulator
+from armillary.world_models.model import WorldModel
 from armillary.world_models.training.encoding import encode
 
 log = logging.getLogger(__name__)
@@ -97,8 +98,8 @@ def recorded_of(
 ) -> tuple[Recorded, Tensor]:
     """A split as its slots, what they are in the first frame, and its actions.
 
-    Beside it (N, T, K) float32, 1 where a slot lies in the image: what shows nothing is parked
-    outside of it.
+    Beside it (N, T, K) float32, 1 where a slot lies in the image: where models hold positions, what
+    shows nothing is parked outside of it.
 
     Raises:
         RunError: slots became NaN or infinite.
@@ -108,14 +109,16 @@ def recorded_of(
     with torch.no_grad():
         flat, shape = batch.states.flatten(2), (len(batch.actions), -1)
         slots = simulator.model.slots(flat).unflatten(0, shape)
-        places = simulator.view(flat).positions.unflatten(0, shape)
     if not slots.isfinite().all():
         raise RunError(f"the model sees NaN in split {split.name!r}; take an earlier checkpoint")
     low, high = batch.actions.amin((0, 1)), batch.actions.amax((0, 1))
     roles = simulator.roles(
         batch.states.map(lambda tensor: tensor[:, 0]), replace(find, low=low, high=high)
     )
-    shown = ((places - 0.5).abs().amax(-1) < _PARKED).float()
+    shown = torch.ones_like(slots[..., 0])
+    if type(simulator.model).positions is not WorldModel.positions:  # else centres of masks
+        places = simulator.view(flat).positions.unflatten(0, shape)
+        shown = ((places - 0.5).abs().amax(-1) < _PARKED).float()
     return Recorded(slots, batch.actions, roles.objects, roles.effector), shown
 
 

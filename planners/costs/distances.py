@@ -18,6 +18,8 @@ from armillary.world_models.assignment import least_total
 from armillary.world_models.simulator import Goal, Rollout
 
 _LEAST = 1e-7
+_MOST = 1e6
+"""The distance to what is none of the goals that there are; more than any other."""
 
 
 @register("cost", "slot_matching")
@@ -43,8 +45,10 @@ class SlotMatching:
         if self.positions_weight > 0:
             apart = _pair_distance(rollout.positions, goal.view.positions)
             distance = distance + self.positions_weight * apart
-        if goal.shown is not None:
-            distance = distance * over_rollout(goal.shown).unsqueeze(-1)
+        if goal.shown is not None:  # the hidden take what is left, and cost nothing
+            left = torch.zeros_like(goal.shown).scatter(1, goal.assignment, goal.shown) == 0
+            rows, columns = over_rollout(goal.shown).unsqueeze(-1), over_rollout(left).unsqueeze(-2)
+            distance = distance.masked_fill((rows > 0) & columns, _MOST) * rows
         return least_total(distance) / distance.shape[-1]
 
 

@@ -49,6 +49,8 @@ class GoalReaderContract(ABC):
         assert goal.objects.shape == goal.effector.shape == goal.assignment.shape == (3, slots)
         assert (goal.assignment.sort(-1).values == torch.arange(slots)).all()
         assert goal.halves is None or goal.halves.shape == goal.positions.shape
+        assert goal.shown is None or goal.shown.shape == goal.objects.shape
+        assert goal.placed.shape == goal.objects.shape
 
     def test_objects_and_effector_are_different_slots(self, asked: Simulator) -> None:
         _, goal = self.read(asked, self.observations())
@@ -59,7 +61,7 @@ class GoalReaderContract(ABC):
 
     def test_objects_belong_inside_the_image(self, asked: Simulator) -> None:
         _, goal = self.read(asked, self.observations())
-        places = goal.positions[goal.objects > 0]
+        places = goal.positions[goal.placed > 0]
         assert ((places >= 0) & (places <= 1)).all()
 
     def test_reading_again_gives_the_same(self, asked: Simulator) -> None:
@@ -73,6 +75,7 @@ class GoalReaderContract(ABC):
         row = together.index(torch.tensor([1]))
         assert torch.allclose(row.positions, alone.positions, atol=1e-5)
         assert torch.equal(row.objects, alone.objects)
+        assert torch.equal(row.placed, alone.placed)
         assert torch.equal(row.effector, alone.effector)
 
     def test_what_is_at_its_goal_is_no_way_from_it(self, asked: Simulator) -> None:

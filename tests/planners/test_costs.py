@@ -87,6 +87,27 @@ def test_where_what_the_goal_does_not_show_lies_there_means_nothing(
         assert not torch.equal(costs(-9.0, None), costs(-9.0, shown))
 
 
+def test_what_is_shown_is_not_matched_with_what_a_hidden_thing_has_left() -> None:
+    """An empty slot of the goal may lie anywhere, near another thing as well."""
+    end = torch.tensor([[[1.0, 0.0], [0.0, 0.3], [0.0, 0.0]]])  # A, nothing, the background
+    shown = torch.tensor([[1.0, 0.0, 1.0]])
+    known = Goal(
+        view((1,), slots=end),
+        torch.arange(3).unsqueeze(0),
+        torch.tensor([[1.0, 1.0, 0.0]]),
+        torch.zeros(1, 3),
+        shown=shown,
+    )
+
+    def cost(place: tuple[float, float], hidden: tuple[float, float]) -> float:
+        slots = torch.tensor([[place, hidden, (0.0, 0.0)]]).view(1, 1, 1, 1, 3, 2)
+        return float(SlotMatching()(rollout((1, 1, 1, 1), slots=slots), known))
+
+    assert cost((1.0, 0.0), (5.0, 5.0)) == 0.0
+    assert cost((0.0, 0.3), (1.0, 0.0)) > 0.1
+    assert cost((0.5, 0.0), (1.0, 0.0)) == cost((0.5, 0.0), (-3.0, 0.0)) > 0.0
+
+
 class TestSlotMatching(DistanceContract):
     def make(self):
         return SlotMatching()

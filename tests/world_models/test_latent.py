@@ -300,6 +300,20 @@ def test_what_the_goal_does_not_show_has_no_place_to_go_to(hidden: int, caplog) 
     assert not caplog.records
 
 
+def test_masks_that_are_faint_everywhere_hide_nothing() -> None:
+    class Faint(Dots):
+        def decode(self, state):
+            scene = super().decode(state)
+            return Scene(scene.components, 0.02 * scene.masks)
+
+    places = torch.tensor([[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75], [0.25, 0.75]]])
+    simulator = LatentSimulator(Faint(), "cpu")
+    simulator._core.encode = lambda frames, actions: DotState(places + 0.1)  # type: ignore[method-assign]
+    black = np.zeros((32, 32, 3), np.uint8)
+    goal = simulator.goal(DotState(places), [{"image": black, "goal_image": black}])
+    assert goal.shown.tolist() == [[1, 1, 1, 1]]
+
+
 def test_a_goal_that_shows_no_object_is_told(caplog) -> None:
     places = torch.tensor([[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75], [0.25, 0.75]]])
     goals = places.clone()

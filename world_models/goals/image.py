@@ -16,7 +16,7 @@ from armillary.world_models.state import State
 @register("goal", "image")
 @dataclass(frozen=True)
 class ImageGoal:
-    """Reads ``goal_image``, or for the true physics ``goal_state``; every object has its place.
+    """Reads ``goal_image``, or for the true physics ``goal_state``; what it shows has its place.
 
     Args:
         background: how the background is told, one of ``roles.BACKGROUNDS`` or a function.
