@@ -81,8 +81,8 @@ def run(config: DictConfig) -> Path:
         episodes=len(kept.actions),
         errors={
             f"{name}_{what}": value
-            for name, *of in (("train", recorded, shown), ("val", held_out, held_out_shown))
-            for what, value in measured(network, *of).items()
+            for name, of, seen in (("train", recorded, shown), ("val", held_out, held_out_shown))
+            for what, value in measured(network, of, seen).items()
         },
         data=data_of(episodes),
         **made_with(config),
