@@ -226,6 +226,11 @@ class SlotDynamics(WorldModel[SlotState]):
                 "readout must be one group of numbers, or two, of as many as those of points, got "
                 f"{[list(group) for group in readout]}"
             )
+        if readout_layers < 0 or (readout_layers > 0 and not (readout or displacement)):
+            raise ArmillaryError(
+                "readout_layers must be at least 0, and 0 where handles are learned from neither "
+                f"readout nor displacement, got {readout_layers}"
+            )
         check_ensemble(ensemble)
         self.first_iterations = first_iterations
         self.next_iterations = next_iterations

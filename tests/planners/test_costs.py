@@ -201,6 +201,15 @@ class TestLimits(CostContract):
         return Limits(low=-0.5, high=(0.3, 0.6))
 
 
+def test_what_the_goal_does_not_show_is_kept_out_of_regions_as_well(
+    imagined: Rollout, aim: Goal
+) -> None:
+    cost, shown = KeepOut([[0.2, 0.2, 0.6, 0.9]]), torch.zeros_like(aim.objects)
+    hidden = Goal(aim.view, aim.assignment, aim.objects, aim.effector, shown=shown)
+    assert cost(imagined, hidden).any()
+    assert torch.equal(cost(imagined, hidden), cost(imagined, aim))
+
+
 class TestKeepOut(CostContract):
     def make(self):
         return KeepOut([[0.2, 0.2, 0.6, 0.9], [0.0, 0.0, 1.0, 0.3]], margin=0.05)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from armillary.errors import ArmillaryError
+from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.registry import build_model
 from armillary.world_models.slot_dynamics import SlotDynamics
 from armillary.world_models.slots.readout import Labels, Readout
@@ -93,6 +94,7 @@ def test_what_covers_a_thing_says_where_it_stands() -> None:
         torch.manual_seed(0)
         readout = Readout(3, 2, EXTENT, width=32, layers=layers)
         adam = torch.optim.Adam(readout.parameters(), 3e-3)
+        error = torch.ones(())
         for step in range(200):
             place = torch.rand(64, 2, 2, generator=torch.Generator().manual_seed(step))
             place[:, 0] = 0.5
@@ -114,6 +116,48 @@ def test_the_background_is_read_by_itself() -> None:
     assert_close(related.handles(state)[:, 1:], before[:, 1:])
     state.content[:, 1] += 1.0
     assert not torch.allclose(related.handles(state)[:, 2], before[:, 2])
+
+
+def test_what_the_dynamics_learns_of_places_does_not_hear_the_background() -> None:
+    learning = model(
+        content_size=3, displacement=[0, 1], readout_layers=1, handle_weight=1.0, absent=0.1
+    )
+    state = scattered(6).reshape(2, 3)
+    actions = torch.randn(2, 2, 4)
+
+    def loss() -> Tensor:
+        return learning.latent_loss(state, actions, "dynamics", 0).total
+
+    before = loss()
+    state.content[:, :, 0] += 1.0
+    assert_close(loss(), before)
+    state.content[:, 0, 1] += 1.0
+    assert not torch.allclose(loss(), before)
+
+
+def test_handles_are_told_in_pieces_as_at_once() -> None:
+    told = model(content_size=3, readout=[[0, 1]], readout_layers=1).eval()
+    state, pieces = scattered(20), []
+    whole, handles = told.handles(state), told.handles
+
+    def counted(piece: SlotState) -> Tensor:
+        pieces.append(len(piece))
+        return handles(piece)
+
+    told.handles = counted  # type: ignore[method-assign]
+    imaginer = Imaginer(told, "float32", False, Budget(pixels=3 * 32 * 32, bytes=1))
+    with torch.no_grad():
+        assert_close(imaginer.handles(state), whole)
+    assert len(pieces) > 1
+    assert sum(pieces) == 20
+
+
+@pytest.mark.parametrize(
+    "changes", [{"readout": [[0, 1]], "readout_layers": -1}, {"readout_layers": 1}]
+)
+def test_layers_of_no_readout_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ArmillaryError, match="readout_layers must be at least 0, and 0 where"):
+        model(**changes)
 
 
 def model(**changes: object) -> SlotDynamics:
