@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
@@ -24,7 +25,14 @@ from armillary.experiments.planning.environments import (
 )
 from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
 from armillary.planners.proposals.sources import SOURCES
-from armillary.planners.proposals.stored import ABOUT, BUNDLED, TENSORS, beside, find
+from armillary.planners.proposals.stored import (
+    ABOUT,
+    BUNDLED,
+    TENSORS,
+    beside,
+    effector_of,
+    find,
+)
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import load_model, read_info
 from armillary.world_models.checkpoints.locate import WEIGHTS_FILE, bundled_checkpoints
@@ -32,6 +40,8 @@ from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.model import WorldModel
 from armillary.world_models.oracle import OracleSimulator
 from armillary.world_models.simulator import Simulator
+
+log = logging.getLogger(__name__)
 
 BASELINES = {"noop": NoopAgent, "random": RandomAgent}
 ORACLE = "oracle"
@@ -158,7 +168,7 @@ def planning_agent(
     """
     place = proposals_place(config, checkpoint)
     more = {} if place is None else {"proposals_from": place}
-    return MPCAgent(
+    agent = MPCAgent(
         simulator,
         build(config.objective),
         build(config.planner, **more),
@@ -167,6 +177,15 @@ def planning_agent(
         config.replan_interval,
         reader,
     )
+    if place is not None:
+        learnt, meant = effector_of(place), config.goal.get("effector")
+        if None not in (learnt, meant) and learnt != meant:
+            log.warning(
+                "%s learnt with effector=%s, these plans have goal.effector=%s: what they propose "
+                "may suit less; train-proposals effector=%s learns with it",
+                *(place, learnt, meant, meant),
+            )
+    return agent
 
 
 def proposals_place(config: DictConfig, checkpoint: str | None) -> str | None:

@@ -123,6 +123,18 @@ def load(source: str) -> Stored:
         return Stored(path, str(about["identity"]), network, recorded, dict(about["about"]))
 
 
+def effector_of(source: str) -> str | None:
+    """What they took for the effector, as ``train-proposals effector=`` says; None: not recorded.
+
+    Raises:
+        ProposalsError: there are none, or they are damaged.
+    """
+    about = find(source) / ABOUT
+    with reading(about, "is damaged", ProposalsError):
+        found = read_json(about, ProposalsError)["about"].get("settings", {}).get("effector")
+        return None if found is None else str(found)
+
+
 def beside(checkpoint: str) -> Path:
     """The folder of the proposals that lie beside a checkpoint's weights, or in its run.
 

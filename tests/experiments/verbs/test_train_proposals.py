@@ -140,6 +140,20 @@ def test_planners_take_them(
     assert row["evaluations"] in (evaluations, evaluations - 1)  # the first plan has none before
 
 
+@pytest.mark.parametrize(("effector", "told"), [("moved_parts", True), ("moved", False)])
+def test_another_effector_is_told(
+    armillary: Command, proposals: Path, checkpoint: Path, effector: str, told: bool
+) -> None:
+    done = armillary(
+        *("plan", "planner=retrieval", f"planner.proposals_from={proposals}", "episodes=1"),
+        *("horizon=4", f"goal.effector={effector}", f"checkpoint={checkpoint}", "output=planned"),
+        "task.max_steps=2",
+    )
+    assert done.code == 0, done.err
+    words = " ".join((done.out + done.err).split())
+    assert ("train-proposals effector=moved_parts learns with it" in words) == told
+
+
 def test_what_does_not_fit_is_told(
     armillary: Command, proposals: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
