@@ -178,7 +178,7 @@ class MPCAgent:
             )
         if not isinstance(observation, Mapping):
             count = len(self._generators)
-            running = np.ones(count, bool) if active is None else active
+            running = np.ones(count, bool) if active is None else np.asarray(active, bool)
             if len(observation) != count or len(running) != count:
                 raise ArmillaryError(
                     f"act takes {count} observations and flags, as many as reset took seeds; got "
@@ -249,10 +249,10 @@ class MPCAgent:
             generators,
             proposals=self._shifted(self._elites[index], shift),
         )
-        self._plans[index] = plan.actions
+        self._plans[index] = plan.actions.to(self._plans)
         if self._elites.shape[1] != plan.elites.shape[1]:
             self._elites = self._plans.unsqueeze(1).repeat(1, plan.elites.shape[1], 1, 1)
-        self._elites[index] = plan.elites
+        self._elites[index] = plan.elites.to(self._elites)
         self.last_plan, self.last_state = plan, state
         return plan
 

@@ -61,8 +61,13 @@ def vectors(space: spaces.Space[Any]) -> spaces.Box:
             ``MultiBinary``, whose options become one-hot vectors.
 
     Raises:
-        ArmillaryError: it is of another kind.
+        ArmillaryError: it is of another kind, or a Box of whole numbers.
     """
+    if isinstance(space, spaces.Box) and not np.issubdtype(space.dtype, np.floating):
+        raise ArmillaryError(
+            f"actions that form a Box must be of floating point, got {space}: a plan's numbers "
+            "would be cut off; whole numbers are a MultiDiscrete space"
+        )
     if isinstance(space, OneHot) or (isinstance(space, spaces.Box) and len(space.shape) == 1):
         return space
     if isinstance(space, spaces.Box):

@@ -32,6 +32,7 @@ from .reductions import Discounted as Discounted
 from .situation import Situation as Situation
 from .situation import situated as situated
 from .states.collocation import Collocation as Collocation
+from .states.object_cem import ObjectCEM as ObjectCEM
 from .states.two_level import TwoLevel as TwoLevel
 from .template.search import Distribution as Distribution
 from .template.search import GaussianSearch as GaussianSearch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -34,6 +35,8 @@ class CEMGradient(Search[Descent]):
         noise_exponent: 0 white, 2 red noise over time.
         tolerance: see ``Search``; 0 never ends early.
     """
+
+    differentiates: ClassVar[bool] = True
 
     samples: int = 300
     iterations: int = 15

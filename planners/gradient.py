@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -48,6 +49,8 @@ class Gradient(Search[Descent]):
         noise_exponent: 0 white, 2 red noise over time.
         tolerance: see ``Search``; 0 never ends early.
     """
+
+    differentiates: ClassVar[bool] = True
 
     restarts: int = 16
     iterations: int = 30

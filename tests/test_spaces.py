@@ -44,3 +44,6 @@ def test_one_hot_vectors_are_what_the_space_contains() -> None:
 def test_other_spaces_are_refused() -> None:
     with pytest.raises(ArmillaryError, match="Discrete, MultiDiscrete or MultiBinary"):
         vectors(spaces.Text(3))
+    for kind in (np.int64, np.uint8, np.bool_):
+        with pytest.raises(ArmillaryError, match="whole numbers are a MultiDiscrete space"):
+            vectors(spaces.Box(0, 1, (2,), kind))

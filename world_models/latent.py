@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from armillary.errors import ArmillaryError
+from armillary.errors import ArmillaryError, required
 from armillary.world_models.assignment import assign
 from armillary.world_models.device import placed, resolve_device
 from armillary.world_models.goals.roles import FindRoles
@@ -36,6 +36,7 @@ from armillary.world_models.simulator import (
     Rollout,
     ScoreRollouts,
     View,
+    checked_actions,
 )
 from armillary.world_models.state import LatentState, Scene, State
 from armillary.world_models.validation.crowding import warn_if_crowded
@@ -109,7 +110,7 @@ class LatentSimulator(Generic[State]):
         self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
     ) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
-        frames = self._frames([[observation["image"]] for observation in observations])[:, 0]
+        frames = self._frames([[image] for image in _all(observations, "image")])[:, 0]
         taken = self._actions(actions)
         if state is None:
 
@@ -128,7 +129,7 @@ class LatentSimulator(Generic[State]):
     @torch.no_grad()
     def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
-        frames = self._frames([[step["image"] for step in history] for history in histories])
+        frames = self._frames([_all(history, "image") for history in histories])
         return self._believed("encoding", self._core.encode, [frames, self._actions(actions)])
 
     def _believed(self, name: str, believe: Callable[..., State], given: Sequence[Tensor]) -> State:
@@ -164,7 +165,7 @@ class LatentSimulator(Generic[State]):
         shows nothing, there or here, is as like to one thing as to any other.
         """
         context = self.context_length
-        images = [[observation["goal_image"]] * context for observation in observations]
+        images = [[image] * context for image in _all(observations, "goal_image")]
         still = torch.zeros(len(images), context - 1, self.action_size, device=self.device)
         view = self.view(self._core.encode(self._frames(images), still))
         start = self.view(state)
@@ -193,13 +194,15 @@ class LatentSimulator(Generic[State]):
         generators: Sequence[torch.Generator] | None = None,
     ) -> Rollout[State]:
         """See ``Simulator``. Raises ArmillaryError where particles lack their generators."""
+        actions = checked_actions(actions, len(state), self.action_size).float()
         with _recording(actions):
             return self._imagine(state, actions, self._noise(actions, generators))
 
     def step(self, state: State, actions: Tensor) -> State:
         """See ``Simulator``."""
-        with _recording(actions, state):
-            return self._core.rollout(state, actions.unsqueeze(1)).flatten(2)
+        candidates = checked_actions(actions[:, None, None], len(state), self.action_size).float()
+        with _recording(candidates, state):
+            return self._core.rollout(state, candidates[:, 0]).flatten(2)
 
     @torch.no_grad()
     def imagine(
@@ -257,6 +260,7 @@ class LatentSimulator(Generic[State]):
 
         Gradients are computed together with the scores, so that their memory is a piece's.
         """
+        actions = checked_actions(actions, len(state), self.action_size).float()
         noise = self._noise(actions, generators)
         return self._core.within_memory(lambda: self._score(state, actions, objective, goal, noise))
 
@@ -375,6 +379,12 @@ class LatentSimulator(Generic[State]):
 
     def _frames(self, images: Sequence[Sequence[np.ndarray]]) -> Tensor:
         """Images (H, W, 3) uint8 -> (B, C, 3, H, W) float32 on the device."""
+        lengths = {len(row) for row in images}
+        if len(lengths) != 1 or lengths == {0}:
+            raise ArmillaryError(
+                "every scene must be shown in as many frames as the others, and at least one; got "
+                f"{sorted(lengths)} frames of {len(images)} scenes"
+            )
         stacked = np.stack([np.stack(row) for row in images])
         size = self.model.image_size
         if stacked.dtype != np.uint8 or stacked.shape[2:] != (size, size, 3):
@@ -384,6 +394,11 @@ class LatentSimulator(Generic[State]):
             )
         frames = torch.from_numpy(stacked).to(self.device)
         return frames.permute(0, 1, 4, 2, 3).float() / 255.0
+
+
+def _all(observations: Sequence[Observation], name: str) -> list[Any]:
+    """An entry of all observations. Raises ArmillaryError where one lacks it."""
+    return [required(observation, name, "an observation") for observation in observations]
 
 
 def _alike(model: WorldModel[State]) -> Sequence[WorldModel[State]]:

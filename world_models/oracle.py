@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from armillary.errors import ArmillaryError
+from armillary.errors import ArmillaryError, required
 from armillary.physics import Physics, simulate
 from armillary.pool import AHEAD, Pool, worker_count
 from armillary.world_models.simulator import (
@@ -22,6 +22,7 @@ from armillary.world_models.simulator import (
     ScoreRollouts,
     Simulator,
     View,
+    checked_actions,
 )
 from armillary.world_models.state import LatentState, Scene, State
 
@@ -75,13 +76,13 @@ class OracleSimulator:
         observations: Sequence[Observation],
     ) -> PhysicsState:
         """See ``Simulator``; reads ``state``, the snapshot, which is all there is to know."""
-        return self._stack([observation["state"] for observation in observations])
+        return self._stack(observations, "state")
 
     def encode(
         self, histories: Sequence[Sequence[Observation]], actions: np.ndarray
     ) -> PhysicsState:
         """See ``Simulator``; reads ``state``, the snapshot."""
-        return self._stack([history[-1]["state"] for history in histories])
+        return self._stack([history[-1] for history in histories], "state")
 
     def view(self, state: PhysicsState) -> View[PhysicsState]:
         """See ``Simulator``."""
@@ -102,7 +103,7 @@ class OracleSimulator:
         find: RoleFinder | None = None,
     ) -> Goal[PhysicsState]:
         """See ``Simulator``; reads ``goal_state``, the goal's snapshot."""
-        view = self.view(self._stack([observation["goal_state"] for observation in observations]))
+        view = self.view(self._stack(observations, "goal_state"))
         roles = self.roles(view.state)
         assignment = torch.arange(roles.objects.shape[1]).expand(len(observations), -1)
         return Goal(view, assignment, roles.objects, roles.effector)
@@ -119,6 +120,7 @@ class OracleSimulator:
             ArmillaryError: the actions require gradients, which the true physics do not have, or
                 particles lack their generators.
         """
+        actions = checked_actions(actions, len(state), self.action_size)
         return self._imagine(state, actions, self._noise(actions, generators))
 
     def _noise(
@@ -156,7 +158,8 @@ class OracleSimulator:
 
     def step(self, state: PhysicsState, actions: Tensor) -> PhysicsState:
         """See ``Simulator``. Raises ArmillaryError as ``rollout`` does."""
-        return self._imagine(state, actions[:, None, None], None).state
+        candidates = checked_actions(actions[:, None, None], len(state), self.action_size)
+        return self._imagine(state, candidates, None).state
 
     def score(
         self,
@@ -231,8 +234,10 @@ class OracleSimulator:
         self._pool.close()
 
     @staticmethod
-    def _stack(scenes: Sequence[np.ndarray]) -> PhysicsState:
-        return PhysicsState(torch.from_numpy(np.stack(scenes).astype(np.float64)))
+    def _stack(observations: Sequence[Observation], name: str) -> PhysicsState:
+        owner = "an observation for the true physics"
+        scenes = np.stack([required(one, name, owner) for one in observations])
+        return PhysicsState(torch.from_numpy(scenes.astype(np.float64)))
 
 
 def scored_in_pieces(

@@ -11,10 +11,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.state import Scene, State
 
 Observation = Mapping[str, Any]
 """One environment's observation: the Dict space's arrays, and ``state`` for oracle simulators."""
+
+
+def checked_actions(actions: Tensor, problems: int, size: int) -> Tensor:
+    """Candidates (B, S, T, A), as they are.
+
+    Args:
+        actions: of any type.
+        problems: B, the states that they start from.
+        size: A, of the simulator's actions.
+
+    Raises:
+        ArmillaryError: they have another shape, or there are none.
+    """
+    if actions.ndim != 4 or actions.shape[::3] != (problems, size) or 0 in actions.shape[1:3]:
+        raise ArmillaryError(
+            f"actions must be (B, S, T, A) with B = {problems}, as many as there are states, S and "
+            f"T at least 1, and A = {size}; got {tuple(actions.shape)}"
+        )
+    return actions
 
 
 class Reader(Protocol):

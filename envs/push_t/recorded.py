@@ -21,6 +21,9 @@ ENVIRONMENT = "armillary/PushT-v0"
 TOLD = 12
 """The first numbers of a scene vector, which the observation tells and a file holds as poses."""
 
+_SIZES = slice(10, 12)
+"""The radius of the agent and the scale of the T among them."""
+
 _REPLAYED = 5
 """Episodes of a file whose actions are played again."""
 _CLOSE, _CLOSE_TURN, _SHARE = 1.0, 0.05, 0.1
@@ -97,8 +100,12 @@ def _read(path: Path, changed: int, size: int) -> Recorded:
         shape = poses.shape
         if shape[0] < 1 or shape[1] < 2 or shape[2] != TOLD:
             raise _other_version(path, f"it has test/poses {shape}, not (N, T, {TOLD})")
-        found = Recorded(path, poses[:].astype(np.float64), hold)
-        _replay(found, actions[:_REPLAYED])
+        found, played = Recorded(path, poses[:].astype(np.float64), hold), actions[:_REPLAYED]
+        if not (np.isfinite(found.poses).all() and np.isfinite(played).all()):
+            raise DataError(path, "test/poses and test/actions must be finite numbers")
+        if not (found.poses[..., _SIZES] > 0).all():
+            raise DataError(path, "test/poses must tell radii and scales above zero")
+        _replay(found, played)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from armillary.errors import ArmillaryError
 from armillary.experiments.command.errors import UsageError
@@ -104,8 +104,12 @@ def typed(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
         raise UsageError(
             f"unknown setting {key!r}; {suggest(key.split('.')[-1], names)}"
         ) from error
+    except MissingMandatoryValue as error:
+        raise UsageError(f"{str(error).splitlines()[0].rpartition(': ')[2]} is required") from error
     except OmegaConfBaseException as error:
-        raise UsageError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        told = str(error).splitlines()[0]
+        told = "must be a list" if "is not a ListConfig" in told else told
+        raise UsageError(f"{error.full_key}: {told}") from error
     assert isinstance(settings, kind)
     return settings
 

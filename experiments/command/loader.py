@@ -171,6 +171,10 @@ class Loader(ConfigLoaderImpl):
             config = super()._load_configuration_impl(verb, list(lines), RunMode.RUN)
         OmegaConf.set_struct(config, False)
         config.pop(POSITIONAL, None)
+        for group in groups_of(verb):
+            if group in config and OmegaConf.is_list(config._get_node(group)):
+                choice = config.hydra.runtime.choices.get(group)
+                raise UsageError(f"{group}={choice} must hold settings by name, got a list")
         return config
 
     def _prepared(

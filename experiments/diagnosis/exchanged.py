@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.world_models.oracle import (
     OracleSimulator,
     Physics,
@@ -151,9 +152,13 @@ class Exchanged(ABC):
     ) -> Rollout:
         """See ``Simulator``."""
 
-    def step(self, state: Known, actions: Tensor) -> Any:
-        """See ``Simulator``."""
-        return self.model.step(state.belief, actions)
+    def step(self, state: Known, actions: Tensor) -> Known:
+        """See ``Simulator``: what is true is not stepped together with what is believed.
+
+        Raises:
+            ArmillaryError: always.
+        """
+        raise ArmillaryError("a planner that steps through states cannot be shown true ones")
 
     def score(
         self,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from armillary.errors import ArmillaryError
 from armillary.experiments.diagnosis.exchanged import Exchanged, Known
 from armillary.world_models.simulator import Rollout
 
@@ -40,7 +39,3 @@ class TrueDynamics(Exchanged):
             beliefs.append(belief)
         states = type(belief).stack(beliefs, 1).flatten(2)
         return self.model.view(states).imagined((problems, candidates, 1, horizon), actions)
-
-    def step(self, state: Known, actions: Tensor) -> Known:
-        """Searches over states have no place for frames."""
-        raise ArmillaryError("a planner whose states are variables cannot be shown true frames")

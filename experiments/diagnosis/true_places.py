@@ -48,6 +48,11 @@ class TruePlaces(Exchanged):
         super().__init__(model, oracle, physics)
         self.device = oracle.device
 
+    @property
+    def identity(self) -> str:
+        """The oracle's, whose slots these are: what was learnt from the model's does not fit."""
+        return self.oracle.identity
+
     def shown(self, belief: LatentState, scene: Tensor) -> Tensor:
         """(N, K): the slot whose mask lies over each thing, one for each.
 

@@ -106,6 +106,11 @@ def entry_of(name: str, config: DictConfig) -> Entry:
         particles = config.simulator.get("particles", 1)
         oracle = OracleSimulator(build(config.task.physics), config.workers, particles)
         agent = planning_agent(oracle, config, shapes_of(plain_env(config)()), reader, None)
+        if getattr(agent.optimizer, "differentiates", False):
+            raise UsageError(
+                f"planner={planner} follows gradients, which the true physics do not have: leave "
+                f"{ORACLE} out, or take planner=cem, icem or mppi"
+            )
         make, judge = posed(privileged_env(config), reader, oracle)
         times = agent.planning_times
         return Entry(name, planner, agent, make, oracle, judge, times, closing(oracle))

@@ -129,7 +129,7 @@ def jobs_of(
     skipped: list[str] = []
     protocols: dict[str, tuple[Job, dict[str, Any]]] = {}
     try:
-        suite = typed(Suite, to_dict(config.suite))
+        suite = typed(Suite, to_dict(config.suite or DictConfig({})))
         for job in _rows(suite, given, list(config.plugins)):
             if job.folder in {one.folder for one in jobs}:
                 raise UsageError(f"the row {job.name} is there twice")

@@ -53,7 +53,7 @@ def run(config: DictConfig) -> list[Row]:
         UsageError: nothing or something twice is to be compared, or settings do not fit.
         CheckpointError: a simulator is no checkpoint, or a damaged one.
     """
-    rows = running.run(config, _run) if config.get("suite") else _run(config)
+    rows = running.run(config, _run) if config.choices.get("suite") else _run(config)
     for task in dict.fromkeys(row.task for row in rows):
         show([row for row in rows if row.task == task])
     return rows

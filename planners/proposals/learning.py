@@ -70,7 +70,15 @@ def learn(
         settings: how.
         told: called with each step and its loss ().
         shown: (N, T, K), see ``drawn``.
+
+    Raises:
+        ArmillaryError: no episode lasts for so many steps.
     """
+    longest = recorded.actions.shape[1]
+    if not 1 <= horizon <= longest:
+        raise ArmillaryError(
+            f"horizon must be from 1 to {longest}, the steps of a recorded episode, got {horizon}"
+        )
     device, size = recorded.slots.device, recorded.actions.shape[-1]
     generator = torch.Generator(device).manual_seed(settings.seed)
     with torch.random.fork_rng(devices=[]):

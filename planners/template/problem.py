@@ -26,7 +26,7 @@ class Problem:
 
     Attributes:
         score: as it was given.
-        mean: (B, 1, T * A), the warm start, clipped.
+        mean: (B, 1, T * A), the warm start, clipped; the middle of the bounds where it is NaN.
         half_range: (T * A,), half the width of the bounds.
         low: (T * A,), least actions.
         high: (T * A,), greatest actions.
@@ -58,10 +58,14 @@ class Problem:
         self.low, self.high = low.repeat(init.shape[1]), high.repeat(init.shape[1])
         self.half_range = (self.high - self.low) / 2
         self.choices = Choices(low, bounds.choices, bounds.is_one_hot) if bounds.choices else None
-        self.mean = self.clip(init.flatten(1).unsqueeze(1))
+        self.mean = self.clip(self._without_nan(init.flatten(1).unsqueeze(1)))
         self._proposals: list[Tensor] = []
         if proposals is not None:
             self.propose(proposals)
+
+    def _without_nan(self, candidates: Tensor) -> Tensor:
+        """Candidates (B, E, T * A) with the middle of the bounds where they are NaN."""
+        return torch.where(candidates.isnan(), (self.low + self.high) / 2, candidates)
 
     def noise(
         self, sizes: Sequence[int], exponent: float, centred: Collection[int] = ()
@@ -75,8 +79,11 @@ class Problem:
         return self._record.count
 
     def propose(self, proposals: Tensor) -> None:
-        """Adds candidates (B, E, T, A) to the next population, of any type and on any device."""
-        self._proposals.append(proposals.to(self._init).flatten(2))
+        """Adds candidates (B, E, T, A) to the next population, of any type and on any device.
+
+        What is NaN in them becomes the middle of the bounds.
+        """
+        self._proposals.append(self._without_nan(proposals.to(self._init).flatten(2)))
 
     def spend(self, evaluations: int) -> None:
         """Counts what was asked of the model beside scores, in candidates of each problem."""

@@ -64,6 +64,8 @@ class Search(ABC, Generic[D]):
 
     discrete: ClassVar[bool] = False
     """Whether it chooses among options; else it wants continuous actions."""
+    differentiates: ClassVar[bool] = False
+    """Whether its scores must carry a gradient, which those of true physics do not."""
 
     iterations: int = 10
     tolerance: float = 0.0

@@ -352,6 +352,25 @@ def test_a_goal_image_stands_for_the_observations():
     assert asked[0]["goal_image"] is shown
 
 
+class Doubles:
+    """A search of somebody else's that works in float64."""
+
+    def optimize(self, score, init, bounds, generators, proposals=None):
+        plan = CEM(samples=8, iterations=2, elites=2).optimize(
+            lambda actions: score(actions.float()).double(), init.double(), bounds, generators
+        )
+        assert plan.actions.dtype == torch.float64
+        return plan
+
+
+def test_plans_of_any_type_are_taken():
+    agent, _ = make(Doubles(), replan_interval=1)
+    seen = {"place": np.zeros(2), "goal": np.ones(2)}
+    agent.reset([0, 1])
+    for active in ([True, True], [False, True]):
+        assert agent.act([seen] * 2, active).dtype == np.float32
+
+
 def test_what_act_takes_is_said():
     agent, _ = make(CEM(samples=8, iterations=1, elites=2), replan_interval=1)
     seen = {"place": np.zeros(2), "goal": np.ones(2)}

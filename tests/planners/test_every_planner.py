@@ -79,6 +79,24 @@ def test_actions_of_the_other_kind_are_refused_and_the_planner_that_fits_is_name
         made(name).optimize(asked, init, wrong, generators(1))
 
 
+@pytest.mark.parametrize("name", SEARCHES)
+def test_what_is_nan_in_a_warm_start_or_a_proposal_is_no_plan(name: str) -> None:
+    init, bounds = uniform(2, 3), bounds_of(name)
+    distance = squared_distance(uniform(2, 3, seed=1))
+    asked = situation(lambda actions: distance(actions).nan_to_num(-9.0), init)
+    proposals = init.unsqueeze(1).repeat(1, 2, 1, 1)
+    init[0, 0, 0] = proposals[:, :, 1, 1] = torch.nan
+    plan = made(name).optimize(asked, init, bounds, generators(2), proposals)
+    assert plan.actions.isfinite().all()
+    assert (plan.cost >= 0).all()
+
+
+@pytest.mark.parametrize("name", NEED_GRADIENTS)
+def test_searches_that_follow_gradients_say_so(name: str) -> None:
+    assert made(name).differentiates
+    assert not made("cem").differentiates
+
+
 @pytest.mark.parametrize("name", NEED_GRADIENTS)
 def test_scores_without_a_gradient_are_refused_and_planners_that_fit_are_named(name: str) -> None:
     init = uniform(1, 3)

@@ -68,6 +68,48 @@ class TestMean(SimulatorContract):
         ahead = simulator.step(wanted, actions[:, 0, 0]).position.sum()
         assert torch.autograd.grad(ahead, wanted.content)[0].abs().max() > 0
 
+    def test_actions_of_any_type_mean_the_same(self, simulator, actions):
+        state = self.encoded(simulator, self.observations())
+        expected = simulator.rollout(state, actions).slots
+        assert torch.equal(simulator.rollout(state, actions.double()).slots, expected)
+        one = simulator.step(state, actions[:, 0, 0].double())
+        assert torch.equal(
+            simulator.view(one).slots, self.view_of_step(simulator, state, actions[:, 0, 0])
+        )
+        whole = torch.ones_like(actions)
+        assert torch.equal(
+            simulator.rollout(state, whole.long()).slots, simulator.rollout(state, whole).slots
+        )
+
+    def view_of_step(self, simulator, state, actions):
+        return simulator.view(simulator.step(state, actions)).slots
+
+    @pytest.mark.parametrize("shape", [(2, 1, 4, 2), (3, 1, 4, 3), (3, 0, 4, 2), (3, 1, 0, 2)])
+    def test_actions_of_another_shape_are_refused(self, simulator, shape):
+        state = self.encoded(simulator, self.observations())
+        goal = simulator.goal(state, self.observations())
+        for ask in (
+            lambda actions: simulator.rollout(state, actions),
+            lambda actions: simulator.score(state, actions, None, goal),
+        ):
+            with pytest.raises(ArmillaryError, match=r"actions must be \(B, S, T, A\) with B = 3"):
+                ask(torch.zeros(shape))
+        with pytest.raises(ArmillaryError, match=r"got \(3, 1, 1, 5\)"):
+            simulator.step(state, torch.zeros(3, 5))
+
+    def test_what_an_observation_lacks_is_told(self, simulator):
+        state, seen = self.encoded(simulator, self.observations()), self.observations()
+        nothing = [{}] * len(seen)
+        still = np.zeros((len(seen), 2), np.float32)
+        for name, ask in (
+            ("image", lambda: simulator.observe(None, still, nothing)),
+            ("goal_image", lambda: simulator.goal(state, nothing)),
+        ):
+            with pytest.raises(ArmillaryError, match=f"an observation must have '{name}', got"):
+                ask()
+        with pytest.raises(ArmillaryError, match=r"got \[1, 2\] frames of 2 scenes"):
+            simulator.encode([seen[:1], seen[:2]], np.zeros((2, 0, 2), np.float32))
+
     def test_other_weights_are_another_model(self, simulator):
         other = build_model("slot_dynamics", image_size=32, action_size=2, num_slots=5)
         assert LatentSimulator(other, "cpu").identity != simulator.identity

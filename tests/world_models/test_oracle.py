@@ -42,6 +42,16 @@ class TestOracle(SimulatorContract):
             frame = rollout.frames[0, 0, 0, t].permute(1, 2, 0).numpy()
             assert np.allclose(frame, observation["image"] / 255.0, atol=1e-6)
 
+    def test_what_does_not_fit_is_told(self, simulator, actions):
+        state = self.encoded(simulator, self.observations())
+        for wrong in (actions[:2], actions[..., :1], actions[:, :0]):
+            with pytest.raises(ArmillaryError, match="B = 3, as many as there are states"):
+                simulator.rollout(state, wrong)
+        with pytest.raises(ArmillaryError, match="the true physics must have 'state', got"):
+            simulator.observe(None, np.zeros((1, 2)), [{"image": 0}])
+        with pytest.raises(ArmillaryError, match="the true physics must have 'goal_state', got"):
+            simulator.goal(state, [{}] * 3)
+
     def test_workers_change_nothing(self, simulator, actions):
         workers = OracleSimulator(make_env().unwrapped.oracle, workers=2)
         try:

@@ -214,6 +214,11 @@ def _fitting(
                 raise
             model = built(name, hyperparameters)  # a class may read its own weights, not on meta
     _check_fit(weights, model, info)
+    if not (num_slots is None or (isinstance(num_slots, int) and num_slots >= 1)):
+        raise ArmillaryError(
+            f"num_slots must be a whole number of at least 1, or None for as many as {info.path} "
+            f"has, got {num_slots!r}"
+        )
     if num_slots in (None, model.num_slots):
         return hyperparameters
     if "num_slots" not in hyperparameters:

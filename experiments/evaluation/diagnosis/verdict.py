@@ -42,6 +42,7 @@ def verdict_of(evidence: Evidence) -> Verdict:
 
 def _judge(evidence: Evidence) -> Judged:
     rates = {row.label: row.success_rate for row in evidence.rows}
+    most = {row.label: row.ci95[1] for row in evidence.rows}
     if rates[AS_IS] >= ENOUGH:
         return "none", f"It reaches the goal in {_percent(rates[AS_IS])} as it is.", True
     gains = {one.a: one for one in evidence.comparisons}
@@ -64,7 +65,8 @@ def _judge(evidence: Evidence) -> Judged:
         f"Even with true dynamics and the true cost this search succeeds in "
         f"{_percent(rates[TRUTH])} only: it is too small, or looks too few steps ahead."
     )
-    return "search", told, True
+    least_told = most[TRUTH]
+    return "search", told, least_told is not None and least_told < ENOUGH
 
 
 def _exchanged(helping: Sequence[Comparison], evidence: Evidence) -> Judged:

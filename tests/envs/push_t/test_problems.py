@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from armillary.envs.push_t.criterion import differences, tolerances
 from armillary.envs.push_t.environment import PushTEnv
@@ -115,3 +116,18 @@ def test_files_of_another_version_are_refused(record: Record, spoil: Any) -> Non
     path = record(spoil=spoil)
     with pytest.raises(DataError, match="recorded by another version of armillary/PushT-v0"):
         PushTEnv(episodes=str(path))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [(0, np.nan, "finite"), (4, np.inf, "finite"), (10, 0.0, "radii"), (11, -1.0, "scales")],
+)
+def test_what_no_physics_can_take_is_refused(
+    record: Record, column: int, value: float, told: str
+) -> None:
+    def spoil(poses: NDArray[Any]) -> NDArray[Any]:
+        poses[3, column] = value
+        return poses
+
+    with pytest.raises(DataError, match=told):
+        PushTEnv(episodes=str(record(spoil=spoil)))

@@ -113,3 +113,5 @@ def test_a_verdict(found: Evidence, verdict: str) -> None:
 def test_chance_is_told() -> None:
     assert judged(evidence(rows(5, 19, 6, 4, 20))).certain
     assert not judged(evidence(rows(5, 9, 6, 4, 8))).certain
+    assert judged(evidence(rows(0, 0, 0, 0, 0))).certain
+    assert not judged(evidence(rows(14, 14, 14, 14, 16))).certain, "it may be 90 %"

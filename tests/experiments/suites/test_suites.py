@@ -164,6 +164,28 @@ def test_what_does_not_fit_is_named_before_any_work(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "text", "told"),
+    [
+        (["suite=own"], "", "suite=own: rows is required"),
+        (["suite=own"], "rows: [{models: random}]", "models: must be a list"),
+        (["suite=own"], "[1, 2]", "suite=own must hold settings by name, got a list"),
+        (["planner=own", "simulators=[random]"], "[1, 2]", "planner=own must hold settings"),
+        (["task=own", "simulators=[random]"], "[1, 2]", "task=own must hold settings"),
+    ],
+)
+def test_files_that_say_something_else_are_refused(
+    armillary: Command, tmp_path: Path, words: list[str], text: str, told: str
+) -> None:
+    group = words[0].partition("=")[0]
+    (tmp_path / "lab" / group).mkdir(parents=True)
+    (tmp_path / "lab" / group / "own.yaml").write_text(text)
+    found = armillary("benchmark", "--config-dir", "lab", *words, "episodes=1", "output=run")
+    assert found.code == 2
+    assert told in found.err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("word", ["planner=cem", "simulators=[noop]", "task=push_blocks"])
 def test_words_cannot_say_what_the_suite_decides(
     armillary: Command, tmp_path: Path, word: str

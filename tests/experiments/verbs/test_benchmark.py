@@ -214,6 +214,18 @@ def test_model_of_another_image_size_is_refused(
     assert not any(tmp_path.iterdir())
 
 
+def test_gradients_of_the_true_physics_are_refused_before_any_episode(
+    armillary: Command, tmp_path: Path
+) -> None:
+    words = ["planner=gradient", "simulators=[random,oracle]", "episodes=1", "workers=0"]
+    done = armillary("benchmark", *words, "output=run")
+    assert done.code == 2
+    assert "follows gradients, which the true physics do not have: leave oracle out" in " ".join(
+        done.err.split()
+    )
+    assert not (tmp_path / "run").exists()
+
+
 def test_damaged_checkpoint_is_refused_before_any_episode(
     armillary: Command, tmp_path: Path, checkpoint: Path
 ) -> None:

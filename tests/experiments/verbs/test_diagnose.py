@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.experiments.conftest import Command
 
 SMALL = (
@@ -43,12 +45,20 @@ def test_what_does_not_plan_is_refused(armillary: Command) -> None:
     assert "random does not plan" in told.err
 
 
+@pytest.mark.parametrize(
+    ("planner", "exchange", "why"),
+    [
+        (["gradient", "restarts=1", "iterations=1"], "true dynamics", "no gradients"),
+        (["two_level", "samples=4", "iterations=2", "elites=2"], "true cost", "steps through"),
+        (["inverse_dynamics", "guesses=1"], "true cost", "slots of another model"),
+    ],
+)
 def test_a_planner_that_cannot_be_shown_the_truth_is_told(
-    armillary: Command, tmp_path: Path, checkpoint: Path
+    armillary: Command, tmp_path: Path, planner: list[str], exchange: str, why: str
 ) -> None:
     words = [word for word in SMALL if not word.startswith("planner.")]
-    more = ["planner=gradient", "planner.restarts=1", "planner.iterations=1"]
-    told = armillary("diagnose", f"checkpoint={checkpoint}", *words, *more, "output=run")
+    more = [f"planner={planner[0]}", *(f"planner.{setting}" for setting in planner[1:])]
+    told = armillary("diagnose", "checkpoint=pretrained/push_blocks", *words, *more, "output=run")
     assert told.code == 0, told.err
     left = json.loads((tmp_path / "run/results.json").read_text())["evidence"]["left_out"]
-    assert any(one.startswith("true dynamics:") and "no gradients" in one for one in left)
+    assert any(one.startswith(exchange) and why in one for one in left), left

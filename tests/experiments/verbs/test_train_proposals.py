@@ -206,6 +206,16 @@ def test_refuses_bad_numbers(
     assert "must be at least 1, got 0" in done.err
 
 
+def test_a_horizon_beyond_the_episodes_is_refused(
+    armillary: Command, checkpoint: Path, episodes: Path
+) -> None:
+    words = [f"checkpoint={checkpoint}", f"data.path={episodes}", "output=p"]
+    done = armillary("train-proposals", *words, "steps=1", "horizon=5000")
+    assert done.code == 2
+    assert "the steps of a recorded episode, got 5000" in " ".join(done.err.split())
+    assert not list(Path("p").glob("proposals/*"))
+
+
 @pytest.mark.parametrize("planner", ["inverse_dynamics", "retrieval"])
 def test_proposals_beside_a_checkpoint_are_taken_for_it(armillary: Command, planner: str) -> None:
     words = ["plan", f"planner={planner}", "objective=latent", "episodes=1", "task.max_steps=4"]

@@ -257,6 +257,9 @@ def test_a_number_of_slots_that_a_model_cannot_have_is_refused(tmp_path: Path) -
         load_model(path, num_slots=3)
     with pytest.raises(ValueError, match="must count the background and an object, got 1"):
         load_model("pretrained/push_blocks", num_slots=1)
+    for count in (0, 2.5, "5"):
+        with pytest.raises(ValueError, match="num_slots must be a whole number of at least 1"):
+            load_model("pretrained/push_blocks", num_slots=count)
 
 
 @register_model("toy_with_own_starts")
