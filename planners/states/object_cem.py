@@ -61,6 +61,9 @@ class ObjectCEM(Search[Moves]):
         elites: E, the best candidates of an iteration, which they are fitted to.
         std: of places at the start, in halves of the range of the bounds.
         min_std: the least, in the same unit.
+        pick_std: how far picks are from where things are, in the same unit. Where things are read
+            a little wrong a pick misses, the scene stays as it is, and the next plan would be the
+            same; with it another pick is tried.
         momentum: weight of the previous shares in the next, in [0, 1).
     """
 
@@ -71,6 +74,7 @@ class ObjectCEM(Search[Moves]):
     elites: int = 10
     std: float = 0.15
     min_std: float = 0.01
+    pick_std: float = 0.0
     momentum: float = 0.1
 
     def __post_init__(self) -> None:
@@ -81,6 +85,7 @@ class ObjectCEM(Search[Moves]):
         check_fitting(self.samples, self.elites, self.momentum)
         check_noise(self.std, 0.0)
         check("min_std", self.min_std, f"in [0, std={self.std}]", 0 <= self.min_std <= self.std)
+        check("pick_std", self.pick_std, "in [0, 1]", 0 <= self.pick_std <= 1)
 
     def start(self, problem: Problem) -> Moves:
         """See ``Search``: around the goal; the warm start is a candidate.
@@ -169,18 +174,20 @@ class ObjectCEM(Search[Moves]):
         """The same, carrying candidates drawn from it, and others (B, E, T * A)."""
         problem = now.problem
         count, horizon = self.samples - others.shape[1], problem.shape[0]
-        uniform, normal = [], []
+        size, uniform, normal, off = now.handles.shape[-1], [], [], []
         for generator in problem.generators:
             settings = {"generator": generator, "device": generator.device, "dtype": others.dtype}
             uniform.append(torch.rand(count, horizon, 1, **settings))
-            normal.append(torch.randn(count, horizon, now.handles.shape[-1], **settings))
+            normal.append(torch.randn(count, horizon, size, **settings))
+            if self.pick_std > 0:
+                off.append(torch.randn(count, horizon, size, **settings))
         # Summed one by one, since cumsum on CUDA is not the same every time.
         ends = torch.stack([*accumulate(now.shares.unbind(-1), torch.add)], -1).unsqueeze(1)
         last = (now.shares > 0).long().mul(torch.arange(ends.shape[-1], device=ends.device))
         things = (
             (torch.stack(uniform).to(others) >= ends).sum(-1).minimum(last.amax(-1).unsqueeze(1))
         )
-        picked = _rows(things, now.handles.shape[-1])
+        picked = _rows(things, size)
         places, spreads = (
             part.unsqueeze(1).expand(-1, count, -1, -1, -1).gather(3, picked).squeeze(3)
             for part in (now.places, now.spreads)
@@ -189,12 +196,14 @@ class ObjectCEM(Search[Moves]):
         placing = self._placing(problem)
         put = put.clamp(problem.low[placing], problem.high[placing])
         where = now.handles.unsqueeze(1).expand(-1, count, -1, -1)
+        beside = torch.stack(off).to(others) * self.pick_std * self._half(problem) if off else None
         actions = []
         for step in range(horizon):
             thing = picked[:, :, step]
             here = where.gather(2, thing)[:, :, 0]
             second, there = self._put(problem, here, put[:, :, step])
-            actions += [here, second]
+            pick = here if beside is None else here + beside[:, :, step]
+            actions += [pick, second]
             where = where.scatter(2, thing, there.unsqueeze(2))
         now.carried = torch.cat([others, torch.cat(actions, -1)], 1)
         return now

@@ -118,6 +118,25 @@ def test_a_thing_is_picked_again_where_it_was_put() -> None:
         state = after
 
 
+class Misread(Table):
+    """Tells where things are a little wrong, and imagines what is true."""
+
+    def handles(self, state: Places) -> Tensor:
+        return state.place + 1.5 * REACH
+
+
+def test_picks_are_tried_beside_where_things_are_read_to_be() -> None:
+    asked = posed()
+    misread = Situation(Misread(), asked.state, asked.objective, asked.goal, [])  # type: ignore[arg-type]
+    missed = planned(misread, horizon=1, samples=200)
+    after = misread.simulator.step(asked.state, missed.actions[:, 0])
+    assert torch.equal(after.place, asked.state.place)
+    found = planned(misread, horizon=1, samples=200, pick_std=0.05)
+    after = misread.simulator.step(asked.state, found.actions[:, 0])
+    assert ((after.place - asked.state.place).abs().sum((1, 2)) > 0).all()
+    assert (found.cost < missed.cost).all()
+
+
 def test_what_the_goal_does_not_show_is_still_moved_where_that_helps() -> None:
     """Thing 1 stands in the way: only what moves it first is cheap."""
 
