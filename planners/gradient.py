@@ -9,11 +9,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
+from armillary.planners.lbfgs import LBFGS
 from armillary.planners.template.checks import check, check_count, check_noise
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import Distribution, Search, refit
 from armillary.plugins import register
+from armillary.suggestions import suggest
 
+_METHODS = ("adam", "lbfgs")
 _DECAYS = (0.9, 0.999)
 _EPSILON = 1e-8
 
@@ -26,11 +30,13 @@ class Descent(Distribution):
         steps: taken so far.
         first: (B, S, T * A), the decaying mean of the gradient, in halves of the range.
         second: like ``first``, of its square.
+        lbfgs: what L-BFGS knows, which has no moments.
     """
 
     steps: int = 0
     first: Tensor | None = None
     second: Tensor | None = None
+    lbfgs: LBFGS | None = None
 
 
 @register("planner", "gradient")
@@ -38,14 +44,18 @@ class Descent(Distribution):
 class Gradient(Search[Descent]):
     """Adam (Kingma & Ba 2015, with its own decays and epsilon), projected into the bounds.
 
+    Or L-BFGS (Nocedal 1980), whose steps start from the best point so far, see ``lbfgs.LBFGS``.
+
     The restarts are the warm start, the proposals and points around the warm start. The scores
     must carry a gradient from the actions: those of a world model do, those of true physics do not.
 
     Attributes:
         restarts: points drawn around the warm start, itself among them.
         iterations: steps; each scores every point once, with its gradient.
+        method: ``adam`` or ``lbfgs``.
         std: of the points at the start, in halves of the range of the bounds.
-        learning_rate: the length of a first step, in the same unit; it falls linearly to zero.
+        learning_rate: the length of a first step, in the same unit. Adam's falls linearly to zero;
+            that of L-BFGS doubles while scores fall.
         noise_exponent: 0 white, 2 red noise over time.
         tolerance: see ``Search``; 0 never ends early.
     """
@@ -54,6 +64,7 @@ class Gradient(Search[Descent]):
 
     restarts: int = 16
     iterations: int = 30
+    method: str = "adam"
     std: float = 0.5
     learning_rate: float = 0.2
     noise_exponent: float = 2.0
@@ -61,6 +72,10 @@ class Gradient(Search[Descent]):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("restarts", self.restarts, 1)
+        if self.method not in _METHODS:
+            raise ArmillaryError(
+                f"unknown method {self.method!r}; {suggest(self.method, _METHODS)}"
+            )
         check_noise(self.std, self.noise_exponent)
         check("learning_rate", self.learning_rate, "in (0, 1]", 0 < self.learning_rate <= 1)
 
@@ -75,6 +90,8 @@ class Gradient(Search[Descent]):
 
     def update(self, distribution: Descent, candidates: Tensor, scores: Tensor) -> Descent:
         """See ``Search``."""
+        if self.method == "lbfgs":
+            return _descend_lbfgs(distribution, candidates, scores, self.learning_rate)
         return descend(
             distribution,
             candidates,
@@ -103,3 +120,22 @@ def descend(distribution: Descent, candidates: Tensor, learning_rate: float) -> 
     points = problem.clip(candidates.detach() - learning_rate * problem.half_range * step)
     mean, std = refit(points, distribution.mean, distribution.std, 0.0)
     return Descent(problem, mean, std, points, True, steps, first, second)
+
+
+def _descend_lbfgs(
+    distribution: Descent, candidates: Tensor, scores: Tensor, learning_rate: float
+) -> Descent:
+    """One step of L-BFGS, of which the first has the length ``learning_rate``; see ``descend``."""
+    problem, lbfgs = distribution.problem, distribution.lbfgs
+    assert candidates.grad is not None
+    # Contiguous, so that sums over a candidate round alike however the model lays gradients out.
+    gradient = (candidates.grad * problem.half_range).contiguous()
+    points = candidates.detach()
+    if lbfgs is None:
+        lbfgs = LBFGS.begun(points, scores, gradient, learning_rate)
+    else:
+        lbfgs = lbfgs.advanced(problem, points, scores, gradient)
+    points = lbfgs.next(problem)
+    mean, std = refit(points, distribution.mean, distribution.std, 0.0)
+    steps = distribution.steps + 1
+    return Descent(problem, mean, std, points, True, steps, lbfgs=lbfgs)

@@ -29,20 +29,25 @@ from tests.waiting import without_waiting
 NAMES = (
     *("random_shooting", "cem", "icem", "mppi", "predictive_sampling", "gradient"),
     *("cem_gradient", "cma_es", "categorical_cem", "collocation", "two_level", "retrieval"),
-    "inverse_dynamics",
+    *("inverse_dynamics", "gradient_lbfgs"),
 )
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gradient_lbfgs": ("gradient", {"method": "lbfgs"}),
+}
+"""Names here alone: the planner, and the settings that make another search of it."""
 ALONE = ("retrieval", "inverse_dynamics")
 OF_HANDLES = "object_cem"
 """Wants a simulator that tells where things can be picked up, and has tests of its own."""
 SEARCHES = [name for name in NAMES if name not in ALONE]
-NEED_GRADIENTS = ("gradient", "cem_gradient", "collocation")
+NEED_GRADIENTS = ("gradient", "gradient_lbfgs", "cem_gradient", "collocation")
 OPTIONS = Bounds.index(3, 3, 3)
 
 
 def made(name: str, **settings: Any) -> Any:
     if name == "cma_es":
         pytest.importorskip("cma")
-    return find("planner", name).thing(**settings)
+    name, method = METHODS.get(name, (name, {}))
+    return find("planner", name).thing(**method, **settings)
 
 
 def bounds_of(name: str) -> Bounds:
@@ -51,7 +56,7 @@ def bounds_of(name: str) -> Bounds:
 
 def test_there_are_no_others() -> None:
     found = {name for name, entry in registered("planner").items() if not entry.plugin}
-    assert found == {*NAMES, OF_HANDLES}
+    assert found == {*NAMES, OF_HANDLES} - {*METHODS}
 
 
 @pytest.mark.parametrize("name", SEARCHES)
@@ -113,6 +118,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "icem": {"samples": 8, "elites": 3, "iterations": 3},
     "mppi": {"samples": 8, "iterations": 3},
     "gradient": {"restarts": 2, "iterations": 3},
+    "gradient_lbfgs": {"restarts": 2, "iterations": 4},
     "cem_gradient": {"samples": 8, "elites": 3, "refined": 2, "iterations": 4, "steps": 2},
     "cma_es": {"samples": 4, "iterations": 3},
     "categorical_cem": {"samples": 8, "elites": 3, "iterations": 3},

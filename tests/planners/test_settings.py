@@ -92,6 +92,7 @@ def planned(search: Any, problems: int, horizon: int = 4) -> tuple[Plan, Tensor]
         (RandomShooting(), 3000),
         (PredictiveSampling(), 32),
         (Gradient(), 16 * 30),
+        (Gradient(method="lbfgs"), 16 * 30),
         (CEMGradient(), 5 * 300 + 10 * 10),
     ],
     ids=lambda value: type(value).__name__,
