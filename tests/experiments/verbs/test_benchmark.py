@@ -250,7 +250,7 @@ def test_rows_have_what_the_task_measures(armillary: Command, tmp_path: Path) ->
     assert told.code == 0
     noop, oracle = rows_of(tmp_path / "run")
     assert noop["planner"] is None
-    assert oracle["planner"] == "object_cem"
+    assert oracle["planner"] == "object_cem_near"
     episodes = json.loads((tmp_path / "run" / "episodes.json").read_text())
     for row in (noop, oracle):
         for name in ("share", "op3_rule"):
