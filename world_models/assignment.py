@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from armillary.determinism import exporting
 from armillary.errors import ArmillaryError
 
 _LARGEST_DYNAMIC = 12
@@ -95,7 +96,8 @@ def _parts(cost: Tensor) -> tuple[Tensor, ...]:
     size = cost.shape[-1]
     widest = max(len(members) for members, _, _ in _transitions(size, cost.device))
     count = max(1, _ENTRIES_AT_ONCE // (widest * size))
-    return cost.reshape(-1, size, size).permute(1, 2, 0).contiguous().split(count, 2)
+    matrices = cost.reshape(-1, size, size).permute(1, 2, 0).contiguous()
+    return (matrices,) if exporting() else matrices.split(count, 2)  # a program takes any number
 
 
 @lru_cache(maxsize=32)

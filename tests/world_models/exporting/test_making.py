@@ -27,6 +27,7 @@ from armillary.world_models.registry import (
     register_model,
 )
 from armillary.world_models.state import LatentState
+from tests.world_models.kinds import MODELS
 from tests.world_models.toy import ToyModel, ToyState
 
 ITERATIVE: dict[str, Any] = {
@@ -61,6 +62,8 @@ PROGRAMS = {
     "patch_dynamics": ("start", "observe", "step", "slots"),
 }
 """Those that no other model shares: tracing takes seconds."""
+SECOND = {"second_edition": ("start", "step"), "still_camera": ("observe", "positions")}
+"""Of slot_dynamics, by their kinds in ``kinds``."""
 with_onnx = pytest.mark.skipif(bool(missing_libraries()), reason="needs armillary[export]")
 
 
@@ -104,6 +107,12 @@ def model_of(name: str, **more: Any) -> WorldModel:
     return model
 
 
+def kind_of(kind: str) -> WorldModel:
+    """A kind of slot_dynamics, with weights at random and as many slots as the first one."""
+    settings = {**MODELS[kind], **HYPERPARAMETERS["slot_dynamics"]}
+    return model_of("slot_dynamics", **settings)
+
+
 def chosen(model: WorldModel, *names: str) -> list[Program]:
     return [program for program in programs_of(model) if program.name in names]
 
@@ -117,10 +126,11 @@ def test_every_model_of_the_registry_is_exported_here() -> None:
     assert {*HYPERPARAMETERS} == {*PROGRAMS} == ours
 
 
-@pytest.mark.parametrize("name", HYPERPARAMETERS)
+@pytest.mark.parametrize("name", [*HYPERPARAMETERS, *SECOND])
 def test_what_is_read_back_computes_what_the_model_does(name: str) -> None:
-    model = model_of(name, action_size=2, **HYPERPARAMETERS[name])
-    programs = chosen(model, *PROGRAMS[name])
+    more = HYPERPARAMETERS.get(name)
+    model = kind_of(name) if more is None else model_of(name, action_size=2, **more)
+    programs = chosen(model, *(PROGRAMS | SECOND)[name])
     values = examples(model, 5, seed=7)
     for program, made in make(model, programs, [TORCH], 1e-4):
         one = made[TORCH]
