@@ -28,6 +28,8 @@ class LBFGS:
         steps: (M, B, S, T * A), the last that were tried, the oldest first; 0 before the first.
         changes: (M, B, S, T * A), of the gradient over each of these steps.
         radius: (B, S, 1), the most by which the next step may change any number.
+        unit: (B, S, 1), of gradients: the largest number of the first one, so that squares of the
+            scores' own unit neither overflow nor vanish.
     """
 
     points: Tensor
@@ -36,13 +38,16 @@ class LBFGS:
     steps: Tensor
     changes: Tensor
     radius: Tensor
+    unit: Tensor
 
     @staticmethod
     def begun(points: Tensor, scores: Tensor, gradient: Tensor, radius: float) -> LBFGS:
         """At points of which no more is known than their scores and gradients."""
         none = points.new_zeros(_PAIRS, *points.shape)
         first = torch.full_like(points[..., :1], radius)
-        return LBFGS(points, scores, gradient, none, none, first)
+        unit = _longest(gradient)
+        unit = torch.where(unit > 0, unit, 1.0)
+        return LBFGS(points, scores, gradient / unit, none, none, first, unit)
 
     def advanced(self, problem: Problem, points: Tensor, scores: Tensor, gradient: Tensor) -> LBFGS:
         """After a step to ``points``: there where the score has fallen, else back where it began.
@@ -52,6 +57,7 @@ class LBFGS:
         curvature is learnt from both, unless it is not safely positive or a score is infinite.
         """
         inverse = (1 / problem.half_range).masked_fill(problem.half_range == 0, 0.0)
+        gradient = gradient / self.unit
         step, change = (points - self.points) * inverse, gradient - self.gradient
         finite = (scores + self.scores).isfinite().unsqueeze(2)
         learnt = _safe(step, change) & finite
@@ -64,6 +70,7 @@ class LBFGS:
             torch.where(learnt, _joined(self.steps, step), self.steps),
             torch.where(learnt, _joined(self.changes, change), self.changes),
             torch.where(there, (2 * self.radius).clamp_max(2.0), _longest(step) / 2),
+            self.unit,
         )
 
     def next(self, problem: Problem) -> Tensor:

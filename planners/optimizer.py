@@ -103,7 +103,9 @@ class Plan:
 class ActionOptimizer(Protocol):
     """Minimises a score over action sequences; knows nothing of models, costs, environments.
 
-    ``search.Search`` is the template that ours are made from.
+    ``search.Search`` is the template that ours are made from. One whose scores must carry a
+    gradient may say ``differentiates = True``: then benchmarks refuse it beside the true physics,
+    which have none, before anything is played.
     """
 
     def optimize(

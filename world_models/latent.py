@@ -229,7 +229,10 @@ class LatentSimulator(Generic[State]):
             ArmillaryError: too few frames or actions, actions of another size, no samples.
         """
         self._check_particles("samples", samples)
-        frames = [o["image"] if isinstance(o, Mapping) else o for o in observations]
+        frames = [
+            required(o, "image", "an observation") if isinstance(o, Mapping) else o
+            for o in observations
+        ]
         least, seen = self.model.context_length, len(frames)
         if seen < least:
             raise ArmillaryError(

@@ -170,6 +170,7 @@ class OracleSimulator:
         generators: Sequence[torch.Generator] | None = None,
     ) -> Tensor:
         """See ``Simulator``."""
+        actions = checked_actions(actions, len(state), self.action_size)
         states = actions.shape[0] * self.particles * actions.shape[2]
         at_once = max(1, _STATES_AT_ONCE // states)
         return scored_in_pieces(self, state, actions, objective, goal, generators, at_once)

@@ -19,7 +19,7 @@ Observation = Mapping[str, Any]
 
 
 def checked_actions(actions: Tensor, problems: int, size: int) -> Tensor:
-    """Candidates (B, S, T, A), as they are.
+    """Candidates (B, S, T, A), of floating point if they were not.
 
     Args:
         actions: of any type.
@@ -34,7 +34,7 @@ def checked_actions(actions: Tensor, problems: int, size: int) -> Tensor:
             f"actions must be (B, S, T, A) with B = {problems}, as many as there are states, S and "
             f"T at least 1, and A = {size}; got {tuple(actions.shape)}"
         )
-    return actions
+    return actions if actions.is_floating_point() else actions.float()
 
 
 class Reader(Protocol):

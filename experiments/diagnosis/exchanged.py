@@ -28,6 +28,7 @@ from armillary.world_models.simulator import (
     ScoreRollouts,
     Simulator,
     View,
+    checked_actions,
 )
 from armillary.world_models.state import LatentState
 
@@ -169,6 +170,7 @@ class Exchanged(ABC):
         generators: Sequence[torch.Generator] | None = None,
     ) -> Tensor:
         """See ``Simulator``; every piece of the candidates meets the same noise."""
+        actions = checked_actions(actions, len(state), self.action_size)
         at_once = max(1, _STATES_AT_ONCE // (actions.shape[0] * actions.shape[2]))
         return scored_in_pieces(self, state, actions, objective, goal, generators, at_once)
 

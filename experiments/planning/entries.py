@@ -147,6 +147,13 @@ def learned_entry(checkpoint: str, model: WorldModel, config: DictConfig) -> Ent
     if (place := proposals_place(config, checkpoint)) is not None:
         folder = find(place)
         weights |= {n: sha256((folder / n).read_bytes()).hexdigest() for n in (ABOUT, TENSORS)}
+        learnt, meant = effector_of(place), config.goal.get("effector")
+        if None not in (learnt, meant) and learnt != meant:
+            log.warning(
+                "%s learnt with effector=%s, these plans have goal.effector=%s: what they propose "
+                "may suit less; train-proposals effector=%s learns with it",
+                *(place, learnt, meant, meant),
+            )
     return Entry(
         *(checkpoint, planner, agent, make, simulator, judge, times),
         stride=info.stride,
@@ -173,7 +180,7 @@ def planning_agent(
     """
     place = proposals_place(config, checkpoint)
     more = {} if place is None else {"proposals_from": place}
-    agent = MPCAgent(
+    return MPCAgent(
         simulator,
         build(config.objective),
         build(config.planner, **more),
@@ -182,15 +189,6 @@ def planning_agent(
         config.replan_interval,
         reader,
     )
-    if place is not None:
-        learnt, meant = effector_of(place), config.goal.get("effector")
-        if None not in (learnt, meant) and learnt != meant:
-            log.warning(
-                "%s learnt with effector=%s, these plans have goal.effector=%s: what they propose "
-                "may suit less; train-proposals effector=%s learns with it",
-                *(place, learnt, meant, meant),
-            )
-    return agent
 
 
 def proposals_place(config: DictConfig, checkpoint: str | None) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import shlex
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -15,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from armillary.experiments.command.config import to_dict
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.sweep import command_line
 from armillary.experiments.planning.environments import environment_of
 from armillary.experiments.planning.episode_table import show
 from armillary.experiments.planning.recording import Recipe, close, record
@@ -36,6 +39,9 @@ from armillary.world_models.data.sources.source import Episode
 RANDOM, UNTOLD = "random", "not told"
 PIECE = 32
 """Episodes that an interruption loses at most."""
+
+_OF_THE_TASK = re.compile(r"[+~]*task\.")
+"""Words that change the task; how they are said changes nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -145,8 +151,9 @@ def _provenance(config: DictConfig, recipe: Recipe) -> Provenance:
     environment = _environment(config)
     settings = ("episodes", "seed", "policy", "noise", "length", "image_size", "val", "test")
     given = [name for name in ("environment", *settings) if config[name] is not None]
-    words = " ".join(f"{name}={config[name]}" for name in given)
-    command = f"armillary collect task={config.task.name} {words}"
+    words = [f"{name}={config[name]}" for name in given]
+    words += sorted(map(shlex.quote, filter(_OF_THE_TASK.match, command_line()[0])))
+    command = f"armillary collect task={config.task.name} {' '.join(words)}"
     return Provenance(
         environment=environment.pop("id"),
         policy=config.policy,

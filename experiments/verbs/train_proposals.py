@@ -55,6 +55,12 @@ def run(config: DictConfig) -> Path:
         raise UsageError(f"{checkpoint} takes no actions, so that there are none to propose")
     stride = read_info(checkpoint).stride
     episodes = episodes_for(simulator.model, checkpoint, config.data)
+    longest = (episodes.splits["train"].length - 1) // stride
+    if config.horizon > longest:
+        raise UsageError(
+            f"horizon={config.horizon} is more than the {longest} steps of an episode of "
+            f"{config.data.path}"
+        )
     held_out, held_out_shown = recorded_of(simulator, episodes.split("val"), stride, roles)
     recorded, shown = recorded_of(simulator, episodes.split("train"), stride, roles)
     progress, task = counting("inverse dynamics", config.steps)

@@ -14,7 +14,7 @@ from armillary.errors import ArmillaryError
 from armillary.planners.situation import Situation, situated
 from armillary.planners.template.checks import check, check_count, check_fitting, check_noise
 from armillary.planners.template.problem import Problem
-from armillary.planners.template.search import Distribution, Search, best, refit
+from armillary.planners.template.search import Distribution, Search, refit
 from armillary.plugins import register
 from armillary.suggestions import suggest
 
@@ -26,6 +26,7 @@ class Moves(Distribution):
     """For every step: how likely each thing is picked, and a Gaussian of where it is put.
 
     Attributes:
+        things: (B, E, T) int64, which thing each of the carried candidates picks; -1: to be found.
         objects: (B, K) bool, what can be moved.
         handles: (B, K, P), where things can be picked up at first.
         shares: (B, T, K), 0 for what is no object.
@@ -33,6 +34,7 @@ class Moves(Distribution):
         spreads: (B, T, K, P), their standard deviations.
     """
 
+    things: Tensor
     objects: Tensor
     handles: Tensor
     shares: Tensor
@@ -46,10 +48,11 @@ class ObjectCEM(Search[Moves]):
     """Searches pick and place actions as OP3 does with entity actions: things instead of picks.
 
     An action is where something is picked up, then where it is put, or how far it is moved, as many
-    numbers each. A pick is always where an object is: at first where the simulator tells, and after
-    a move where the candidate has put it. At first every object is as likely as another, and put
-    about where the goal has it (Veerapaneni et al. 2019, arXiv:1910.12827, whose picks come from
-    attention; the cross-entropy method of both parts is Rubinstein & Kroese's, 2004).
+    numbers each. A pick is where an object is, or ``pick_std`` beside it: at first where the
+    simulator tells, and after a move where the candidate has put it. At first every object is as
+    likely as another, and put about where the goal has it (Veerapaneni et al. 2019,
+    arXiv:1910.12827, whose picks come from attention; the cross-entropy method of both parts is
+    Rubinstein & Kroese's, 2004).
 
     Attributes:
         space: of the numbers of a pick: ``image``, x and y in [0, 1] of it, so that things are
@@ -61,9 +64,9 @@ class ObjectCEM(Search[Moves]):
         elites: E, the best candidates of an iteration, which they are fitted to.
         std: of places at the start, in halves of the range of the bounds.
         min_std: the least, in the same unit.
-        pick_std: how far picks are from where things are, in the same unit. Where things are read
-            a little wrong a pick misses, the scene stays as it is, and the next plan would be the
-            same; with it another pick is tried.
+        pick_std: standard deviation of picks about where things are, in the same unit. Where things
+            are read a little wrong a pick misses, the scene stays as it is, and the next plan would
+            be the same; with it another pick is tried.
         momentum: weight of the previous shares in the next, in [0, 1).
     """
 
@@ -117,6 +120,7 @@ class ObjectCEM(Search[Moves]):
         std = self.std * problem.half_range
         now = Moves(
             *(problem, problem.mean, std),
+            things=_unknown(problem.mean, horizon),
             objects=objects > 0,
             handles=handles,
             shares=shares,
@@ -127,10 +131,14 @@ class ObjectCEM(Search[Moves]):
 
     def update(self, distribution: Moves, candidates: Tensor, scores: Tensor) -> Moves:
         """See ``Search``."""
-        elites = best(candidates, scores, self.elites)
+        ranked = scores.topk(self.elites, 1, largest=False).indices.unsqueeze(2)
+        elites = candidates.gather(1, ranked.expand(-1, -1, candidates.shape[2]))
         mean, std = refit(elites, distribution.mean, distribution.std, 0.0)
         actions = elites.unflatten(2, distribution.problem.shape)
-        chosen, put = self._followed(distribution, actions)
+        drawn = distribution.things  # what is proposed comes after them
+        rest = _unknown(candidates[:, drawn.shape[1] :], drawn.shape[2])
+        things = torch.cat([drawn, rest], 1).gather(1, ranked.expand(-1, -1, drawn.shape[2]))
+        chosen, put = self._followed(distribution, actions, things)
         count = chosen.sum(1)
         places = (chosen * put).sum(1) / count.clamp_min(1.0)
         square = (chosen * (put - places.unsqueeze(1)).square()).sum(1) / count.clamp_min(1.0)
@@ -138,6 +146,7 @@ class ObjectCEM(Search[Moves]):
         shares = chosen[..., 0].mean(1).lerp(distribution.shares, self.momentum)
         now = Moves(
             *(distribution.problem, mean, std),
+            things=drawn,
             objects=distribution.objects,
             handles=distribution.handles,
             shares=shares,
@@ -206,20 +215,21 @@ class ObjectCEM(Search[Moves]):
             actions += [pick, second]
             where = where.scatter(2, thing, there.unsqueeze(2))
         now.carried = torch.cat([others, torch.cat(actions, -1)], 1)
+        now.things = torch.cat([_unknown(others, horizon), things], 1)
         return now
 
-    def _followed(self, now: Moves, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, E, T, A) -> which thing is nearest to each pick, and where it is put.
+    def _followed(self, now: Moves, actions: Tensor, things: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, E, T, A) -> which thing is picked, the nearest if not known, and where it is put.
 
         The first is (B, E, T, K, 1), 1 for that thing, else 0; the second (B, E, T, 1, P).
         """
         size = now.handles.shape[-1]
         where = now.handles.unsqueeze(1).expand(-1, actions.shape[1], -1, -1)
         chosen, put = [], []
-        for action in actions.unbind(2):
+        for action, known in zip(actions.unbind(2), things.unbind(2), strict=True):
             apart = (where - action[..., None, :size]).square().sum(-1)
             apart = apart.masked_fill(~now.objects.unsqueeze(1), torch.inf)
-            thing = apart.argmin(-1)
+            thing = torch.where(known >= 0, known, apart.argmin(-1))
             rows = _rows(thing, size)
             there = action[..., None, size:]
             if self.displacements:
@@ -228,6 +238,11 @@ class ObjectCEM(Search[Moves]):
             put.append(there)
             where = where.scatter(2, rows, there)
         return torch.stack(chosen, 2).unsqueeze(-1), torch.stack(put, 2)
+
+
+def _unknown(candidates: Tensor, horizon: int) -> Tensor:
+    """(B, E, T): of candidates (B, E, T * A) is not known what they pick."""
+    return candidates.new_full((*candidates.shape[:2], horizon), -1, dtype=torch.long)
 
 
 def _rows(things: Tensor, size: int) -> Tensor:

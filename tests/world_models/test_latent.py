@@ -107,6 +107,8 @@ class TestMean(SimulatorContract):
         ):
             with pytest.raises(ArmillaryError, match=f"an observation must have '{name}', got"):
                 ask()
+        with pytest.raises(ArmillaryError, match="an observation must have 'image'"):
+            simulator.imagine([{"picture": 0}] * 9, np.zeros((9, 2), np.float32))
         with pytest.raises(ArmillaryError, match=r"got \[1, 2\] frames of 2 scenes"):
             simulator.encode([seen[:1], seen[:2]], np.zeros((2, 0, 2), np.float32))
 

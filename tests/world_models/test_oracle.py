@@ -14,6 +14,10 @@ from armillary.world_models import oracle
 from armillary.world_models.oracle import OracleSimulator, PhysicsState
 
 
+def effort(rollout, goal):
+    return rollout.actions.square().mean((-1, -2))
+
+
 def spread(rollout, goal):
     return rollout.positions.std(2).sum((-1, -2, -3))
 
@@ -47,6 +51,11 @@ class TestOracle(SimulatorContract):
         for wrong in (actions[:2], actions[..., :1], actions[:, :0]):
             with pytest.raises(ArmillaryError, match="B = 3, as many as there are states"):
                 simulator.rollout(state, wrong)
+            with pytest.raises(ArmillaryError, match="B = 3, as many as there are states"):
+                simulator.score(state, wrong, lambda imagined, goal: goal, None)
+        whole = torch.ones_like(actions)
+        costs = simulator.score(state, whole.long(), effort, None)
+        assert torch.equal(costs, simulator.score(state, whole, effort, None))
         with pytest.raises(ArmillaryError, match="the true physics must have 'state', got"):
             simulator.observe(None, np.zeros((1, 2)), [{"image": 0}])
         with pytest.raises(ArmillaryError, match="the true physics must have 'goal_state', got"):

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
@@ -214,7 +215,8 @@ def _fitting(
                 raise
             model = built(name, hyperparameters)  # a class may read its own weights, not on meta
     _check_fit(weights, model, info)
-    if not (num_slots is None or (isinstance(num_slots, int) and num_slots >= 1)):
+    whole = isinstance(num_slots, int | np.integer) and not isinstance(num_slots, bool)
+    if not (num_slots is None or (whole and num_slots >= 1)):
         raise ArmillaryError(
             f"num_slots must be a whole number of at least 1, or None for as many as {info.path} "
             f"has, got {num_slots!r}"
@@ -226,7 +228,7 @@ def _fitting(
             f"num_slots={num_slots}: the model {name!r} of {info.path} always has "
             f"{model.num_slots}; leave num_slots out"
         )
-    changed = {**hyperparameters, "num_slots": num_slots}
+    changed = {**hyperparameters, "num_slots": int(num_slots)}
     with reading(info.path, f"num_slots={num_slots} cannot be"):
         other = outline(name, changed, len(weights))
     if differences(weights, other.state_dict()):

@@ -65,8 +65,8 @@ def _judge(evidence: Evidence) -> Judged:
         f"Even with true dynamics and the true cost this search succeeds in "
         f"{_percent(rates[TRUTH])} only: it is too small, or looks too few steps ahead."
     )
-    least_told = most[TRUTH]
-    return "search", told, least_told is not None and least_told < ENOUGH
+    highest = most[TRUTH]
+    return "search", told, highest is not None and highest < ENOUGH
 
 
 def _exchanged(helping: Sequence[Comparison], evidence: Evidence) -> Judged:

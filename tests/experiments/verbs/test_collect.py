@@ -218,6 +218,19 @@ def test_moving_sprites_collect(
     assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "f.h5").read_bytes()
 
 
+def test_what_was_said_of_the_task_is_part_of_the_command(
+    armillary: Command, tmp_path: Path
+) -> None:
+    said = ["task.policies.mixed.stack=0.1", "task.environment.num_blocks=2"]
+    words = ["task=stack_blocks", "episodes=3", *said, "workers=0"]
+    assert armillary("collect", *words, "out=f.h5", "output=run").code == 0
+    command = EpisodeFile(tmp_path / "f.h5").attributes["command"]
+    assert command.endswith(" ".join(sorted(said)))
+    again = [*command.split()[1:], "out=again.h5", "output=again", "workers=0"]
+    assert armillary(*again).code == 0
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "f.h5").read_bytes()
+
+
 def test_a_wrong_length_is_explained(armillary: Command) -> None:
     for length in ("1", "long", "2.5"):
         told = armillary("collect", f"length={length}", "out=f.h5", "output=run")

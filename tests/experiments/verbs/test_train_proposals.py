@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import compose
 from armillary.experiments.planning.entries import entry_of
 from armillary.experiments.planning.kept import identity_of
+from armillary.planners.proposals.learning import Settings, learn
+from armillary.planners.proposals.recorded import Recorded
 from armillary.planners.proposals.stored import TENSORS, load
 from armillary.world_models.checkpoints.checkpoint import load_model, save_checkpoint
 from armillary.world_models.checkpoints.locate import BUNDLED_ROOT
@@ -212,8 +215,17 @@ def test_a_horizon_beyond_the_episodes_is_refused(
     words = [f"checkpoint={checkpoint}", f"data.path={episodes}", "output=p"]
     done = armillary("train-proposals", *words, "steps=1", "horizon=5000")
     assert done.code == 2
-    assert "the steps of a recorded episode, got 5000" in " ".join(done.err.split())
+    assert "horizon=5000 is more than the 13 steps of an episode" in " ".join(done.err.split())
+    assert "are encoded" not in done.err
     assert not list(Path("p").glob("proposals/*"))
+
+
+def test_a_horizon_beyond_what_was_recorded_is_not_learnt() -> None:
+    slots, actions = torch.zeros(2, 4, 3, 5), torch.zeros(2, 3, 2)
+    recorded = Recorded(slots, actions, torch.ones(2, 3), torch.zeros(2, 3))
+    for horizon in (0, 4):
+        with pytest.raises(ArmillaryError, match=f"from 1 to 3, .* got {horizon}"):
+            learn(recorded, horizon, Settings(steps=1))
 
 
 @pytest.mark.parametrize("planner", ["inverse_dynamics", "retrieval"])

@@ -17,6 +17,7 @@ from armillary.planners.objective import Objective, Term
 from armillary.planners.optimizer import Bounds, Plan
 from armillary.planners.situation import Situation
 from armillary.planners.states.object_cem import ObjectCEM
+from armillary.planners.template.problem import Problem
 from armillary.world_models.goals.places import view_of
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.simulator import Goal, Rollout, View
@@ -123,6 +124,31 @@ class Misread(Table):
 
     def handles(self, state: Places) -> Tensor:
         return state.place + 1.5 * REACH
+
+
+def test_moves_are_learnt_of_the_thing_that_was_drawn_though_another_is_nearer() -> None:
+    """Two things a hair apart: what each of them was drawn to do is what is fitted to it."""
+    asked = posed()
+    place = asked.state.place.clone()
+    place[:, 2] = place[:, 1] + 0.02
+    asked = replace(asked, state=Places(place))
+    search, size = ObjectCEM(samples=64, elites=64, iterations=1, pick_std=0.05), (3, 2, 4)
+    problem = Problem(asked, torch.zeros(size), BOUNDS, generators(3), None)
+    moves = search.start(problem)
+    drawn, candidates = moves.things[:, 1:], moves.carried
+    assert candidates is not None
+    scores = torch.zeros(candidates.shape[:2])
+    scores[:, 0] = torch.inf  # the warm start
+    chosen, _ = search._followed(moves, candidates[:, 1:].unflatten(2, size[1:]), drawn)
+    assert torch.equal(chosen[..., 0].argmax(-1), drawn)
+    nearest, _ = search._followed(
+        moves, candidates[:, 1:].unflatten(2, size[1:]), torch.full_like(drawn, -1)
+    )
+    assert not torch.equal(nearest[..., 0].argmax(-1), drawn)
+    fitted = search.update(moves, candidates, scores).shares
+    counts = torch.nn.functional.one_hot(drawn, 4).float().mean(1)
+    expected = counts.lerp(moves.shares, search.momentum)
+    assert_close(fitted, expected, atol=0.02, rtol=0)
 
 
 def test_picks_are_tried_beside_where_things_are_read_to_be() -> None:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -257,7 +258,8 @@ def test_a_number_of_slots_that_a_model_cannot_have_is_refused(tmp_path: Path) -
         load_model(path, num_slots=3)
     with pytest.raises(ValueError, match="must count the background and an object, got 1"):
         load_model("pretrained/push_blocks", num_slots=1)
-    for count in (0, 2.5, "5"):
+    assert load_model("pretrained/push_blocks", num_slots=np.int64(6)).num_slots == 6
+    for count in (0, 2.5, "5", True):
         with pytest.raises(ValueError, match="num_slots must be a whole number of at least 1"):
             load_model("pretrained/push_blocks", num_slots=count)
 
