@@ -48,7 +48,7 @@ def test_help_shows_defaults_and_choices(armillary: Command) -> None:
     shown = armillary("train", "--help").out
     assert "trainer.checkpoint_every=500" in shown
     assert "data.path=???" in shown
-    assert "slot_dynamics,slot_dynamics_joint,slot_dynamics_quick," in shown
+    assert "slot_dynamics,slot_dynamics_64,slot_dynamics_joint," in shown
 
 
 def test_cfg_job_prints_what_would_run(armillary: Command, tmp_path: Path) -> None:
