@@ -40,8 +40,7 @@ RANDOM, UNTOLD = "random", "not told"
 PIECE = 32
 """Episodes that an interruption loses at most."""
 
-_OF_THE_TASK = re.compile(r"[+~]*task\.")
-"""Words that change the task; how they are said changes nothing."""
+_OF_THE_TASK = re.compile(r"[+~]*(task\.[^=]+)")
 
 log = logging.getLogger(__name__)
 
@@ -146,13 +145,25 @@ def _environment(config: DictConfig) -> dict[str, Any]:
     return {**environment_of(config), **size}
 
 
+def _of_the_task(config: DictConfig) -> list[str]:
+    """The words of the command line that make the task another one than it is by itself."""
+    said, _, loader = command_line()
+    found = {word: match[1] for word in said if (match := _OF_THE_TASK.match(word))}
+    if not found:
+        return []
+    usual = loader.compose("collect", [f"task={config.choices.task}", f"plugins={config.plugins}"])
+    select = OmegaConf.select
+    changed = [word for word, key in found.items() if select(config, key) != select(usual, key)]
+    return sorted(map(shlex.quote, changed))
+
+
 def _provenance(config: DictConfig, recipe: Recipe) -> Provenance:
     """Where the file comes from. Says nothing that differs between two runs with one result."""
     environment = _environment(config)
     settings = ("episodes", "seed", "policy", "noise", "length", "image_size", "val", "test")
     given = [name for name in ("environment", *settings) if config[name] is not None]
     words = [f"{name}={config[name]}" for name in given]
-    words += sorted(map(shlex.quote, filter(_OF_THE_TASK.match, command_line()[0])))
+    words += _of_the_task(config)
     command = f"armillary collect task={config.task.name} {' '.join(words)}"
     return Provenance(
         environment=environment.pop("id"),

@@ -222,7 +222,8 @@ def test_what_was_said_of_the_task_is_part_of_the_command(
     armillary: Command, tmp_path: Path
 ) -> None:
     said = ["task.policies.mixed.stack=0.1", "task.environment.num_blocks=2"]
-    words = ["task=stack_blocks", "episodes=3", *said, "workers=0"]
+    usual = "task.environment.camera=near"
+    words = ["task=stack_blocks", "episodes=3", *said, usual, "workers=0"]
     assert armillary("collect", *words, "out=f.h5", "output=run").code == 0
     command = EpisodeFile(tmp_path / "f.h5").attributes["command"]
     assert command.endswith(" ".join(sorted(said)))
