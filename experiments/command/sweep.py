@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def sweep(verb: str, words: Sequence[str], loader: Loader, run: Run) -> int:
             own[_DIRECTORY] = f"{_DIRECTORY}={value}"
         else:
             lines.append(line)
-    default = f"runs/{verb}/sweep-{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    default = f"runs/{verb}/sweep-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     own.setdefault(_DIRECTORY, f"{_DIRECTORY}={quoted(default)}")
     for line in _QUIET:
         own.setdefault(line.partition("=")[0], line)

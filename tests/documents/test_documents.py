@@ -31,7 +31,7 @@ PAGES = [
 LANGUAGES = {"python", "sh", "yaml", "toml", "text", "json"}
 
 SEARCH = ("planner.samples=32", "planner.iterations=2")
-SHORT = ("horizon=4", "replan_interval=4")
+SHORT = ("horizon=4", "replan_interval=4", "task.max_steps=4")
 TOY = {
     "collect": ("episodes=12", "length=14", "val=0.25", "test=0.25", "workers=0"),
     "train": (
@@ -47,7 +47,7 @@ TOY = {
     "selftest": ("episodes=1",),
     "diagnose": ("episodes=1", "looks=1", "workers=0", *SHORT, *SEARCH),
     "render": ("samples=1", "plan=never", "side=64"),
-    "evaluate": ("rollouts=2", "videos=2", "side=32"),
+    "evaluate": ("rollouts=2", "videos=1", "side=32"),
     "export": ("onnx=never",),
     "generate": ("videos=4",),
     "demo": ("size=smoke",),

@@ -309,6 +309,12 @@ def test_trainer_options_are_the_trainers() -> None:
     assert set(compose("train", []).trainer) - own == names
 
 
+def test_commands_that_start_together_write_to_folders_of_their_own() -> None:
+    for verb in {*verbs()} - {"demo", "new"}:  # whose folders are named by what is in them
+        names = [str(OmegaConf.select(compose(verb, []), "output")) for _ in range(3)]
+        assert len({*names}) == 3, f"{verb} would write to {names[0]} twice"
+
+
 def test_defaults_are_written_once() -> None:
     """What the command line takes where no experiment says anything is what Python takes."""
     trainer = compose("train", ["experiment=push_blocks/slot_dynamics_joint"]).trainer
