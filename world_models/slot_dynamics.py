@@ -112,6 +112,8 @@ class SlotDynamics(WorldModel[SlotState]):
             moves: handles are learned from them, see ``slots.displacement``. Not with ``readout``.
         handle_weight: of squared errors of handles in what the dynamics foresees; they have to be
             learned before it.
+        in_scene: whether the dynamics sees handles and how things lie to each other in the scene:
+            what touches what is told there, not in the image. They have to be learned before it.
         first_iterations: attention rounds on frames in which slots are seeded.
         next_iterations: attention rounds on every other frame.
         permanence: with ``rediscover``, how different from what was known before, in the unit of
@@ -169,6 +171,7 @@ class SlotDynamics(WorldModel[SlotState]):
         readout_layers: int = 0,
         displacement: Sequence[int] = (),
         handle_weight: float = 0.0,
+        in_scene: bool = False,
         first_iterations: int = 2,
         next_iterations: int = 1,
         permanence: float = 0.0,
@@ -231,6 +234,10 @@ class SlotDynamics(WorldModel[SlotState]):
                 "readout_layers must be at least 0, and 0 where handles are learned from neither "
                 f"readout nor displacement, got {readout_layers}"
             )
+        if in_scene and not (readout or displacement):
+            raise ArmillaryError(
+                "in_scene needs handles, which are learned from readout or displacement; got neither"
+            )
         check_ensemble(ensemble)
         self.first_iterations = first_iterations
         self.next_iterations = next_iterations
@@ -271,19 +278,20 @@ class SlotDynamics(WorldModel[SlotState]):
         self.readout_from = [list(group) for group in readout]
         self.displacement = list(displacement)
         self.handle_weight = handle_weight
-        place_size = len(readout[0]) if readout else 0
+        self.in_scene = in_scene
+        place_size = len(readout[0]) if readout else len(displacement)
         self.dynamics, *others = (
             RelationalDynamics(
                 *(content_size, action_size, dynamics_width),
-                *(dynamics_layers, dynamics_heads, object_extent, gated, points, place_size),
+                *(dynamics_layers, dynamics_heads, object_extent, gated),
+                *(points, place_size if readout else 0, place_size if in_scene else 0),
             )
             for _ in range(ensemble)
         )
         self.siblings = nn.ModuleList(others)
         self.readout = None
         if readout or displacement:
-            size = place_size or len(displacement)
-            self.readout = Readout(content_size, size, object_extent, layers=readout_layers)
+            self.readout = Readout(content_size, place_size, object_extent, layers=readout_layers)
             self.objectives = (*self.objectives, "readout")
         self.orientation = None
         if orientation_weight > 0:
@@ -416,15 +424,17 @@ class SlotDynamics(WorldModel[SlotState]):
         """
         objects = state.map(lambda tensor: tensor[:, 1:])
         present = are_present(objects.position) if self.absent > 0 else None
-        offsets = []
-        if self.readout is not None and self.readout_from:
+        offsets, told = [], None
+        if self.readout is not None and (self.readout_from or self.in_scene):
             told = self.readout(objects)
+        if told is not None and self.readout_from:
             offsets = [
                 self._in_scene(action, point).unsqueeze(1) - told for point in self.dynamics.points
             ]
         change, nodes = self.dynamics(
             *(objects.content, objects.position, objects.motion),
             *(self.normalise_action(action), present, offsets),
+            told if self.in_scene else None,
         )
         if noise is not None:
             change = change + self.dynamics.std(nodes) * noise

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.mujoco.rays import renderer_of
+from armillary.envs.mujoco.rays import Light, renderer_of
 from armillary.envs.mujoco.simulation import FORGET, Simulation
 from armillary.envs.towel_pick.physics import simulation_of
 from armillary.envs.towel_pick.scene import Scene, camera_of, count_of, looks_of
@@ -16,6 +16,10 @@ _FREE = 6
 """Degrees of freedom of an object."""
 GRIPPER = 1
 """Its label; the bin and all around it are 0, object i is 2 + i."""
+
+
+LIGHT = Light(towards=(-0.1, -0.3, 1.0), ambient=0.55, diffuse=0.5, shadow=0.7)
+"""A lamp above the bin."""
 
 
 def render_scene(
@@ -33,7 +37,7 @@ def render_scene(
         object i.
     """
     simulation, count = simulation_of(scene), count_of(scene)
-    renderer = renderer_of(simulation, camera_of(scene), size, supersampling)
+    renderer = renderer_of(simulation, camera_of(scene), size, supersampling, LIGHT)
     colors, labels = _looks(simulation)
     colors[-count:] = looks_of(scene)[:, 2:]
     frame, geoms = renderer(simulation, colors)

@@ -58,8 +58,8 @@ _STATIC = """
     <geom class="seen" type="box" pos="-.29 0 .06" size=".04 .30 .06" rgba=".62 .57 .47 1"/>
     <geom class="seen" type="box" pos=".29 0 .06" size=".04 .30 .06" rgba=".62 .57 .47 1"/>
     <geom class="seen" type="box" pos="0 -.28 .02" size=".25 .03 .02" rgba=".88 .82 .70 1"/>
-    <geom class="seen" type="box" pos="0 .28 .07" size=".25 .03 .07" rgba=".45 .45 .46 1"/>
-    <geom class="seen" type="box" pos="0 1.2 0" size="2 .7 .05" rgba=".22 .23 .25 1"/>"""
+    <geom class="seen" type="box" pos="0 .28 .07" size=".25 .03 .07" rgba=".74 .66 .52 1"/>
+    <geom class="seen" type="box" pos="0 1.2 0" size="2 .7 .05" rgba=".66 .70 .70 1"/>"""
 _GRIPPER = """
     <body gravcomp="1">
       <joint name="x" axis="1 0 0"/><joint name="y" axis="0 1 0"/><joint name="z" axis="0 0 1"/>

@@ -1,4 +1,4 @@
-"""The policies that collect TowelPick data: pushes, picks, and smooth random motion."""
+"""The policies that collect TowelPick data: pushes, picks, nudges, and smooth random motion."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ _OPEN, _CLOSE = -1.0, 1.0
 _ABOVE, _LOW = 0.14, 0.012
 _STANDOFF = 0.07
 _NEAR = 0.015
+_TALL = 0.1
+"""Above which fingers pass over what lies on the floor."""
 
 
 class TowelPolicy:
-    """Pushes a random object a random way, or picks it up and drops it elsewhere, or roams about.
+    """Pushes a random object a random way, picks it up and drops it elsewhere, nudges it, or roams.
 
     Args:
         push: probability that the next thing that is done is a push.
-        pick: that it is a pick. What is left is smooth random motion for some steps.
+        pick: that it is a pick.
+        nudge: that it is random motion about an object, at any height at which it may be touched,
+            or be missed by a little. What is left is smooth random motion for some steps.
         noise: standard deviation of Gaussian noise on every action.
         persistence: of random motion, the share of an action that the next one keeps.
     """
@@ -32,15 +36,18 @@ class TowelPolicy:
         self,
         push: float = 0.5,
         pick: float = 0.3,
+        nudge: float = 0.0,
         noise: float = 0.1,
         persistence: float = 0.7,
     ) -> None:
-        if min(push, pick) < 0.0 or push + pick > 1.0:
+        if min(push, pick, nudge) < 0.0 or push + pick + nudge > 1.0:
             raise ArmillaryError(
-                f"push and pick must be probabilities of at most 1 together, got {push} and {pick}"
+                "push, pick and nudge must be probabilities of at most 1 together, got "
+                f"{push}, {pick} and {nudge}"
             )
         self.push = push
         self.pick = pick
+        self.nudge = nudge
         self.noise = noise
         self.persistence = persistence
         self._rng = np.random.default_rng(0)
@@ -66,7 +73,9 @@ class TowelPolicy:
         kind = self._rng.random()
         if kind < self.push:
             return self._pushing()
-        return self._picking() if kind < self.push + self.pick else self._roaming()
+        if kind < self.push + self.pick:
+            return self._picking()
+        return self._nudging() if kind < self.push + self.pick + self.nudge else self._roaming()
 
     def _pushing(self) -> Iterator[NDArray[np.float64]]:
         _, start = self._object()
@@ -92,6 +101,17 @@ class TowelPolicy:
         yield from self._to([*over, self._rng.uniform(0.05, 0.2)], 0.5)
         for _ in range(2):
             yield np.array([0.0, 0.0, 0.0, _OPEN])
+
+    def _nudging(self) -> Iterator[NDArray[np.float64]]:
+        index, start = self._object()
+        aside = start[:2] + self._rng.normal(0.0, _STANDOFF, 2)
+        yield from self._to([*aside, self._rng.uniform(REACH[0][2], _ABOVE)], _CLOSE)
+        height, grip = self._rng.uniform(REACH[0][2], _TALL), self._rng.uniform(-_CLOSE, _CLOSE)
+        for _ in range(int(self._rng.integers(4, 12))):
+            place = np.array([*positions_of(self._scene)[index, :2], height])
+            away = (place - gripper_of(self._scene)[:3]) / STEP_LENGTH
+            drawn = self._rng.normal(0.0, 0.6, 3) + 0.4 * np.clip(away, -1.0, 1.0)
+            yield np.append(drawn, grip)
 
     def _roaming(self) -> Iterator[NDArray[np.float64]]:
         action = self._rng.normal(0.0, 0.7, 4)

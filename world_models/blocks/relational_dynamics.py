@@ -22,15 +22,20 @@ class RelationalLayer(nn.Module):
     Messages ``m_ij = relu(R h_i + S h_j + E [p_j - p_i, |p_j - p_i|])`` are both attended to and
     summed, as in relational attention (Diao & Loynd 2023) with the additive scores of GATv2 (Brody
     et al. 2022). No weight depends on the slots' order: the layer is permutation-equivariant.
+
+    Args:
+        width: W, of the nodes.
+        heads: of attention.
+        sizes: numbers of each place that a slot has: in the image and, maybe, in the scene.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, sizes: Sequence[int] = (2,)) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width)
         self.receive = nn.Linear(width, width)
         self.send = nn.Linear(width, width, bias=False)
-        self.edge = nn.Linear(3, width, bias=False)
+        self.edge = nn.Linear(sum(sizes) + len(sizes), width, bias=False)
         self.score = nn.Linear(width, heads)
         self.collect = nn.Linear(width, width)
         self.mlp = nn.Sequential(
@@ -41,14 +46,18 @@ class RelationalLayer(nn.Module):
         )
 
     def forward(
-        self, nodes: Tensor, place: Tensor, distance: Tensor, present: Tensor | None = None
+        self,
+        nodes: Tensor,
+        place: Tensor,
+        distances: Sequence[Tensor],
+        present: Tensor | None = None,
     ) -> Tensor:
         """One round.
 
         Args:
             nodes: (K, N, W).
-            place: (K, N, 2).
-            distance: (K, K, N) between places.
+            place: (K, N, P), all places of each slot.
+            distances: (K, K, N) between the slots' first places, their second ones, ...
             present: (K, N) bool, which nodes the others hear; None for all.
 
         Returns:
@@ -58,12 +67,15 @@ class RelationalLayer(nn.Module):
         # Features first and the batch last: what is done to the messages then runs over long rows.
         normed, place = self.norm(nodes).flatten(0, 1).T, place.flatten(0, 1).T
         # E is linear: its part for p_j - p_i is taken off the receiver and added to the sender.
-        shift = self.edge.weight[:, :2] @ place
+        numbers = len(place)
+        shift = self.edge.weight[:, :numbers] @ place
         bias = self.receive.bias.unsqueeze(1) - shift
         receive = torch.addmm(bias, self.receive.weight, normed).view(width, slots, 1, count)
         send = torch.addmm(shift, self.send.weight, normed).view(width, 1, slots, count)
-        apart = self.edge.weight[:, 2].view(-1, 1, 1, 1)
-        messages = (receive + send).addcmul_(distance, apart).relu_()
+        messages = receive + send
+        for number, distance in enumerate(distances, numbers):
+            messages.addcmul_(distance, self.edge.weight[:, number].view(-1, 1, 1, 1))
+        messages.relu_()
         scores = torch.addmm(self.score.bias.unsqueeze(1), self.score.weight, messages.flatten(1))
         scores = scores.view(self.heads, 1, slots, slots, count)
         if present is not None:
@@ -93,6 +105,8 @@ class RelationalDynamics(nn.Module):
             each, slots know where it is as seen from them. The projection to the image is learned.
         scene_size: P, numbers of a slot's place in the scene, where that is known: points are then
             seen from there, too, unprojected. Each has as many numbers.
+        in_scene: numbers of the slots' places in the scene, where each one is to see its own and
+            how the others lie to it there; 0 where they do not.
     """
 
     def __init__(
@@ -106,13 +120,15 @@ class RelationalDynamics(nn.Module):
         gated: bool = False,
         points: Sequence[Sequence[int]] = (),
         scene_size: int = 0,
+        in_scene: int = 0,
     ) -> None:
         super().__init__()
         self.reach = reach
         self.points = [list(point) for point in points]
         inputs = content_size + 4 + action_size + (2 + scene_size) * len(self.points)
-        self.embed = nn.Linear(inputs, width)
-        self.layers = nn.ModuleList(RelationalLayer(width, heads) for _ in range(layers))
+        sizes = (2, in_scene) if in_scene else (2,)
+        self.embed = nn.Linear(inputs + in_scene, width)
+        self.layers = nn.ModuleList(RelationalLayer(width, heads, sizes) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.change = nn.Linear(width, content_size + 2)
         self.scale = nn.Sequential(nn.Linear(width, content_size + 2), nn.Softplus())
@@ -129,6 +145,7 @@ class RelationalDynamics(nn.Module):
         action: Tensor,
         present: Tensor | None = None,
         offsets: Sequence[Tensor] = (),
+        scene: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """What one step does to each slot.
 
@@ -139,6 +156,7 @@ class RelationalDynamics(nn.Module):
             action: (N, A) normalised.
             present: (N, K) bool, which slots are there for the others; None for all.
             offsets: (N, K, P) of each point, from the slots' places in the scene to it.
+            scene: (N, K, P) these places, with ``in_scene``.
 
         Returns:
             The mean change (N, K, Z + 2) of [content, position / reach] and the nodes (N, K, W), of
@@ -151,12 +169,15 @@ class RelationalDynamics(nn.Module):
             for point, project in zip(self.points, self.project, strict=True)
         ]
         seen += [offset.transpose(0, 1) for offset in offsets]
+        places = [place] if scene is None else [place, scene.transpose(0, 1)]
+        seen += places[1:]
         action = action.expand(len(content), -1, -1)
         nodes = self.embed(torch.cat([content, place, motion / self.reach, action, *seen], -1))
-        distance = (place.unsqueeze(0) - place.unsqueeze(1)).norm(dim=-1)
+        distances = [(at.unsqueeze(0) - at.unsqueeze(1)).norm(dim=-1) for at in places]
+        both = torch.cat(places, -1)
         heard = None if present is None else present.T
         for layer in self.layers:
-            nodes = layer(nodes, place, distance, heard)
+            nodes = layer(nodes, both, distances, heard)
         nodes = self.norm(nodes)
         change = self.change(nodes)
         if self.gate is not None:

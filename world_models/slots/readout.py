@@ -71,7 +71,7 @@ class Readout(nn.Module):
         place = (position.transpose(0, 1) - 0.5) / self.extent
         distance = (place.unsqueeze(0) - place.unsqueeze(1)).norm(dim=-1)
         for layer in self.layers:
-            nodes = layer(nodes, place, distance, are_present(position).T)
+            nodes = layer(nodes, place, [distance], are_present(position).T)
         return nodes.transpose(0, 1).reshape(*before, slots, width)
 
     def loss(self, states: SlotState, labels: Labels) -> Losses:

@@ -12,15 +12,18 @@ from armillary.world_models.blocks.relational_dynamics import RelationalDynamics
 WIDTH, HEADS = 8, 2
 
 
-def by_definition(layer: RelationalLayer, nodes: Tensor, place: Tensor) -> Tensor:
-    """One scene: nodes (K, W) and places (K, 2) -> the new nodes (K, W)."""
+def by_definition(
+    layer: RelationalLayer, nodes: Tensor, place: Tensor, sizes: tuple[int, ...]
+) -> Tensor:
+    """One scene: nodes (K, W) and places (K, P) -> the new nodes (K, W)."""
     normed = layer.norm(nodes)
     collected = []
     for i, receiver in enumerate(normed):
         messages = []
         for j, sender in enumerate(normed):
             offset = place[j] - place[i]
-            geometry = torch.cat([offset, offset.norm().unsqueeze(0)])
+            lengths = torch.stack([part.norm() for part in offset.split(sizes)])
+            geometry = torch.cat([offset, lengths])
             parts = layer.receive(receiver), layer.send(sender), layer.edge(geometry)
             messages.append(sum(parts, torch.zeros(WIDTH)).relu())
         weights = layer.score(torch.stack(messages)).softmax(0)
@@ -30,14 +33,27 @@ def by_definition(layer: RelationalLayer, nodes: Tensor, place: Tensor) -> Tenso
     return nodes + layer.mlp(nodes)
 
 
+@pytest.mark.parametrize("sizes", [(2,), (2, 3)])
 @pytest.mark.parametrize(("slots", "count"), [(1, 3), (2, 1), (4, 5)])
-def test_a_layer_computes_its_definition(slots: int, count: int) -> None:
+def test_a_layer_computes_its_definition(slots: int, count: int, sizes: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    layer = RelationalLayer(WIDTH, HEADS)
-    nodes, place = torch.randn(slots, count, WIDTH), torch.randn(slots, count, 2)
-    distance = (place.unsqueeze(0) - place.unsqueeze(1)).norm(dim=-1)
-    scenes = [by_definition(layer, nodes[:, n], place[:, n]) for n in range(count)]
-    assert_close(layer(nodes, place, distance), torch.stack(scenes, 1), atol=1e-5, rtol=1e-5)
+    layer = RelationalLayer(WIDTH, HEADS, sizes)
+    nodes, place = torch.randn(slots, count, WIDTH), torch.randn(slots, count, sum(sizes))
+    distances = [(at.unsqueeze(0) - at.unsqueeze(1)).norm(dim=-1) for at in place.split(sizes, -1)]
+    scenes = [by_definition(layer, nodes[:, n], place[:, n], sizes) for n in range(count)]
+    assert_close(layer(nodes, place, distances), torch.stack(scenes, 1), atol=1e-5, rtol=1e-5)
+
+
+def test_what_lies_how_in_the_scene_is_seen_where_it_is_asked_for() -> None:
+    torch.manual_seed(0)
+    dynamics = RelationalDynamics(6, 2, WIDTH, layers=1, heads=HEADS, reach=0.2, in_scene=3)
+    inputs = [torch.randn(shape) for shape in ((2, 4, 6), (2, 4, 2), (2, 4, 2), (2, 2))]
+    scene = torch.randn(2, 4, 3)
+    nodes = dynamics(*inputs, scene=scene)[1]
+    moved = scene.clone()
+    moved[:, 1, 2] += 1.0  # one thing is higher
+    changed = dynamics(*inputs, scene=moved)[1] - nodes
+    assert changed.abs().amax((0, 2)).min() > 1e-4, "all see it, as their neighbour"
 
 
 def test_gradients_reach_every_parameter_and_input() -> None:
