@@ -236,7 +236,7 @@ class SlotDynamics(WorldModel[SlotState]):
             )
         if in_scene and not (readout or displacement):
             raise ArmillaryError(
-                "in_scene needs handles, which are learned from readout or displacement; got neither"
+                "in_scene needs handles, learned from readout or displacement; got neither"
             )
         check_ensemble(ensemble)
         self.first_iterations = first_iterations

@@ -23,9 +23,9 @@ from armillary.envs.mujoco.simulation import FORGET, Simulation
 NOTHING = -1
 """The number of what is no geom: where a ray meets nothing."""
 _FAR = 1e6
-_LAMP, _GRAZE = 20.0, 1e-3
-"""How far away the lamp is whose light counts as parallel, and how far from a surface what covers it
-is at least, in units of the scene."""
+_LAMP, _GRAZE = 1e3, 1e-3
+"""How far away the lamp is whose light counts as parallel, and how far from a surface what covers
+it is at least, in units of the scene."""
 _CORNERS = np.array([*product((-1.0, 1.0), repeat=3)])
 
 
@@ -194,7 +194,7 @@ class RayRenderer:
         return marked.ravel()
 
     def _covered(self, simulation: Simulation, pixels: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(P,) pixels -> for which of their rays (P, rays) the light does not reach what is still."""
+        """(P,) pixels -> to what of their rays (P, rays) sees that never moves no light comes."""
         ways = self._ways.take(pixels, 0).reshape(-1, 3)
         first = self._cast(simulation, self._lamp, ways, static=False)[1]
         away = self._lit.take(pixels, 0)

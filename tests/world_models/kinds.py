@@ -34,6 +34,7 @@ STILL_CAMERA: dict[str, Any] = {
     "displacement": [0, 1],
     "readout_layers": 1,
     "handle_weight": 0.3,
+    "in_scene": True,
 }
 MODELS: dict[str, dict[str, Any]] = {
     "slot_dynamics": SMALL,

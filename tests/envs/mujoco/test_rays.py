@@ -44,6 +44,48 @@ def test_nothing_differs_from_a_full_cast(each: int, steps: int) -> None:
     assert {1, 2, 3, 4} <= set(geoms.ravel().tolist())
 
 
+LAMP = Light(towards=(-0.3, -0.2, 1.0), shadow=0.5)
+
+
+def dark(simulation: Simulation, geoms: np.ndarray) -> np.ndarray:
+    """(SIZE, SIZE) bool: what never moves, where something that does is before the light."""
+    model, data, found = simulation.model, simulation.data, np.zeros(1, np.int32)
+    towards = np.array(LAMP.towards) / np.linalg.norm(LAMP.towards)
+    shaded = np.zeros(geoms.shape, bool)
+    for (row, column), geom in np.ndenumerate(geoms):
+        if geom in (0, 1):
+            ray, origin = CAMERA.rays(SIZE, 1)[row, column, 0], np.asarray(CAMERA.position)
+            away = mujoco.mj_ray(model, data, origin, ray, None, 1, -1, found)
+            spot = origin + away * ray + 1e-4 * towards
+            shaded[row, column] = mujoco.mj_ray(model, data, spot, towards, None, 0, -1, found) >= 0
+    return shaded
+
+
+@pytest.mark.parametrize("steps", [0, 120])
+def test_what_moves_casts_shadows_on_what_does_not(steps: int) -> None:
+    simulation = fallen(steps)
+    light = Light(towards=LAMP.towards)
+    plain, labels = RayRenderer(fallen(0), CAMERA, SIZE, 1, light)(simulation)
+    frame, geoms = RayRenderer(fallen(0), CAMERA, SIZE, 1, LAMP)(simulation)
+    assert np.array_equal(geoms, labels)
+    found, expected = (frame != plain).any(-1), dark(simulation, geoms)
+    assert expected.sum() > 20
+    assert (found != expected).sum() <= 0.05 * expected.sum()  # the lamp's light is nearly parallel
+    both = found & (geoms == 0)
+    facing = LAMP.towards[2] / np.linalg.norm(LAMP.towards)
+    share = (light.ambient + 0.5 * light.diffuse * facing) / (
+        light.ambient + light.diffuse * facing
+    )
+    assert np.allclose(frame[both], share * plain[both], atol=1.0)
+
+
+def test_the_last_shadow_is_gone() -> None:
+    renderer = RayRenderer(fallen(0), CAMERA, SIZE, 1, LAMP)
+    first = renderer(fallen(0))[0]
+    assert not np.array_equal(renderer(fallen(120))[0], first)
+    assert np.array_equal(renderer(fallen(0))[0], first)
+
+
 def test_things_hide_each_other_and_are_shaded() -> None:
     frame, geoms = RayRenderer(fallen(0), CAMERA, SIZE, 1)(fallen(0))
     ball = frame[geoms == 2]

@@ -57,3 +57,16 @@ def test_the_gripper_hides_what_is_behind_it() -> None:
         for y in (-0.05, 0.2)
     ]
     assert seen[0] < 0.5 * seen[1]
+
+
+def test_the_shadow_tells_how_high_the_gripper_is() -> None:
+    def floor(height: float) -> np.ndarray:
+        scene = objects_at((0.15, -0.15), gripper=(-0.05, 0.0, height))
+        frame, labels = render_scene(scene, 64, 1)
+        return np.where((labels == 0)[..., None], frame, 0).astype(int)
+
+    empty = render_scene(objects_at((0.15, -0.15), gripper=(0.18, 0.22, 0.2)), 64, 1)[0]
+    dim = [((high > 0) & (high < 0.95 * empty)).all(-1) for high in map(floor, (0.01, 0.15))]
+    assert min(shadow.sum() for shadow in dim) > 5
+    below, aside = (np.argwhere(shadow).mean(0) for shadow in dim)
+    assert abs(below - aside).max() > 1.0

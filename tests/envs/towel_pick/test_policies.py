@@ -42,7 +42,14 @@ def test_random_motion_hardly_ever_does() -> None:
     assert played(TowelPolicy(push=0.0, pick=0.0), 15)[1] < 0.3
 
 
-@pytest.mark.parametrize("shares", [(-0.1, 0.5), (0.6, 0.5)])
-def test_shares_are_probabilities(shares: tuple[float, float]) -> None:
+def test_nudges_touch_and_miss() -> None:
+    pushed, lifted = played(TowelPolicy(push=0.0, pick=0.0, nudge=1.0), 15)
+    assert 0.4 < pushed < 1.0
+    assert lifted < 0.4
+    assert pushed > played(TowelPolicy(push=0.0, pick=0.0), 15)[0]
+
+
+@pytest.mark.parametrize("shares", [(-0.1, 0.5), (0.6, 0.5), (0.4, 0.3, 0.4), (0.4, 0.3, -0.1)])
+def test_shares_are_probabilities(shares: tuple[float, ...]) -> None:
     with pytest.raises(ArmillaryError, match="probabilities of at most 1 together"):
         TowelPolicy(*shares)

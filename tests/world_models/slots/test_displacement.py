@@ -81,3 +81,23 @@ def test_handles_are_in_units_of_actions_and_learned_in_one_way() -> None:
         build_model("slot_dynamics", **sizes, displacement=[0, 1], readout=[[0, 1]])
     with pytest.raises(ArmillaryError, match="displacement must name numbers"):
         build_model("slot_dynamics", **sizes, displacement=[4])
+
+
+def test_the_dynamics_sees_where_things_are_in_the_scene_where_it_is_told_to() -> None:
+    torch.manual_seed(0)
+    sizes = {"image_size": 32, "action_size": 4, "num_slots": 4, "content_size": 8}
+    for more in ({"displacement": [0, 1, 2]}, {"readout": [[0, 1]], "points": [[0, 1]]}):
+        model = build_model("slot_dynamics", **sizes, **more, in_scene=True)
+        torch.nn.init.normal_(model.dynamics.change.weight)
+        state, action = (
+            model.observe(None, torch.zeros(2, 4), torch.rand(2, 3, 32, 32)),
+            torch.rand(2, 4),
+        )
+        before = model.step(state, action)
+        with torch.no_grad():
+            model.readout.net[-1].weight.mul_(2.0)
+        after = model.step(state, action)
+        assert not torch.allclose(after.content[:, 1:], before.content[:, 1:])
+        assert torch.equal(after.content[:, 0], state.content[:, 0])
+    with pytest.raises(ArmillaryError, match="in_scene needs handles"):
+        build_model("slot_dynamics", **sizes, in_scene=True)
