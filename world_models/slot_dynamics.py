@@ -434,7 +434,7 @@ class SlotDynamics(WorldModel[SlotState]):
         change, nodes = self.dynamics(
             *(objects.content, objects.position, objects.motion),
             *(self.normalise_action(action), present, offsets),
-            told if self.in_scene else None,
+            scene=told if self.in_scene else None,
         )
         if noise is not None:
             change = change + self.dynamics.std(nodes) * noise
