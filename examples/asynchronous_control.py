@@ -10,6 +10,7 @@ a step, until the late one is there.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ from armillary import (
     Term,
     load_model,
 )
+from armillary.errors import ArmillaryError, RunError
 from armillary.threads import Threads
 
 
@@ -183,20 +185,24 @@ def main(words: Sequence[str] | None = None) -> list[Record]:
     """Plays episodes of PushBlocks and prints a line for each, and one for all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", default="pretrained/push_blocks")
-    parser.add_argument("--hz", type=float, default=5.0, help="actions a second")
-    parser.add_argument("--episodes", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=20, help="of an episode, at most")
+    parser.add_argument("--hz", type=rate, default=5.0, help="actions a second")
+    parser.add_argument("--episodes", type=count, default=10)
+    parser.add_argument("--steps", type=count, default=20, help="of an episode, at most")
     parser.add_argument("--seed", type=int, default=0, help="of the first episode")
-    parser.add_argument("--samples", type=int, default=300)
-    parser.add_argument("--iterations", type=int, default=5)
-    parser.add_argument("--horizon", type=int, default=12)
+    parser.add_argument("--samples", type=count, default=300)
+    parser.add_argument("--iterations", type=count, default=5)
+    parser.add_argument("--horizon", type=count, default=12)
     parser.add_argument("--device", default="auto")
     given = parser.parse_args(words)
     env = gym.make("armillary/PushBlocks-v0", max_episode_steps=given.steps)
     assert isinstance(env.action_space, spaces.Box)
     terms = {"position": Term(ObjectPosition()), "approach": Term(Approach(), weight=0.1)}
+    try:
+        simulator = LatentSimulator(load_model(given.checkpoint), given.device)
+    except (ArmillaryError, RunError) as error:
+        parser.error(str(error))
     planner = Planner(
-        LatentSimulator(load_model(given.checkpoint), given.device),
+        simulator,
         Objective(terms),
         CEM(
             samples=given.samples,
@@ -218,15 +224,32 @@ def main(words: Sequence[str] | None = None) -> list[Record]:
     return records
 
 
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """A number above 0."""
+    if not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return float(text)
+
+
 def summary(records: Sequence[Record], hz: float) -> str:
     """One line about several episodes."""
     ticks, missed = sum(one.ticks for one in records), sum(one.missed for one in records)
-    planning = [seconds for one in records for seconds in one.planning] or [float("nan")]
+    planning = [seconds for one in records for seconds in one.planning]
+    spent = "no plan was ready before its episode ended"
+    if planning:
+        spent = f"a plan takes {statistics.median(planning):.3f} s, at most {max(planning):.3f} s"
     return (
         f"{sum(one.success for one in records)} of {len(records)} reached; "
         f"{ticks / sum(one.seconds for one in records):.2f} Hz of {hz:g}, "
         f"{missed} of {ticks} deadlines missed ({missed / ticks:.0%}); "
-        f"a plan takes {statistics.median(planning):.3f} s, at most {max(planning):.3f} s"
+        f"{spent}"
     )
 
 

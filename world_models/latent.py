@@ -98,6 +98,11 @@ class LatentSimulator(Generic[State]):
         self._beliefs: dict[str, State] = {}  # the last of each kind, for what they are made of
 
     @property
+    def replayed(self) -> int:
+        """How many shapes of beliefs and scores are replayed from recordings now."""
+        return self._recordings.replayed
+
+    @property
     def identity(self) -> str:
         """SHA-256 of the model's weights."""
         digest = sha256()

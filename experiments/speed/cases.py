@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,12 @@ class Setting:
 
     @property
     def other_threads(self) -> list[int]:
-        """One, and as many as there are processors, as far as these are not the threads' number."""
+        """One, and as many as there are processors, as far as these are not the threads' number.
+
+        None where the user has said how many there are to be.
+        """
+        if processors.set_by_user(os.environ):
+            return []
         return sorted({1, processors.usable()} - {self.threads})
 
     def best_precision(self, precision: str) -> str:

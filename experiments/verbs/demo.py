@@ -71,7 +71,7 @@ def run(config: DictConfig) -> Path:
     write_text(page, render_page(content))
     write(output / RESULTS, Demonstration(**{phase.verb: phase.seconds for phase in phases}))
     for remark in read(Path(jobs[1].config.output) / RESULTS, Training).remarks:
-        log.warning("%s", remark)
+        log.warning("%s", remark.replace("trainer.", "train.trainer."))  # the demo's own options
     _show(page, phases)
     return page
 

@@ -150,3 +150,25 @@ def test_it_plays_push_blocks_and_prints_rate_and_deadlines(
     shown = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"seed 1: not reached in 3 steps, \d deadlines missed", shown[1])
     assert re.search(r"0 of 2 reached; \d+\.\d\d Hz of 20, \d of 6 deadlines missed", shown[2])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--hz 0", "must be above 0, got 0"),
+        ("--episodes 0", "must be at least 1, got 0"),
+        ("--checkpoint nowhere", "nowhere"),
+    ],
+)
+def test_words_that_do_not_fit_are_told(
+    example: ModuleType, capsys: pytest.CaptureFixture[str], words: str, told: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        example.main(words.split())
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_episodes_that_end_before_a_plan_is_ready_have_no_time_of_one(example: ModuleType) -> None:
+    line = example.summary([example.Record(ticks=2, missed=1, seconds=0.1)], 20.0)
+    assert line.endswith("no plan was ready before its episode ended")

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 Tensors = tuple[Tensor, ...]
 Pure = Callable[..., Tensors]
 """Tensors -> tensors, whose values and shapes depend on nothing else that changes."""
+OWN_THREAD = "thread_local"
+"""What is captured: what other threads ask of the device meanwhile does not disturb it."""
 Recorder = Callable[[Callable[[], Tensors]], Callable[[], Tensors]]
 """Runs a function of static buffers once; what it returns does the same again, into the same
 results."""
@@ -52,14 +54,12 @@ class _Recording:
     Attributes:
         function: what is called, and all that it refers to.
         inputs: the buffers that are read; empty before the second call.
-        replay: runs again on the buffers; None before the second call, and where it cannot.
-        refused: whether recording has failed.
+        replay: runs again on the buffers; None before the second call.
     """
 
     function: Pure
     inputs: Tensors = ()
     replay: Callable[[], Tensors] | None = None
-    refused: bool = False
 
 
 class Recordings:
@@ -67,8 +67,9 @@ class Recordings:
 
     The first call of every shape runs as it is: what is used once is not worth recording, and what
     is computed once and kept is computed then. A function that cannot be recorded, since it waits
-    for the device or creates tensors from the processor's, is told of once and runs as it is. The
-    longest unused of more than ``limit`` shapes are forgotten.
+    for the device or creates tensors from the processor's, is told of once and runs as it is, in
+    every shape; where memory is short, it does so this time. The longest unused of more than
+    ``limit`` shapes are forgotten.
 
     Args:
         record: how; None calls every function as it is.
@@ -79,6 +80,7 @@ class Recordings:
         self._record = record
         self._limit = limit
         self._known: OrderedDict[Hashable, _Recording] = OrderedDict()
+        self._refused: dict[Hashable, object] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -110,7 +112,7 @@ class Recordings:
         Returns:
             What is computed, in memory of its own.
         """
-        if self._record is None:
+        if self._record is None or (name, id(owner)) in self._refused:
             return plain()
         shapes = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
         key = (name, id(owner), fixed, shapes)
@@ -121,14 +123,18 @@ class Recordings:
                 self._known.popitem(last=False)
             return plain()
         self._known.move_to_end(key)
-        if recording.refused:
-            return plain()
         if recording.replay is None:
             recording.inputs = tuple(tensor.detach().clone() for tensor in inputs)
             try:
                 recording.replay = self._record(lambda: function(*recording.inputs))
+            except torch.OutOfMemoryError:
+                recording.inputs = ()
+                return plain()
             except RuntimeError as error:
-                recording.refused, recording.inputs = True, ()
+                del self._known[key]
+                self._refused[name, id(owner)] = (
+                    owner  # is kept, so that its identity stays its own
+                )
                 reason = str(error).partition("\n")[0]
                 logger.warning("%s cannot be recorded and runs step by step: %s", name, reason)
                 return plain()
@@ -157,7 +163,7 @@ class CudaGraphs:
                 function()  # libraries choose their kernels and reserve their memory
             torch.cuda.current_stream().wait_stream(aside)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self._pool):
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode=OWN_THREAD):
                 results = function()
 
         def replay() -> Tensors:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from armillary.world_models.replay.recordings import Tensors
+from armillary.world_models.replay.recordings import OWN_THREAD, Tensors
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class CudaCapture:
     def record(self, function: Callable[[], Tensors]) -> Callable[[], Tensors]:
         """See ``Capture``."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self._stream):
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode=OWN_THREAD):
             results = function()
 
         def replay() -> Tensors:
@@ -106,6 +106,9 @@ class RepeatedStep:
             self._inputs = tuple(tensor.clone() for tensor in inputs)
             try:
                 self._replay = self._capture.record(lambda: self._function(*self._inputs))
+            except torch.OutOfMemoryError:
+                self._inputs = ()
+                raise
             except RuntimeError as error:
                 self._refused, self._inputs = True, ()
                 reason = str(error).partition("\n")[0]

@@ -22,23 +22,24 @@ def remarks(config: TrainerConfig, outcome: Outcome) -> list[str]:
 
 def _cut_short(config: TrainerConfig, outcome: Outcome) -> list[str]:
     done = outcome.stage_steps
-    if not done or any(stage.steps is None for stage in config.stages):
+    if not done:
         return []
-    short = [
-        f"stage {index + 1} ({stage.objective}) did {done.get(index, 0)} of {stage.steps} steps"
-        for index, stage in enumerate(config.stages)
-        if done.get(index, 0) < ENOUGH * (stage.steps or 0)
-    ]
-    if not short:
+    if any(stage.steps is None for stage in config.stages):  # shares of what is bounded by steps
+        most = config.max_steps or 0
+        short = [f"it did {outcome.step} of {most} steps"] * (outcome.step < ENOUGH * most)
+    else:
+        short = [
+            f"stage {index + 1} ({stage.objective}) did {done.get(index, 0)} of {stage.steps} steps"
+            for index, stage in enumerate(config.stages)
+            if done.get(index, 0) < ENOUGH * (stage.steps or 0)
+        ]
+    if not short or (config.max_steps is None and config.max_minutes is None):
         return []
-    bounds = [
-        f"{name}={getattr(config, name):g}"
-        for name in ("max_steps", "max_minutes")
-        if getattr(config, name) is not None
-    ]
+    ended = config.max_steps is not None and outcome.step >= config.max_steps
+    bound = "max_steps" if ended or config.max_minutes is None else "max_minutes"
     return [
-        f"Training was cut short by {' and '.join(bounds)}: {'; '.join(short)}. Raise the "
-        "bound, or leave more of the machine to it."
+        f"Training was cut short by {bound}={getattr(config, bound):g}: {'; '.join(short)}. Raise "
+        "the bound, or leave more of the machine to it."
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from armillary.threads import Threads
@@ -136,8 +137,9 @@ class Trainer:
         Raises:
             ValueError: settings, data and model do not fit together; nothing was trained.
             CheckpointError: ``last`` is damaged, of another run or data, or against ``resume``.
-            TrainingError: a loss or a gradient is NaN or infinite. The weights, the batch and the
-                random state that led there are kept in ``DIRECTORY/failure``.
+            TrainingError: a loss or a gradient is NaN or infinite: the weights, the batch and the
+                random state that led there are kept in ``DIRECTORY/failure``. Or the device has
+                too little memory for a step.
         """
         config, engine = self.config, self._engine
         earlier = earlier_run(self.last, model, config, resume) if self.leads else None
@@ -209,6 +211,16 @@ class Trainer:
         except FloatingPointError as error:
             self._read(run)
             raise self._failure(run, batch, random_state, error) from error
+        except torch.OutOfMemoryError as error:
+            reason = str(error).partition("\n")[0]
+            stage = self._schedule.stages[index]
+            raise TrainingError(
+                f"step {run.step + 1}: {run.model.action_mean.device} has too little memory for "
+                f"{stage.batch_size} clips of {stage.length} frames, computed in "
+                f"{self.config.accumulate} parts: {reason} Raise trainer.accumulate, which "
+                "computes the same in more parts, or lower the stage's batch_size or length; "
+                f"checkpoints so far are in {self.last.parent}"
+            ) from error
         run.step += 1
         run.stage_steps[index] += 1
         self._read_clock(run)

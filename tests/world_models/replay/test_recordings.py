@@ -80,12 +80,31 @@ def test_shapes_that_always_change_are_not_recorded_and_not_kept():
 def test_what_cannot_be_recorded_runs_and_is_told_once(caplog):
     recordings = Recordings(Rerun(refused=True))
     with caplog.at_level(logging.WARNING):
-        for i in range(4):
-            (result,) = called(recordings, doubled, torch.full((2,), i), name="scoring of Toy")
-            assert result.tolist() == [2 * i] * 2
+        for i in range(12):  # in four shapes
+            given = torch.full((2 + i // 3,), i)
+            (result,) = called(recordings, doubled, given, name="scoring of Toy")
+            assert result.tolist() == [2 * i] * len(given)
     (message,) = caplog.messages
     assert message.startswith("scoring of Toy cannot be recorded and runs step by step: operation")
     assert "\n" not in message
+
+
+def test_where_memory_is_short_a_call_runs_as_it_is_and_the_next_is_recorded(caplog):
+    record = Rerun()
+    recordings, short = Recordings(record), [True]
+
+    def recorded(function):
+        if short.pop():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        short.append(False)
+        return record(function)
+
+    recordings = Recordings(recorded)
+    short.insert(0, False)
+    for i in range(4):
+        assert called(recordings, doubled, torch.full((2,), i))[0].tolist() == [2 * i] * 2
+    assert (record.recorded, record.replayed) == (1, 2)
+    assert not caplog.messages
 
 
 def test_another_owner_is_another_function():

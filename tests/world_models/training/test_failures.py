@@ -43,6 +43,28 @@ class ExplodingToy(toy.ToyModel):
         return Losses(losses.total + (self.dynamics.bias * 0.0).abs().sqrt().sum(), losses.terms)
 
 
+@register_model("large_toy")
+class LargeToy(toy.ToyModel):
+    """Too large for its device from step 8 on."""
+
+    def loss(self, window: Window, objective: str, step: int) -> Losses:
+        if step == 8:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nand more")
+        return super().loss(window, objective, step)
+
+
+def test_a_step_that_does_not_fit_into_memory_says_what_would(
+    episodes: EpisodeFile, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError) as caught:
+        fit(episodes, config(JOINT), tmp_path, fresh("large_toy"))
+    told = str(caught.value)
+    assert "step 9: cpu has too little memory for 8 clips" in told
+    assert "Tried to allocate 9 GiB. Raise trainer.accumulate" in told
+    assert "more" not in told.partition("Raise")[0]
+    assert read_info(tmp_path / "checkpoints" / "last").step == 5
+
+
 @pytest.mark.parametrize("every", [1, 4, 50])
 def test_loss_that_turns_nan_stops_with_everything_kept(
     episodes: EpisodeFile, tmp_path: Path, every: int

@@ -26,13 +26,23 @@ def test_nothing_is_said_of_a_good_run() -> None:
 def test_stages_that_did_not_get_their_steps_are_named() -> None:
     (told,) = remarks(BOTH, replace(ENDED, stage_steps={0: 12, 1: 299}))
     assert "cut short by max_minutes=11: stage 1 (discover) did 12 of 30 steps." in told
-    (told,) = remarks(replace(BOTH, max_steps=2), replace(ENDED, stage_steps={0: 2}))
-    assert "by max_steps=2 and max_minutes=11" in told
+    (told,) = remarks(replace(BOTH, max_steps=2), replace(ENDED, step=1, stage_steps={0: 1}))
+    assert "cut short by max_minutes=11: " in told
+    (told,) = remarks(replace(BOTH, max_steps=2), replace(ENDED, step=2, stage_steps={0: 2}))
+    assert "cut short by max_steps=2: " in told
     assert "stage 2 (dynamics) did 0 of 300 steps" in told
 
 
+def test_a_run_whose_stages_are_shares_is_told_of_whole() -> None:
+    shares = config(STAGED, max_steps=1000, max_minutes=11.0)
+    (told,) = remarks(shares, replace(ENDED, step=99, stage_steps={0: 4, 1: 95}))
+    assert "cut short by max_minutes=11: it did 99 of 1000 steps." in told
+    assert remarks(shares, replace(ENDED, step=1000, stage_steps={0: 300, 1: 700})) == []
+
+
 def test_nothing_is_said_of_steps_where_none_were_promised_or_counted() -> None:
-    assert remarks(config(STAGED), replace(ENDED, stage_steps={0: 1})) == []
+    forever = config(STAGED, max_steps=None, max_minutes=11.0)
+    assert remarks(forever, replace(ENDED, stage_steps={0: 1})) == []
     assert remarks(BOTH, replace(ENDED, stage_steps={})) == []
     assert remarks(BOTH, replace(ENDED, interrupted=True, stage_steps={0: 1})) == []
 

@@ -188,7 +188,10 @@ def _drawn(
     """(N,) of ``count`` windows, a process's own of every step, on the device."""
     for step in range(first_step, sys.maxsize):
         drawn = step_indices(seed, step, stage.batch_size, count)
-        yield torch.tensor(drawn[share.rows(stage.batch_size)], device=device)
+        windows = torch.tensor(drawn[share.rows(stage.batch_size)])
+        if device.type == "cuda":  # from pinned memory, so that nothing waits
+            windows = windows.pin_memory()
+        yield windows.to(device, non_blocking=True)
 
 
 def _states(encoded: StateBatch, stage: Stage, windows: Tensor, starts: int) -> StateBatch:
