@@ -103,6 +103,11 @@ class LatentSimulator(Generic[State]):
         return self._recordings.replayed
 
     @property
+    def refused(self) -> tuple[str, ...]:
+        """Names of what was to be recorded and cannot be."""
+        return self._recordings.refused
+
+    @property
     def identity(self) -> str:
         """SHA-256 of the model's weights."""
         digest = sha256()

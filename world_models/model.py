@@ -305,9 +305,10 @@ class WorldModel(nn.Module, ABC, Generic[State]):
             ArmillaryError: the model does not tell.
         """
         raise ArmillaryError(
-            f"{type(self).__name__} does not tell where in the scene things can be picked up, "
-            "which planner=object_cem and objective=readout need; slot_dynamics with model.readout "
-            "and the oracle of stack_blocks do. Take planner=cem and objective=latent"
+            f"{type(self).__name__} does not tell where in the scene things are, which "
+            "planner=object_cem and objective=readout, reach and in_space need; slot_dynamics with "
+            "model.readout or model.displacement and the oracles of stack_blocks and towel_pick "
+            "do. Take planner=cem and objective=object_position or latent"
         )
 
     def survey(self, frames: Tensor) -> None:

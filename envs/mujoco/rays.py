@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from armillary.envs.mujoco.camera import Camera
 from armillary.envs.mujoco.library import mujoco
 from armillary.envs.mujoco.simulation import FORGET, Simulation
+from armillary.errors import ArmillaryError
 
 NOTHING = -1
 """The number of what is no geom: where a ray meets nothing."""
@@ -47,6 +48,14 @@ class Light:
     diffuse: float = 0.62
     shadow: float = 0.0
     sky: tuple[float, float, float] = (0.05, 0.05, 0.06)
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.shadow <= 1.0:
+            raise ArmillaryError(f"shadow must be a share from 0 to 1, got {self.shadow}")
+        if self.shadow > 0.0 and not self.towards[2] > 0.0:
+            raise ArmillaryError(
+                f"light that casts shadows must come from above, got towards={self.towards}"
+            )
 
     def shade(
         self, colors: NDArray[Any], normals: NDArray[np.float64], share: float = 1.0
@@ -78,7 +87,7 @@ class RayRenderer:
         camera: sees a square image.
         size: H = W, in pixels.
         supersampling: rays along each side of a pixel.
-        light: shades. Shadows fall as far as the plane at height 0.
+        light: shades; ``DAYLIGHT`` by default. Shadows fall as far as the plane at height 0.
     """
 
     def __init__(
@@ -87,11 +96,11 @@ class RayRenderer:
         camera: Camera,
         size: int,
         supersampling: int = 1,
-        light: Light = DAYLIGHT,
+        light: Light | None = None,
     ) -> None:
         self._library: Any = mujoco()
         self._camera, self._size, self._each = camera, size, supersampling**2
-        self._light = light
+        self._light = light or DAYLIGHT
         self._origin = np.asarray(camera.position, np.float64)
         self._lamp = self._light.direction * _LAMP
         self._rays = camera.rays(size, supersampling).reshape(size * size, self._each, 3)
@@ -126,7 +135,7 @@ class RayRenderer:
         away = np.linalg.norm(ways, axis=1)
         away[~hit] = 0.0  # nothing is nearer
         self._ways = (ways / np.maximum(away, _GRAZE)[:, None]).reshape(-1, each, 3)
-        self._lit = away.reshape(-1, each)
+        self._from_lamp = away.reshape(-1, each)
         self._frame = _bytes(self._behind)
         self._labels = _most(self._geoms)
 
@@ -194,10 +203,10 @@ class RayRenderer:
         return marked.ravel()
 
     def _covered(self, simulation: Simulation, pixels: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(P,) pixels -> to what of their rays (P, rays) sees that never moves no light comes."""
+        """(P,) pixels -> for their rays (P, rays), whether what never moves is in shadow."""
         ways = self._ways.take(pixels, 0).reshape(-1, 3)
         first = self._cast(simulation, self._lamp, ways, static=False)[1]
-        away = self._lit.take(pixels, 0)
+        away = self._from_lamp.take(pixels, 0)
         first = first.reshape(away.shape)
         return (first >= 0.0) & (first < away - _GRAZE)
 

@@ -26,19 +26,20 @@ class TowelPolicy:
     Args:
         push: probability that the next thing that is done is a push.
         pick: that it is a pick.
-        nudge: that it is random motion about an object, at any height at which it may be touched,
-            or be missed by a little. What is left is smooth random motion for some steps.
         noise: standard deviation of Gaussian noise on every action.
         persistence: of random motion, the share of an action that the next one keeps.
+        nudge: that the next thing is random motion about an object, at any height at which it may
+            be touched, or be missed by a little. What is left is smooth random motion for some
+            steps.
     """
 
     def __init__(
         self,
         push: float = 0.5,
         pick: float = 0.3,
-        nudge: float = 0.0,
         noise: float = 0.1,
         persistence: float = 0.7,
+        nudge: float = 0.0,
     ) -> None:
         if min(push, pick, nudge) < 0.0 or push + pick + nudge > 1.0:
             raise ArmillaryError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,16 @@ from armillary.experiments.pages.training import training_charts
 from armillary.experiments.running.provenance import commit, versions
 from armillary.world_models.data import EpisodeFile
 
+_OPTION = re.compile(r"(?<![\w.])(trainer\.\w|max_steps=|max_minutes=)")
 _TRAINED = "the world model trained here: sees pixels only"
+
+
+def in_demo(remark: str) -> str:
+    """A remark of ``train``, with the options as ``demo`` calls them."""
+    return _OPTION.sub(
+        lambda found: f"train.{'' if found[1].startswith('trainer.') else 'trainer.'}{found[1]}",
+        remark,
+    )
 
 
 @dataclass(frozen=True)
@@ -107,7 +117,7 @@ def demo_page(phases: Sequence[Phase], command: str, config: str) -> Page:
             f"A world model learned from {count} episodes of video how things in the task {task} "
             "look and move. Then it planned: it saw an image and a goal image, imagined what "
             "actions would lead to, and took the best. One command made everything on this page."
-            + "".join(f" {remark}" for remark in training.remarks)
+            + "".join(f" {in_demo(remark)}" for remark in training.remarks)
         ),
         highlights=[
             *(

@@ -17,7 +17,7 @@ from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.stored import read, write
 from armillary.experiments.command.verbs import written
 from armillary.experiments.evaluation.results import RESULTS, Demonstration, Training
-from armillary.experiments.pages.demo import Phase, demo_page, render_page
+from armillary.experiments.pages.demo import Phase, demo_page, in_demo, render_page
 from armillary.experiments.running.run_directory import RECORD, recorded
 from armillary.files import write_text
 from armillary.locks import locked
@@ -71,7 +71,7 @@ def run(config: DictConfig) -> Path:
     write_text(page, render_page(content))
     write(output / RESULTS, Demonstration(**{phase.verb: phase.seconds for phase in phases}))
     for remark in read(Path(jobs[1].config.output) / RESULTS, Training).remarks:
-        log.warning("%s", remark.replace("trainer.", "train.trainer."))  # the demo's own options
+        log.warning("%s", in_demo(remark))
     _show(page, phases)
     return page
 

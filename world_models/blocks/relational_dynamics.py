@@ -124,6 +124,7 @@ class RelationalDynamics(nn.Module):
     ) -> None:
         super().__init__()
         self.reach = reach
+        self.in_scene = in_scene
         self.points = [list(point) for point in points]
         inputs = content_size + 4 + action_size + (2 + scene_size) * len(self.points)
         sizes = (2, in_scene) if in_scene else (2,)
@@ -162,6 +163,8 @@ class RelationalDynamics(nn.Module):
             The mean change (N, K, Z + 2) of [content, position / reach] and the nodes (N, K, W), of
             which ``std`` makes the change's standard deviation.
         """
+        if (scene is None) != (self.in_scene == 0):
+            raise ValueError("scene must be given with in_scene, and not without it")
         content, position, motion = (x.transpose(0, 1) for x in (content, position, motion))
         place = (position - 0.5) / self.reach
         seen = [

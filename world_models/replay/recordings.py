@@ -17,7 +17,7 @@ Tensors = tuple[Tensor, ...]
 Pure = Callable[..., Tensors]
 """Tensors -> tensors, whose values and shapes depend on nothing else that changes."""
 OWN_THREAD = "thread_local"
-"""What is captured: what other threads ask of the device meanwhile does not disturb it."""
+"""The ``capture_error_mode`` in which what other threads ask of the device disturbs no capture."""
 Recorder = Callable[[Callable[[], Tensors]], Callable[[], Tensors]]
 """Runs a function of static buffers once; what it returns does the same again, into the same
 results."""
@@ -54,12 +54,14 @@ class _Recording:
     Attributes:
         function: what is called, and all that it refers to.
         inputs: the buffers that are read; empty before the second call.
-        replay: runs again on the buffers; None before the second call.
+        replay: runs again on the buffers; None before the second call, and where it cannot.
+        refused: whether there was too little memory to record it.
     """
 
     function: Pure
     inputs: Tensors = ()
     replay: Callable[[], Tensors] | None = None
+    refused: bool = False
 
 
 class Recordings:
@@ -68,7 +70,7 @@ class Recordings:
     The first call of every shape runs as it is: what is used once is not worth recording, and what
     is computed once and kept is computed then. A function that cannot be recorded, since it waits
     for the device or creates tensors from the processor's, is told of once and runs as it is, in
-    every shape; where memory is short, it does so this time. The longest unused of more than
+    every shape; where memory is too short for it, in that shape. The longest unused of more than
     ``limit`` shapes are forgotten.
 
     Args:
@@ -80,7 +82,8 @@ class Recordings:
         self._record = record
         self._limit = limit
         self._known: OrderedDict[Hashable, _Recording] = OrderedDict()
-        self._refused: dict[Hashable, object] = {}
+        self._refused: OrderedDict[Hashable, object] = OrderedDict()
+        self._told: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -89,6 +92,11 @@ class Recordings:
     def replayed(self) -> int:
         """Shapes that are replayed now."""
         return sum(recording.replay is not None for recording in self._known.values())
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Names of what could not be recorded."""
+        return tuple(sorted(self._told))
 
     def call(
         self,
@@ -112,10 +120,11 @@ class Recordings:
         Returns:
             What is computed, in memory of its own.
         """
-        if self._record is None or (name, id(owner)) in self._refused:
+        kind = (name, id(owner), fixed)
+        if self._record is None or kind in self._refused:
             return plain()
         shapes = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
-        key = (name, id(owner), fixed, shapes)
+        key = (kind, shapes)
         recording = self._known.get(key)
         if recording is None:
             self._known[key] = _Recording(function)
@@ -123,24 +132,46 @@ class Recordings:
                 self._known.popitem(last=False)
             return plain()
         self._known.move_to_end(key)
+        if recording.refused:
+            return plain()
         if recording.replay is None:
-            recording.inputs = tuple(tensor.detach().clone() for tensor in inputs)
-            try:
-                recording.replay = self._record(lambda: function(*recording.inputs))
-            except torch.OutOfMemoryError:
-                recording.inputs = ()
+            problem = self._begin(recording, function, inputs)
+            if problem is not None:  # is a text: the exception is gone, and what it holds
+                self._tell(name, problem)
+                if not recording.refused:
+                    self._forget(kind, owner)
                 return plain()
-            except RuntimeError as error:
-                del self._known[key]
-                self._refused[name, id(owner)] = (
-                    owner  # is kept, so that its identity stays its own
-                )
-                reason = str(error).partition("\n")[0]
-                logger.warning("%s cannot be recorded and runs step by step: %s", name, reason)
-                return plain()
+        assert recording.replay is not None
         for buffer, tensor in zip(recording.inputs, inputs, strict=True):
             buffer.copy_(tensor)
         return tuple(result.clone() for result in recording.replay())
+
+    def _begin(self, recording: _Recording, function: Pure, inputs: Sequence[Tensor]) -> str | None:
+        """Records; returns why it cannot be, or None."""
+        assert self._record is not None
+        try:
+            recording.inputs = buffers = tuple(tensor.detach().clone() for tensor in inputs)
+            recording.replay = self._record(lambda: function(*buffers))
+        except torch.OutOfMemoryError as error:
+            recording.refused, recording.inputs = True, ()
+            return str(error)
+        except RuntimeError as error:
+            return str(error)
+        return None
+
+    def _tell(self, name: str, problem: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            reason = problem.partition("\n")[0]
+            logger.warning("%s cannot be recorded and runs step by step: %s", name, reason)
+
+    def _forget(self, kind: Hashable, owner: object) -> None:
+        """A kind is not recorded any more; its owner is kept, as its identity tells it."""
+        for key in [key for key in self._known if isinstance(key, tuple) and key[0] == kind]:
+            del self._known[key]
+        self._refused[kind] = owner
+        if len(self._refused) > self._limit:
+            self._refused.popitem(last=False)
 
 
 class CudaGraphs:

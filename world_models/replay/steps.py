@@ -106,13 +106,11 @@ class RepeatedStep:
             self._inputs = tuple(tensor.clone() for tensor in inputs)
             try:
                 self._replay = self._capture.record(lambda: self._function(*self._inputs))
-            except torch.OutOfMemoryError:
-                self._inputs = ()
-                raise
             except RuntimeError as error:
                 self._refused, self._inputs = True, ()
                 reason = str(error).partition("\n")[0]
                 logger.warning("%s is not recorded and runs as it is: %s", self._name, reason)
+            if self._replay is None:  # the exception is gone, and the memory that it holds
                 return self._capture.run(lambda: self._function(*inputs))
         for buffer, tensor in zip(self._inputs, inputs, strict=True):
             buffer.copy_(tensor)

@@ -212,14 +212,21 @@ class Trainer:
             self._read(run)
             raise self._failure(run, batch, random_state, error) from error
         except torch.OutOfMemoryError as error:
+            if self.config.processes > 1:  # the others cannot know: whoever started them ends them
+                raise
+            self._read(run)
             reason = str(error).partition("\n")[0]
             stage = self._schedule.stages[index]
             raise TrainingError(
                 f"step {run.step + 1}: {run.model.action_mean.device} has too little memory for "
                 f"{stage.batch_size} clips of {stage.length} frames, computed in "
                 f"{self.config.accumulate} parts: {reason} Raise trainer.accumulate, which "
-                "computes the same in more parts, or lower the stage's batch_size or length; "
-                f"checkpoints so far are in {self.last.parent}"
+                "computes the same in more parts, or lower the stage's batch_size or length"
+                + (
+                    f"; checkpoints are in {self.last.parent}"
+                    if settled(self.last).exists()
+                    else ""
+                )
             ) from error
         run.step += 1
         run.stage_steps[index] += 1

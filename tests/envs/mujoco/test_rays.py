@@ -8,6 +8,7 @@ import pytest
 
 from armillary.envs.mujoco.rays import NOTHING, Light, RayRenderer
 from armillary.envs.mujoco.simulation import Simulation
+from armillary.errors import ArmillaryError
 from tests.envs.mujoco.scenes import CAMERA, fallen
 
 SIZE = 48
@@ -130,3 +131,10 @@ def test_every_single_ray_meets_the_same() -> None:
         origin = np.asarray(CAMERA.position)
         mujoco.mj_ray(simulation.model, simulation.data, origin, ray, None, 1, -1, found)
         assert found[0] == geom
+
+
+def test_light_that_cannot_be_is_refused() -> None:
+    for wrong in ({"shadow": 1.5}, {"shadow": -0.1}, {"shadow": 0.5, "towards": (1.0, 0.0, 0.0)}):
+        with pytest.raises(ArmillaryError, match="must"):
+            Light(**wrong)
+    assert Light(towards=(1.0, 0.0, 0.0)).shadow == 0.0

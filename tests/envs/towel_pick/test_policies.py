@@ -52,4 +52,4 @@ def test_nudges_touch_and_miss() -> None:
 @pytest.mark.parametrize("shares", [(-0.1, 0.5), (0.6, 0.5), (0.4, 0.3, 0.4), (0.4, 0.3, -0.1)])
 def test_shares_are_probabilities(shares: tuple[float, ...]) -> None:
     with pytest.raises(ArmillaryError, match="probabilities of at most 1 together"):
-        TowelPolicy(*shares)
+        TowelPolicy(**dict(zip(("push", "pick", "nudge"), shares, strict=False)))

@@ -58,7 +58,7 @@ def test_everything_runs_once_and_a_page_shows_it(armillary: Command, calls: lis
         1:
     ]
     assert "stage 1 (discovery) did 9 of 2200 steps" in told
-    assert "Training was cut short by max_steps=20: " in text
+    assert "Training was cut short by train.trainer.max_steps=20: " in text
     assert "armillary demo size=smoke" in text
     images = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
     assert len(images) == 3

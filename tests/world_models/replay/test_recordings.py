@@ -89,22 +89,40 @@ def test_what_cannot_be_recorded_runs_and_is_told_once(caplog):
     assert "\n" not in message
 
 
-def test_where_memory_is_short_a_call_runs_as_it_is_and_the_next_is_recorded(caplog):
+def test_where_memory_is_too_short_that_shape_runs_as_it_is_and_others_are_recorded(caplog):
     record = Rerun()
-    recordings, short = Recordings(record), [True]
 
     def recorded(function):
-        if short.pop():
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        short.append(False)
+        if record.recorded == 0 and len(function()[0]) == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory\nand more")
         return record(function)
 
     recordings = Recordings(recorded)
-    short.insert(0, False)
-    for i in range(4):
-        assert called(recordings, doubled, torch.full((2,), i))[0].tolist() == [2 * i] * 2
-    assert (record.recorded, record.replayed) == (1, 2)
-    assert not caplog.messages
+    for i in range(6):
+        for size in (3, 2):
+            given = torch.full((size,), i)
+            assert called(recordings, doubled, given)[0].tolist() == [2 * i] * size
+    assert (recordings.replayed, record.replayed) == (1, 5)
+    (message,) = caplog.messages
+    assert message == "it cannot be recorded and runs step by step: CUDA out of memory"
+
+
+def test_what_is_refused_takes_nothing_else_with_it():
+    record = Rerun()
+    recordings = Recordings(record)
+
+    def run(fixed):
+        given = torch.ones(2)
+        return recordings.call("it", lambda: doubled(given), doubled, [given], None, fixed)
+
+    for _ in range(3):
+        run("fits")
+    record.refused = True
+    for _ in range(3):
+        run("does not")
+    assert recordings.refused == ("it",)
+    run("fits")
+    assert (recordings.replayed, record.replayed) == (1, 3)
 
 
 def test_another_owner_is_another_function():

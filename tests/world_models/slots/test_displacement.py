@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -86,8 +88,10 @@ def test_handles_are_in_units_of_actions_and_learned_in_one_way() -> None:
 def test_the_dynamics_sees_where_things_are_in_the_scene_where_it_is_told_to() -> None:
     torch.manual_seed(0)
     sizes = {"image_size": 32, "action_size": 4, "num_slots": 4, "content_size": 8}
-    for more in ({"displacement": [0, 1, 2]}, {"readout": [[0, 1]], "points": [[0, 1]]}):
-        model = build_model("slot_dynamics", **sizes, **more, in_scene=True)
+    for more, seen in itertools.product(
+        ({"displacement": [0, 1, 2]}, {"readout": [[0, 1]]}), (True, False)
+    ):
+        model = build_model("slot_dynamics", **sizes, **more, in_scene=seen)
         torch.nn.init.normal_(model.dynamics.change.weight)
         state, action = (
             model.observe(None, torch.zeros(2, 4), torch.rand(2, 3, 32, 32)),
@@ -97,7 +101,7 @@ def test_the_dynamics_sees_where_things_are_in_the_scene_where_it_is_told_to() -
         with torch.no_grad():
             model.readout.net[-1].weight.mul_(2.0)
         after = model.step(state, action)
-        assert not torch.allclose(after.content[:, 1:], before.content[:, 1:])
+        assert torch.allclose(after.content[:, 1:], before.content[:, 1:]) != seen
         assert torch.equal(after.content[:, 0], state.content[:, 0])
     with pytest.raises(ArmillaryError, match="in_scene needs handles"):
         build_model("slot_dynamics", **sizes, in_scene=True)

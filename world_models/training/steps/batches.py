@@ -191,7 +191,7 @@ def _drawn(
         windows = torch.tensor(drawn[share.rows(stage.batch_size)])
         if device.type == "cuda":  # from pinned memory, so that nothing waits
             windows = windows.pin_memory()
-        yield windows.to(device, non_blocking=True)
+        yield windows.to(device, non_blocking=device.type == "cuda")
 
 
 def _states(encoded: StateBatch, stage: Stage, windows: Tensor, starts: int) -> StateBatch:
