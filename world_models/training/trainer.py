@@ -216,17 +216,13 @@ class Trainer:
                 raise
             self._read(run)
             reason = str(error).partition("\n")[0]
+            kept = f"; checkpoints are in {self.last.parent}" * settled(self.last).exists()
             stage = self._schedule.stages[index]
             raise TrainingError(
                 f"step {run.step + 1}: {run.model.action_mean.device} has too little memory for "
                 f"{stage.batch_size} clips of {stage.length} frames, computed in "
                 f"{self.config.accumulate} parts: {reason} Raise trainer.accumulate, which "
-                "computes the same in more parts, or lower the stage's batch_size or length"
-                + (
-                    f"; checkpoints are in {self.last.parent}"
-                    if settled(self.last).exists()
-                    else ""
-                )
+                f"computes the same in more parts, or lower the stage's batch_size or length{kept}"
             ) from error
         run.step += 1
         run.stage_steps[index] += 1
