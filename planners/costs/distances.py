@@ -136,7 +136,9 @@ class Approach:
             nearest to the effector, where every other object that is not at its goal costs 1: they
             are dealt with one after the other, and it pays to be done with one.
         where: ``image``, or ``scene``: all lengths are in units of actions then, and the simulator
-            has to tell where things are in the scene (``handles``).
+            has to tell where things are in the scene (``handles``). A goal that says in words where
+            in the image an object should be does not tell which way lies behind it: the effector
+            is drawn to the object itself, and ``tolerance`` is in image widths.
     """
 
     standoff: float = 0.0
@@ -156,12 +158,13 @@ class Approach:
         """See ``Cost``. Raises ArmillaryError for models that do not segment."""
         objects = over_rollout(present(goal.placed, "object to place"))
         hand = over_rollout(present(goal.effector, "effector")).unsqueeze(-1)
-        if self.where == "image":
-            places, offsets = rollout.positions, goal.offsets(rollout.positions)
-        else:
-            places, offsets = rollout.handles, rollout.handles - over_rollout(goal.handles)
+        ends = _handles(goal) if self.where == "scene" else None
+        places = rollout.positions if self.where == "image" else rollout.handles
+        offsets = goal.offsets(rollout.positions) if ends is None else places - over_rollout(ends)
         distance = offsets.square().sum(-1) * objects
         behind = self.standoff * functional.normalize(offsets, dim=-1)
+        if ends is None and self.where == "scene":
+            behind = torch.zeros_like(places)
         effector = (places * hand).sum(-2, keepdim=True)
         ways = (effector - places - behind).square().sum(-1)
         arrived = distance <= self.tolerance**2
@@ -246,6 +249,14 @@ class ReadoutDistance:
         if self.saturation > 0:
             distance = distance / (distance + self.saturation)
         return (distance * objects).sum(-1) / objects.sum(-1).clamp_min(1.0)
+
+
+def _handles(goal: Goal) -> Tensor | None:
+    """(B, K, P); None for goals that name places in the image alone."""
+    try:
+        return goal.handles
+    except ArmillaryError:
+        return None
 
 
 def _pair_distance(imagined: Tensor, target: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def test_it_renders_larger_pictures_where_that_was_asked_for(make: Make) -> None
     assert picture is not None
     assert picture.shape == (256, 256, 3)
     smaller = picture.reshape(size, 256 // size, size, 256 // size, 3).mean((1, 3))
-    assert np.abs(smaller - observation["image"]).mean() < 3
+    assert np.abs(smaller - observation["image"]).mean() < 4  # edges: some worlds cast one ray
     assert blind.render() is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ from armillary.planners.costs import (
     SlotMatching,
     Smoothness,
 )
+from armillary.world_models.goals.places import view_of
 from armillary.world_models.latent import LatentSimulator
 from armillary.world_models.registry import build_model
 from armillary.world_models.simulator import Goal, Rollout
@@ -443,6 +445,18 @@ def test_approach_in_the_scene_goes_by_handles() -> None:
     assert_close(Approach(where="scene")(seen, aim), way.square().sum(-1))
     with pytest.raises(ArmillaryError, match=r"unknown where 'space'.*image, scene"):
         Approach(where="space")
+
+
+def test_approach_in_the_scene_leads_to_what_a_goal_in_words_names() -> None:
+    start, end = line(0.1, 0.2, 0.9, 0.0), line(0.4, 0.3, 0.0, 1.0)
+    seen, aim = single(start, end, [1.0, 1.0, 0.0, 0.0])
+    said = replace(aim, view=view_of(aim.view.positions))
+    apart = aim.offsets(seen.positions)[0, 0, 0, 0].square().sum(-1)
+    furthest = int(apart[:2].argmax())
+    way = seen.handles[..., aim.effector[0].argmax(), :] - seen.handles[..., furthest, :]
+    for standoff in (0.0, 1.2):
+        cost = Approach(where="scene", standoff=standoff)(seen, said)
+        assert_close(cost, way.square().sum(-1))
 
 
 def test_approach_can_lead_behind_the_object() -> None:
