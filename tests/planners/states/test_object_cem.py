@@ -237,7 +237,7 @@ def test_a_model_that_tells_no_handles_is_refused() -> None:
     goal = Goal(simulator.view(state), torch.tensor([[0, 1]]), ones, 0 * ones)
     objective = Objective({"slots": Term(LatentDistance())})
     asked = Situation(simulator, state, objective, goal, [])
-    with pytest.raises(ArmillaryError, match=r"where in the scene things can be.*planner=cem"):
+    with pytest.raises(ArmillaryError, match=r"where in the scene things are.*planner=cem"):
         ObjectCEM().optimize(asked, torch.zeros(1, 2, 4), BOUNDS, generators(1))
 
 
