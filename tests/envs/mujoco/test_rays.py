@@ -80,6 +80,20 @@ def test_what_moves_casts_shadows_on_what_does_not(steps: int) -> None:
     assert np.allclose(frame[both], share * plain[both], atol=1.0)
 
 
+def test_pixels_with_several_rays_are_dim_by_the_share_of_those_in_shadow() -> None:
+    light = Light(towards=LAMP.towards)
+    one, four, none = (
+        RayRenderer(fallen(0), CAMERA, SIZE, each, lamp)(fallen(0))[0].astype(float)
+        for each, lamp in ((1, LAMP), (2, LAMP), (2, light))
+    )
+    plain = RayRenderer(fallen(0), CAMERA, SIZE, 1, light)(fallen(0))[0]
+    inside = (one != plain).any(-1)
+    dimmed = (four != none).any(-1)
+    assert (inside & ~dimmed).sum() <= 0.1 * inside.sum()
+    assert dimmed.sum() > inside.sum(), "edges are partly in shadow"
+    assert (four <= none).all()
+
+
 def test_the_last_shadow_is_gone() -> None:
     renderer = RayRenderer(fallen(0), CAMERA, SIZE, 1, LAMP)
     first = renderer(fallen(0))[0]
