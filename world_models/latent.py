@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from armillary.errors import ArmillaryError, required
-from armillary.world_models.assignment import assign
 from armillary.world_models.device import placed, resolve_device
+from armillary.world_models.goals.matching import match_slots
 from armillary.world_models.goals.roles import FindRoles
 from armillary.world_models.imagine import Budget, Imaginer
 from armillary.world_models.model import WorldModel
 from armillary.world_models.replay.gradients import Differentiated, with_gradient
+from armillary.world_models.replay.reader import RecordedReader
 from armillary.world_models.replay.recordings import (
     Pure,
     Recordings,
@@ -43,10 +44,6 @@ from armillary.world_models.validation.crowding import warn_if_crowded
 
 logger = logging.getLogger(__name__)
 
-_UNLIKE = 4.0
-"""How unlike what shows nothing is to anything: no less than what shows most different things."""
-_SHOWN = 0.05
-"""What the greatest value of a slot's mask is above where the slot shows anything."""
 _FIND = FindRoles()
 
 
@@ -95,11 +92,12 @@ class LatentSimulator(Generic[State]):
         self._cores = [Imaginer(one, precision, compile, budget) for one in self._members]
         self._core = self._cores[0]
         self._recordings = Recordings(recorder(self.device) if capture else None)
+        self._reader = RecordedReader(self._core, self._recordings)
         self._beliefs: dict[str, State] = {}  # the last of each kind, for what they are made of
 
     @property
     def replayed(self) -> int:
-        """How many shapes of beliefs and scores are replayed from recordings now."""
+        """How many shapes of beliefs, scores and readings are replayed from recordings now."""
         return self._recordings.replayed
 
     @property
@@ -152,18 +150,24 @@ class LatentSimulator(Generic[State]):
         def pure(*tensors: Tensor) -> Tensors:
             return tuple(leaves(believe(*tensors)))
 
-        told = f"{name} of {type(self.model).__name__}"
-        tensors = self._recordings.call(told, plain, pure, given, self._core)
+        tensors = self._recordings.call(self._told(name), plain, pure, given, self._core)
         return regrown(self._beliefs[name], tensors)
+
+    def _told(self, what: str) -> str:
+        """A name in messages."""
+        return f"{what} of {type(self.model).__name__}"
 
     def view(self, state: State) -> View[State]:
         """See ``Simulator``."""
-        return View(state, (len(state),), self._core)
+        return View(state, (len(state),), self._reader)
 
     @torch.no_grad()
     def roles(self, state: State, find: RoleFinder = _FIND) -> Roles:
         """See ``Simulator``."""
-        return find(self.view(state), partial(self._probe, state), self.action_size)
+        return self._roles(self.view(state), find)
+
+    def _roles(self, scenes: View[State], find: RoleFinder) -> Roles:
+        return find(scenes, partial(self._probe, scenes.state), self.action_size)
 
     @torch.no_grad()
     def goal(
@@ -173,29 +177,47 @@ class LatentSimulator(Generic[State]):
 
         The start's slots are matched to the goal's by how they look, with an exact assignment. What
         shows nothing, there or here, is as like to one thing as to any other.
+
+        Raises:
+            ArmillaryError: what the model sees holds NaN or inf.
         """
         context = self.context_length
         images = [[image] * context for image in _all(observations, "goal_image")]
         still = torch.zeros(len(images), context - 1, self.action_size, device=self.device)
-        view = self.view(self._core.encode(self._frames(images), still))
+        end = self.view(
+            self._believed("encoding", self._core.encode, [self._frames(images), still])
+        )
         start = self.view(state)
-        looks, goal_looks = _appearance(start.scene), _appearance(view.scene)
-        distance = (looks.unsqueeze(2) - goal_looks.unsqueeze(1)).square().sum(-1)
-        here, there = (one.scene.masks.amax((-1, -2, -3)) > _SHOWN for one in (start, view))
-        shown = here.unsqueeze(2) & there.unsqueeze(1)
-        distance = distance.masked_fill(~shown, _UNLIKE)
-        assignment, _ = assign(distance)
-        roles = find(start, partial(self._probe, state), self.action_size)
-        shown = (there.gather(1, assignment) | ~here).float()
-        goal = Goal(view, assignment, roles.objects, roles.effector, shown=shown)
-        if self.model.num_slots > 1:
-            found, placed = (one.sum(1) > 0 for one in (goal.objects, goal.placed))
-            if not found.all():
-                empty = int((~found).sum())
-                logger.warning("no object was found in %d of %d scenes", empty, len(images))
-            if (lost := int((found & ~placed).sum())) > 0:
-                logger.warning("the goal shows no object of %d of %d scenes", lost, len(images))
+        assignment, shown, broken = self._matched(start.scene, end.scene)
+        roles = self._roles(start, find)
+        goal = Goal(end, assignment, roles.objects, roles.effector, shown=shown)
+        found, placed = (one.sum(1) > 0 for one in (goal.objects, goal.placed))
+        counts = torch.stack([one.sum() for one in (broken, ~found, found & ~placed)])
+        self._warn_of_goals(len(images), *counts.tolist())
         return goal
+
+    def _matched(self, start: Scene, end: Scene) -> Tensors:
+        """See ``match_slots``."""
+
+        def pure(*tensors: Tensor) -> Tensors:
+            return match_slots(Scene(*tensors[:2]), Scene(*tensors[2:]))
+
+        given = [start.components, start.masks, end.components, end.masks]
+        told = self._told("matching slots")
+        return self._recordings.call(told, partial(pure, *given), pure, given, None)
+
+    def _warn_of_goals(self, count: int, broken: int, empty: int, lost: int) -> None:
+        """Of so many scenes some are broken, some without objects, some without those of a goal."""
+        if broken:
+            raise ArmillaryError(
+                f"what {type(self.model).__name__} sees in {broken} of {count} scenes or goals "
+                "holds NaN or inf"
+            )
+        if self.model.num_slots > 1:
+            if empty:
+                logger.warning("no object was found in %d of %d scenes", empty, count)
+            if lost:
+                logger.warning("the goal shows no object of %d of %d scenes", lost, count)
 
     def rollout(
         self,
@@ -304,7 +326,7 @@ class LatentSimulator(Generic[State]):
                 return (objective(imagined, regrown(end, goals)),)
 
             return self._recordings.call(
-                f"{name} of {type(self.model).__name__}",
+                self._told(name),
                 partial(around(plain), piece),
                 around(scored),
                 [piece, *scene, *aim, *drawn],
@@ -381,10 +403,16 @@ class LatentSimulator(Generic[State]):
 
     def _probe(self, state: State, actions: Tensor) -> Tensor:
         """Actions (S, T, A) -> (B, S, K, 2): the places of slots after them, without noise."""
-        problems = len(state)
-        imagined = self._core.rollout(state.repeat(len(actions)), actions.repeat(problems, 1, 1))
-        positions = self._core.positions(imagined.map(lambda tensor: tensor[:, -1]))
-        return positions.unflatten(0, (problems, len(actions)))
+
+        def places(actions: Tensor, *tensors: Tensor) -> Tensors:
+            now, problems = regrown(state, tensors), len(tensors[0])
+            ahead = self._core.rollout(now.repeat(len(actions)), actions.repeat(problems, 1, 1))
+            positions = self._core.positions(ahead.map(lambda tensor: tensor[:, -1]))
+            return (positions.unflatten(0, (problems, len(actions))),)
+
+        given = [actions, *leaves(state)]
+        told = self._told("probing")
+        return self._recordings.call(told, partial(places, *given), places, given, self._core)[0]
 
     def _actions(self, actions: np.ndarray) -> Tensor:
         """On the device, in float32: some have no float64."""
@@ -438,11 +466,3 @@ def _recording(*given: Tensor | LatentState) -> torch.set_grad_enabled:
     return torch.set_grad_enabled(
         torch.is_grad_enabled() and any(one.requires_grad for one in given)
     )
-
-
-def _appearance(scene: Scene) -> Tensor:
-    """(N, K, 4): each slot's mean colour under its mask, and its size as a length."""
-    mass = scene.masks.sum((-1, -2, -3)).clamp_min(1e-6)
-    color = (scene.components * scene.masks).sum((-1, -2)) / mass.unsqueeze(-1)
-    pixels = scene.masks.shape[-1] * scene.masks.shape[-2]
-    return torch.cat([color, (mass / pixels).sqrt().unsqueeze(-1)], -1)

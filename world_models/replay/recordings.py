@@ -70,8 +70,9 @@ class Recordings:
     The first call of every shape runs as it is: what is used once is not worth recording, and what
     is computed once and kept is computed then. A function that cannot be recorded, since it waits
     for the device or creates tensors from the processor's, is told of once and runs as it is, in
-    every shape; where memory is too short for it, in that shape. The longest unused of more than
-    ``limit`` shapes are forgotten.
+    every shape; where memory is too short for it, in that shape. What is called while something
+    else is recorded is recorded as part of that. The longest unused of more than ``limit`` shapes
+    are forgotten.
 
     Args:
         record: how; None calls every function as it is.
@@ -84,6 +85,7 @@ class Recordings:
         self._known: OrderedDict[Hashable, _Recording] = OrderedDict()
         self._refused: OrderedDict[Hashable, object] = OrderedDict()
         self._told: set[str] = set()
+        self._within = False
 
     def __len__(self) -> int:
         return len(self._known)
@@ -121,7 +123,7 @@ class Recordings:
             What is computed, in memory of its own.
         """
         kind = (name, id(owner), fixed)
-        if self._record is None or kind in self._refused:
+        if self._record is None or self._within or kind in self._refused:
             return plain()
         shapes = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
         key = (kind, shapes)
@@ -151,13 +153,21 @@ class Recordings:
         assert self._record is not None
         try:
             recording.inputs = buffers = tuple(tensor.detach().clone() for tensor in inputs)
-            recording.replay = self._record(lambda: function(*buffers))
+            recording.replay = self._record(lambda: self._whole(function, buffers))
         except torch.OutOfMemoryError as error:
             recording.refused, recording.inputs = True, ()
             return str(error)
         except RuntimeError as error:
             return str(error)
         return None
+
+    def _whole(self, function: Pure, inputs: Tensors) -> Tensors:
+        """What a function returns, nothing of it being recorded by itself."""
+        self._within = True
+        try:
+            return function(*inputs)
+        finally:
+            self._within = False
 
     def _tell(self, name: str, problem: str) -> None:
         if name not in self._told:

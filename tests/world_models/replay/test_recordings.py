@@ -23,7 +23,7 @@ from armillary.planners.costs import (
 from armillary.planners.objective import Objective, Term
 from armillary.world_models import latent
 from armillary.world_models.latent import LatentSimulator
-from armillary.world_models.replay.recordings import Recordings
+from armillary.world_models.replay.recordings import Recordings, leaves
 from tests.waiting import without_waiting
 from tests.world_models.kinds import MODELS, small
 
@@ -134,6 +134,19 @@ def test_another_owner_is_another_function():
             assert result.tolist() == [factor] * 2
 
 
+def test_what_is_called_while_something_is_recorded_is_part_of_that():
+    record = Rerun()
+    recordings = Recordings(record)
+
+    def outer(tensor):
+        return called(recordings, doubled, tensor, name="inner")
+
+    for i in range(4):
+        given = torch.full((2,), float(i))
+        assert called(recordings, outer, given, name="outer")[0].tolist() == [2.0 * i] * 2
+    assert (record.recorded, record.replayed) == (1, 3)
+
+
 def clip(model, seed):
     generator = np.random.default_rng(seed)
     size = model.image_size
@@ -175,7 +188,7 @@ def test_replayed_plans_are_those_of_the_model(model, monkeypatch, particles):
             history = [[clip(model, seed)[row], clip(model, seed + 10)[row]] for row in range(2)]
             again = simulator.encode(history, taken[:, None])
             aim = simulator.goal(state, observations)
-            scores = []
+            scores = leaves(aim)
             for cost in costs:
                 generators = [torch.Generator().manual_seed(i) for i in range(2)]
                 scores.append(simulator.score(state, actions, cost, aim, generators))
@@ -187,7 +200,8 @@ def test_replayed_plans_are_those_of_the_model(model, monkeypatch, particles):
             found.append((*believed, *scores))
         for expected, replayed in zip(*found, strict=True):
             assert_close(replayed, expected)
-    assert record.recorded >= 3 + len(costs), "a first frame, a next one, a history, the scores"
+    known = "a first frame, a next one, a history, a goal's scene, its match, its probe, the scores"
+    assert record.recorded >= 6 + len(costs), known
     assert record.replayed > record.recorded
 
 
