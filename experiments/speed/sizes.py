@@ -31,8 +31,7 @@ class Size:
         rollouts: of each of them.
         every: whether rows that take long are measured for every model.
         factors: by which sizes grow to see how time does.
-        product: rows of the square matrices whose product is a ceiling.
-        copied: bytes whose copy is one.
+        copied: bytes whose copy is a ceiling.
     """
 
     rounds: int = 3
@@ -55,7 +54,6 @@ class Size:
     rollouts: int = 10
     every: bool = False
     factors: Sequence[int] = (1, 2, 4)
-    product: int = 1024
     copied: int = 2**26
 
 
@@ -80,7 +78,6 @@ SIZES = {
         videos=1,
         rollouts=2,
         factors=(1, 2),
-        product=128,
         copied=2**20,
     ),
     "default": Size(),

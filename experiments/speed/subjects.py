@@ -20,10 +20,13 @@ from armillary.world_models.sdvae import Sdvae
 
 OURS = "slot_dynamics"
 _PUBLISHED = ("op3", "sdvae", "ssm", "vrnn")
+_WITHOUT_OBJECTS = ("rssm", "patch_dynamics")
 _TOY: dict[str, Any] = {"latent_size": 4, "conv_channels": 4}
 _TOY_SLOTS = {**_TOY, "num_slots": 3, "lstm_hidden": 8, "rollouts": 2}
 _TOYS = {name: _TOY_SLOTS for name in ("op3", "sdvae", "sdvae_davos", "ssm")}
 _TOYS |= {name: {**_TOY, "hidden": 16} for name in ("vrnn", "vrnn_star")}
+_TOYS["rssm"] = {**_TOY, "hidden": 16, "memory_size": 8}
+_TOYS["patch_dynamics"] = {"grid": 4, "feature_size": 4, "conv_channels": 4, "width": 8, "heads": 2}
 
 
 def known() -> tuple[str, ...]:
@@ -32,8 +35,8 @@ def known() -> tuple[str, ...]:
 
 
 def by_default() -> tuple[str, ...]:
-    """Ours and the published ones."""
-    return (OURS, *_PUBLISHED, *SETTINGS)
+    """Ours, the published ones and those without objects."""
+    return (OURS, *_PUBLISHED, *_WITHOUT_OBJECTS, *SETTINGS)
 
 
 def imagining(names: tuple[str, ...] | list[str]) -> list[str]:

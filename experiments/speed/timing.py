@@ -17,11 +17,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from armillary.experiments.evaluation.speed import Measured, Row
 from armillary.experiments.speed.cases import COPY, PRODUCT, Case, Setting, Work
 from armillary.memory import PeakMemory
-from armillary.world_models.device import PRECISIONS
+from armillary.world_models.device import PRECISIONS, computing_in
 
 Clock = Callable[[], float]
 _MOST_CALLS = 1000
 _COSTLIEST = 6
+_ROWS, _ROWS_ON_CUDA = 1024, 8192
+"""Of the square matrices whose product is a ceiling. One of 128 rows gets a third of what a
+processor can do, so that shares of it would be above 1."""
+_LONG_ENOUGH = 0.05
+"""Seconds that a ceiling is timed at least, whatever the size."""
 
 
 def clock_of(setting: Setting, threads: int, alone: bool = True) -> Clock:
@@ -73,6 +78,7 @@ def _numbers(case: Case, work: Work, setting: Setting) -> Measured:
         setting,
         clock=clock_of(setting, case.threads or setting.threads, case.alone),
         own_clock={"ours"} if work.own_clock else set(),
+        steady={"best"},
     )
     seconds, theirs = rounds["ours"], rounds.get("plain")
     share = best and median(
@@ -100,6 +106,7 @@ def in_turn(
     *,
     clock: Clock = time.perf_counter,
     own_clock: set[str] | frozenset[str] = frozenset(),
+    steady: set[str] | frozenset[str] = frozenset(),
 ) -> dict[str, list[float]]:
     """Seconds of one call of each function in every round, after a first one that warms up.
 
@@ -108,11 +115,13 @@ def in_turn(
         setting: says how many rounds, and how long each timing is.
         clock: seconds.
         own_clock: names of functions that return their seconds.
+        steady: names of functions that are timed long enough at every size.
     """
     calls: dict[str, int] = {}
     for name, function in functions.items():
         first = timed(function, 1, setting.device, clock)
-        wanted = 1 if name in own_clock else math.ceil(setting.size.least / max(first, 1e-6))
+        least = max(setting.size.least, _LONG_ENOUGH if name in steady else 0.0)
+        wanted = 1 if name in own_clock else math.ceil(least / max(first, 1e-6))
         calls[name] = min(_MOST_CALLS, max(1, wanted))
     found: dict[str, list[float]] = {name: [] for name in functions}
     for number in range(setting.size.rounds):
@@ -196,11 +205,16 @@ class _Operators(TorchDispatchMode):
 
 def product(setting: Setting, precision: str) -> tuple[Callable[[], object], float]:
     """A large matrix product, and its operations."""
-    size = 8192 if setting.device.type == "cuda" else setting.size.product
+    size = _ROWS_ON_CUDA if setting.device.type == "cuda" else _ROWS
     dtype = PRECISIONS[precision]
     left, right = torch.ones(2, size, size, dtype=dtype, device=setting.device)
     result = torch.empty_like(left)
-    return lambda: torch.mm(left, right, out=result), 2.0 * size**3
+
+    def multiply() -> None:
+        with computing_in(precision, setting.device):
+            torch.mm(left, right, out=result)
+
+    return multiply, 2.0 * size**3
 
 
 def copy(setting: Setting) -> tuple[Callable[[], object], float]:

@@ -20,7 +20,7 @@ from armillary.experiments.command.stored import read, write
 from armillary.experiments.evaluation.results import RESULTS
 from armillary.experiments.evaluation.speed import Check, Row, Speed
 from armillary.experiments.running.provenance import made_with
-from armillary.experiments.speed import device
+from armillary.experiments.speed import device, equality
 from armillary.experiments.speed.cases import Setting
 from armillary.experiments.speed.groups import GROUPS, cases_of
 from armillary.experiments.speed.kinds.scaling import growth
@@ -80,20 +80,21 @@ def _measured(config: DictConfig, setting: Setting, found: Speed) -> Iterator[Sp
 def _checked(config: DictConfig, setting: Setting, found: Speed) -> Iterator[Speed]:
     """All that is known after each check and row of the run for a device."""
     deadline = device.Deadline()
+    of_rows = deadline.of_rows
     cases = [*device.cases(setting)]
     checks: list[Check] = []
     rows: list[Row] = []
     progress, task = counting("checking", len(cases) + 2)
     with progress:
-        for check in device.equal(setting):
+        for check in equality.checks(setting):
             checks.append(check)
             yield found.model_copy(update={"checks": checks})
-        rows.append(device.end_to_end(setting, deadline))
+        rows.append(device.end_to_end(setting, of_rows))
         progress.advance(task)
         for case in cases:
             progress.update(task, description=f"{case.group}, {case.name}")
             late = replace(case, make=None, note="no time was left")
-            rows.append(measured(case if deadline.left else late, setting))
+            rows.append(measured(case if of_rows.left else late, setting))
             progress.advance(task)
             yield found.model_copy(update={"rows": rows, "checks": checks})
         checks.append(device.marked_tests(deadline))

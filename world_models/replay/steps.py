@@ -95,6 +95,11 @@ class RepeatedStep:
         """Whether calls are replayed now."""
         return self._replay is not None
 
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Its name, where it cannot be recorded."""
+        return (self._name,) * self._refused
+
     def __call__(self, inputs: Sequence[Tensor]) -> Tensors:
         """What the function returns, in memory that later calls do not touch."""
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in inputs)

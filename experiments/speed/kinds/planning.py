@@ -111,15 +111,17 @@ def score(
             warm=1 if way == EAGER else 3,
         )
 
-    nothing = way == CAPTURED and setting.device.type != "cuda"
+    kind, note = setting.device.type, ""
+    if kind != "cuda" and (way == CAPTURED or precision == "tf32"):
+        note = f"on a {kind} it is eager" if way == CAPTURED else f"a {kind} has no tf32"
     return Case(
         "planning",
         name,
         settings,
         "candidate-steps",
         problems * count * steps,
-        None if nothing else make,
-        f"on a {setting.device.type} it is eager" if nothing else "",
+        None if note else make,
+        note,
         threads=threads,
         precision=setting.best_precision(precision),
         may_fail=way == COMPILED,

@@ -18,6 +18,7 @@ from armillary.experiments.speed.timing import Clock, clock_of
 from armillary.world_models.data import EpisodeFile
 from armillary.world_models.device import computing_in
 from armillary.world_models.model import WorldModel
+from armillary.world_models.registry import SETTINGS
 from armillary.world_models.training.callbacks import Callback, StepReport
 from armillary.world_models.training.config import TrainerConfig
 from armillary.world_models.training.encoding import encode
@@ -42,16 +43,30 @@ _WHOLE = 10
 
 
 def cases(setting: Setting) -> Iterator[Case]:
-    """Every stage of ours, every published model; where there is time at two precisions."""
+    """Every stage of ours, every other model by its default objective; more where there is time."""
+    size = setting.size
     for name in setting.models:
+        chosen = stages(setting, name)
+        if name != OURS and size.published and not size.every:
+            chosen = chosen[:1]
+        yield from (step(setting, name, *one) for one in chosen)
         if name == OURS:
-            yield from (step(setting, name, *staged(setting, told)) for told in STAGES)
             for threads in setting.other_threads:
                 yield step(setting, name, *staged(setting, "discovery"), threads=threads)
-        else:
-            yield step(setting, name, published(setting, name))
-            if setting.size.every:
-                yield step(setting, name, published(setting, name), precision="bf16")
+        elif size.every:
+            yield step(setting, name, *chosen[0], precision="bf16")
+
+
+def stages(setting: Setting, name: str) -> list[tuple[Stage, str]]:
+    """The stages by which a model is trained, and what each is called, the default first.
+
+    Settings of a model are trained by their own objective alone: the others are the model's.
+    """
+    if name == OURS:
+        return [staged(setting, told) for told in STAGES]
+    objectives = build(name, setting).objectives[: 1 if name in SETTINGS else None]
+    stage = published(setting, name)
+    return [(replace(stage, objective=objective), objective) for objective in objectives]
 
 
 def staged(setting: Setting, name: str) -> tuple[Stage, str]:

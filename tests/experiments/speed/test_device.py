@@ -11,8 +11,7 @@ import torch
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.speed import device
 from armillary.experiments.speed.cases import Setting
-from armillary.world_models import latent
-from tests.world_models.replay.test_recordings import Rerun
+from armillary.experiments.speed.timing import measured
 
 
 def test_a_device_is_needed_unless_it_is_tried_out() -> None:
@@ -22,33 +21,39 @@ def test_a_device_is_needed_unless_it_is_tried_out() -> None:
         device.require(torch.device("cpu"), "auto")
 
 
-def test_captured_is_compared_with_eager(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = Rerun()
-    monkeypatch.setattr(latent, "recorder", lambda device: record)
-    checks = [*device.equal(replace(setting, models=("slot_dynamics", "op3")))]
-    assert [check.passed for check in checks] == [True, True]
-    assert record.replayed > record.recorded > 0
-
-
-def test_a_capture_that_computes_something_else_is_noticed(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stale(function):
-        results = function()
-        return lambda: results  # what was computed first, again and again
-
-    monkeypatch.setattr(latent, "recorder", lambda device: stale)
-    (check,) = device.equal(replace(setting, models=("slot_dynamics",)))
-    assert not check.passed
-
-
-def test_rows_have_their_targets(setting: Setting) -> None:
-    cases = [*device.cases(setting)]
-    assert all(case.targets and case.may_fail for case in cases)
-    assert {case.group for case in cases} == {"planning", "training"}
+def test_rows_have_their_targets_where_they_are_judged(setting: Setting) -> None:
+    toys = [*device.cases(setting)]
+    assert all(case.may_fail and not case.targets for case in toys)
+    assert all(case.note for case in toys)
+    assert {case.note for case in toys} >= {"not judged at this size"}
     published = [*device.cases(replace(setting, size=replace(setting.size, published=True)))]
-    assert len(published) == len(cases) == 13
-    assert published[0].targets[0].most == 0.012
+    assert {case.group for case in published} == {"planning", "training"}
+    judged = [case for case in published if case.targets]
+    assert len(judged) == 16
+    assert len({case.row.key for case in published}) == len(published)
+    assert judged[0].targets[0].most == 0.012
+    moments = [case.settings["moment"] for case in published if case.name == "act"]
+    assert moments == ["first", "later"] * 3
+    ways = {(case.settings["precision"], case.settings["way"]) for case in published[-4:]}
+    assert ways == {
+        *(("float32", "captured"), ("tf32", "captured"), ("bfloat16", "captured")),
+        ("float32", "compiled"),
+    }
+
+
+def test_what_was_measured_at_toy_size_is_not_judged(setting: Setting) -> None:
+    first = next(device.cases(setting))
+    row = measured(first, setting)
+    assert row.measured is not None
+    assert row.reached == []
+    assert "not judged at this size" in row.note
+
+
+def test_rows_leave_time_for_the_tests() -> None:
+    deadline = device.Deadline(100.0)
+    assert 60 < deadline.of_rows.left < 75
+    assert deadline.part(0.5).left < 51
+    assert device.Deadline(0.0).of_rows.left == 0.0
 
 
 PASSES = "import pytest\n@pytest.mark.cuda\ndef test_it():\n    assert {}\n"

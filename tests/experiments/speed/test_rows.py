@@ -146,7 +146,11 @@ def test_captured_says_that_it_changes_nothing_on_a_processor(setting: Setting) 
     assert row.note == "on a cpu it is eager"
 
 
-def test_more_threads_and_slots_are_settings_of_a_row(setting: Setting) -> None:
+def test_more_threads_and_slots_are_settings_of_a_row(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in processors.NUMBER:
+        monkeypatch.delenv(name, raising=False)
     keys = [case.settings for case in planning.cases(replace(setting, threads=77))]
     assert {settings["threads"] for settings in keys} == {1, 77, processors.usable()}
     assert {settings["slots"] for settings in keys} >= {1, 3, 5, 10, 20}

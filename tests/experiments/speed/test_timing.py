@@ -39,6 +39,26 @@ def test_a_row_has_its_rate_its_ratio_and_its_share(setting: Setting) -> None:
     assert row.ceiling == "product, float32"
 
 
+def test_the_ceiling_is_what_the_machine_can_do_at_every_size(setting: Setting) -> None:
+    multiply, operations = timing.product(setting, "float32")
+    assert setting.size.least == 0
+    assert operations >= 2 * 1024**3, "less is done at a fraction of the speed"
+    shares = []
+    for _ in range(3):
+        row = measured(case(Work(multiply, counted=multiply)), setting)
+        assert row.measured is not None
+        shares.append(row.measured.share or 0)
+    assert 0.3 < sorted(shares)[1] < 1.15, "of a product, measured against itself"
+
+
+def test_ceilings_are_timed_long_enough_at_every_size(setting: Setting) -> None:
+    calls: list[str] = []
+    functions = {name: lambda name=name: calls.append(name) for name in ("ours", "best")}
+    in_turn(functions, setting, steady={"best"})
+    assert calls.count("ours") == 2
+    assert calls.count("best") == 1 + 1000
+
+
 @pytest.mark.parametrize("share", [1.0, 0.25])
 def test_the_share_of_a_copy_is_that_of_its_bytes(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, share: float

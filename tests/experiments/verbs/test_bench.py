@@ -103,29 +103,27 @@ def test_device_checks_are_one_run(
     armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     all_cases = device.cases
-    monkeypatch.setattr(device, "cases", lambda setting: [*all_cases(setting)][-2:])
+    monkeypatch.setattr(device, "cases", lambda setting: [*all_cases(setting)][-3:-1])
     row = Row(group="training", name="armillary train", settings={}, unit="steps")
-    monkeypatch.setattr(device, "end_to_end", lambda setting, deadline: row)
+    monkeypatch.setattr(device, "end_to_end", lambda setting, rows: row)
     told = Check(name="tests", passed=True, told="1 passed")
     monkeypatch.setattr(device, "marked_tests", lambda deadline: told)
     words = ("bench", "--device-checks", "device=cpu", "models=[slot_dynamics,vrnn]")
     done = armillary(*words, "output=out")
     assert done.code == 0, done.err
     results = found(tmp_path)
-    assert len(results["checks"]) == 3
-    assert all(row["measured"] and row["reached"] for row in results["rows"][1:])
+    names = [check["name"] for check in results["checks"]]
+    assert len(names) == 2 + 5 + 2 + 1, "plans, stages of both, tests"
+    assert results["rows"][1]["measured"]
+    assert results["rows"][2]["note"] == "a cpu has no tf32"
+    assert not any(row.get("reached") for row in results["rows"])
     assert "captured equals eager: vrnn" in done.out
+    assert "captured training equals eager: vrnn, open_loop" in names
     failed = Check(name="tests", passed=False, told="1 failed")
     monkeypatch.setattr(device, "marked_tests", lambda deadline: failed)
-    monkeypatch.setattr(device, "Deadline", lambda: device_over())
+    over = device.Deadline(0.0)
+    monkeypatch.setattr(device, "Deadline", lambda *seconds: over)
     again = armillary(*words, "output=again")
     assert again.code == 1
     assert "1 check failed: tests" in again.err
     assert "no time was left" in again.out
-
-
-def device_over() -> Any:
-    class Over:
-        left = 0.0
-
-    return Over()

@@ -84,6 +84,16 @@ class Update:
             name = f"a training step of {type(model).__name__}"
             self._repeated = RepeatedStep(name, self._recorded, capture)
 
+    @property
+    def replayed(self) -> bool:
+        """Whether steps are replayed from a recording now."""
+        return self._repeated is not None and self._repeated.replayed
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The name of the step, where it was to be recorded and cannot be."""
+        return () if self._repeated is None else self._repeated.refused
+
     def apply(self, batch: Batch, step: int, learning_rate: float) -> Tensor:
         """Updates the model and tells it so.
 
