@@ -1,6 +1,7 @@
 """Imagines a few frames with the programs in this folder; needs torch and nothing else."""
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -11,7 +12,11 @@ MANIFEST = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
 
 def load(name: str) -> torch.nn.Module:
     """A program: takes tensors by position, as the manifest lists them, and returns a tuple."""
-    return torch.export.load(FOLDER / MANIFEST["programs"][name]["files"]["pt2"]).module()
+    program = MANIFEST["programs"].get(name, {})
+    if "pt2" not in program.get("files", {}):
+        reason = program.get("missing", {}).get("pt2", "it was not exported")
+        sys.exit(f"this example needs {name}.pt2, which is not there: {reason}")
+    return torch.export.load(FOLDER / program["files"]["pt2"]).module()
 
 
 start, observe, step, decode = map(load, ("start", "observe", "step", "decode"))

@@ -65,6 +65,7 @@ def _described(program: Program, made: Mapping[str, Made]) -> dict[str, Any]:
     return {
         "meaning": program.meaning,
         "files": {name: f"{program.name}.{name}" for name in written},
+        "missing": {name: one.reason for name, one in made.items() if not one.content},
         "rows": "any" if all(one.any_rows for one in written.values()) else 1,
         "inputs": [_tensor(value) for value in program.inputs],
         "outputs": [_tensor(value) for value in program.outputs],

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,6 +12,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from armillary.world_models.exporting.programs import Program
+from armillary.world_models.exporting.quiet import quietly
 from armillary.world_models.exporting.tracing import ExportError, reason_of
 from armillary.world_models.replay.recordings import Pure
 
@@ -40,7 +38,7 @@ def converted(traced: ExportedProgram, program: Program) -> bytes:
     """
     decompositions = _decompositions()
     inputs, outputs = ([v.name for v in side] for side in (program.inputs, program.outputs))
-    with _quietly():
+    with quietly():
         try:
             found = torch.onnx.export(
                 traced.run_decompositions(decompositions),
@@ -104,16 +102,3 @@ def _convolution_backward(
     ]
     found = _aten.convolution(gradient, weight, None, stride, padding, dilation, True, rest, groups)
     return found, None, None
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without what the libraries log and warn of, which is for their authors."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,9 +12,11 @@ from torch.export import Dim, ExportedProgram
 from torch.export._trace import _export
 from torch.export.graph_signature import InputKind
 from torch.fx import config as fx_config
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from armillary.errors import RunError, shortened
 from armillary.world_models.exporting.programs import Program
+from armillary.world_models.exporting.quiet import quietly
 from armillary.world_models.model import WorldModel
 from armillary.world_models.replay.recordings import Pure
 
@@ -61,6 +62,9 @@ def traced(program: Program, model: WorldModel, arguments: Sequence[Tensor]) -> 
                 strict=False,
                 pre_dispatch=not below_autograd,
             )
+        except GuardOnDataDependentSymNode as error:
+            reason = reason_of(error)
+            raise ExportError(f"it looks at values to decide what to do: {reason}") from error
         except Exception as error:  # whatever the model's own code, or torch on it, raises
             raise ExportError(reason_of(error)) from error
     _trim(found)
@@ -121,14 +125,13 @@ def _trim(program: ExportedProgram) -> None:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without warnings, which are for torch's authors, and without looking up lines of code."""
+    """Silence, and no looking up of lines of code."""
     before = vars(fx_config).get(
         _WITHOUT_TRACES, False
     )  # torch 2.12 and later; a third of the time
     setattr(fx_config, _WITHOUT_TRACES, True)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             yield
     finally:
         setattr(fx_config, _WITHOUT_TRACES, before)

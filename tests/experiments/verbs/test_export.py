@@ -102,14 +102,38 @@ def test_what_cannot_be_written_is_named_by_message_and_exit_code(
     path = checkpoint_of("deciding_toy", tmp_path / "branching")
     done = armillary("export", f"checkpoint={path}", "to=made", "onnx=never")
     assert done.code == 1
-    assert "there can be no slots.pt2 (" in done.err
+    assert "there can be no slots.pt2 (it looks at values to decide what to do: " in done.err
+    for torchs_own in ("def forward", "symbolic_shapes", "Unable to find user code"):
+        assert torchs_own not in done.out + done.err
     assert "all others are in made" in done.err
     written = {file.name for file in Path("made").glob("*.pt2")}
     assert written == {f"{name}.pt2" for name in NAMES if name != "slots"}
-    assert json.loads(Path("made/manifest.json").read_text())["programs"]["slots"]["files"] == {}
+    slots = json.loads(Path("made/manifest.json").read_text())["programs"]["slots"]
+    assert slots["files"] == {}
+    assert "data-dependent" in slots["missing"]["pt2"]
     results = read_results(Path("made"), "export")
     assert isinstance(results, Exported)
     assert "data-dependent" in results.files["slots.pt2"].reason
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_example_says_which_program_is_missing(
+    armillary: Command, toy: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    chosen = ("start", "observe", "step", "decode")[: 4 if known else 3]
+    monkeypatch.setattr(export, "programs_of", lambda model: test_making.chosen(model, *chosen))
+    assert armillary("export", f"checkpoint={toy}", "to=made", "onnx=never").code == 0
+    path = Path("made/manifest.json")
+    manifest = json.loads(path.read_text())
+    if known:
+        manifest["programs"]["decode"] |= {"files": {}, "missing": {"pt2": "it looks at values"}}
+    path.write_text(json.dumps(manifest))
+    shown = subprocess.run(
+        [sys.executable, f"made/{export.EXAMPLE}"], capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 1
+    reason = "it looks at values" if known else "it was not exported"
+    assert shown.stderr.strip() == (f"this example needs decode.pt2, which is not there: {reason}")
 
 
 def test_a_program_that_differs_from_the_model_leaves_no_file(
