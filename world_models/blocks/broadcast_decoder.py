@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.utils.checkpoint import checkpoint
 
 from armillary.determinism import exporting
 from armillary.errors import ArmillaryError
+from armillary.world_models.blocks.recomputation import asked_for, remade
 
 _KERNEL = 5
 _MARGIN = 8
@@ -33,7 +33,8 @@ class SpatialBroadcastDecoder(nn.Module):
         The first convolution never sees the tiled latent. The latent's part of it is a matrix
         product with the kernel summed over the taps that lie inside the image: one for all inner
         pixels, eight for those at the edges and corners. The part of x and y is the same for all
-        latents, so one convolution. Its output is made again in the backward pass, not kept.
+        latents, so one convolution. Its output is made again in the backward pass where memory
+        asks for it, see ``recomputation``.
         Activations are channels-last, replaced by their ELU in place and made for a few latents at
         a time: on a CPU what is allocated stays small enough to be used again, on any device
         memory is bounded.
@@ -75,7 +76,8 @@ class SpatialBroadcastDecoder(nn.Module):
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
         count = latents_at_once(device, position.numel())
-        images = [self._image(chunk, position, dtype) for chunk in chunks(latent, count)]
+        again = asked_for(z.device, len(z) * position.numel() * dtype.itemsize)
+        images = [self._image(chunk, position, dtype, again) for chunk in chunks(latent, count)]
         return torch.cat(images)
 
     def _first_convolution(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,14 +102,10 @@ class SpatialBroadcastDecoder(nn.Module):
         latent = z.to(weight.dtype) @ summed.flatten(1)
         return latent.unflatten(1, summed.shape[1:]), position.contiguous()
 
-    def _image(self, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
+    def _image(self, latent: Tensor, position: Tensor, dtype: torch.dtype, again: bool) -> Tensor:
         inputs = (latent, position, dtype)
-        if exporting():  # a program cannot say what is to be made again
-            hidden = self._second_convolution(*inputs)
-        else:
-            hidden = checkpoint(
-                self._second_convolution, *inputs, use_reentrant=False, preserve_rng_state=False
-            )
+        second = self._second_convolution
+        hidden = remade(second, *inputs) if again else second(*inputs)
         return self.decode[3:](hidden).contiguous()
 
     def _second_convolution(self, latent: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:

@@ -51,6 +51,9 @@ class TrainerConfig:
         read_every: steps whose losses are read together; None reads every step on a CPU and every
             20 elsewhere, so that the device is not waited for.
         resident: whether the frames lie in the device's memory as a whole; None where they fit.
+        recompute: whether decoders of published models make activations again in the backward
+            pass instead of keeping them; None where memory asks for it: on a CPU, and on a CUDA
+            device once half of its memory is in use. The results are the same.
         checkpoint_every: steps between two saves of ``last``.
         validate_every: steps between two validations.
         validation_clips: clips that each validation uses, always the same.
@@ -80,6 +83,7 @@ class TrainerConfig:
     capture: bool = True
     read_every: int | None = None
     resident: bool | None = None
+    recompute: bool | None = None
     checkpoint_every: int = 500
     validate_every: int = 500
     validation_clips: int = 64

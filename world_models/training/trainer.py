@@ -222,7 +222,8 @@ class Trainer:
                 f"step {run.step + 1}: {run.model.action_mean.device} has too little memory for "
                 f"{stage.batch_size} clips of {stage.length} frames, computed in "
                 f"{self.config.accumulate} parts: {reason} Raise trainer.accumulate, which "
-                f"computes the same in more parts, or lower the stage's batch_size or length{kept}"
+                "computes the same in more parts, set trainer.recompute=true, or lower the stage's "
+                f"batch_size or length{kept}"
             ) from error
         run.step += 1
         run.stage_steps[index] += 1

@@ -8,6 +8,7 @@ from armillary.world_models.blocks.broadcast_decoder import (
     SpatialBroadcastDecoder,
     latents_at_once,
 )
+from armillary.world_models.blocks.recomputation import recomputing
 
 _COUNT = 5
 
@@ -108,6 +109,20 @@ def test_bf16_autocast_trains() -> None:
 def test_a_pass_keeps_a_third_of_what_the_plain_one_keeps() -> None:
     plain, ours, z = _pair(64, 32, 32, torch.float32)
     assert _kept_bytes(ours, z) < _kept_bytes(plain, z) / 3
+
+
+@pytest.mark.parametrize("wanted", [None, True, False])
+def test_what_is_kept_is_a_choice_that_changes_no_bit(wanted: bool | None) -> None:
+    _, ours, z = _pair(5, 16, 8, torch.float32)
+    expected = _output_and_gradients(ours, z)
+    with recomputing(wanted):
+        found = _output_and_gradients(ours, z)
+        kept = _kept_bytes(ours, z)
+    again = _kept_bytes(ours, z)
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    first = len(z) * 22 * 22 * 8 * 4  # what the second convolution is given
+    more = kept - again  # making it again needs what it is made from
+    assert 0.8 * first < more <= first if wanted is False else more == 0
 
 
 def _kept_bytes(decoder: nn.Module, z: Tensor) -> int:

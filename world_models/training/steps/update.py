@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from armillary.world_models.blocks.recomputation import recomputing
 from armillary.world_models.device import check_precision, computing_in
 from armillary.world_models.model import Losses, WorldModel
 from armillary.world_models.replay.recordings import leaves, regrown
@@ -210,7 +211,8 @@ class Update:
 
     def evaluate(self, batch: Batch, step: int | Tensor) -> Losses:
         """The losses of a batch at the configured precision."""
-        with computing_in(self._config.precision, self._device):
+        config = self._config
+        with computing_in(config.precision, self._device), recomputing(config.recompute):
             return self._losses(self._model, batch, self._stage.objective, step)
 
     def state_dict(self) -> dict[str, Any]:
