@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from armillary.determinism import exporting
 from armillary.errors import ArmillaryError
-from armillary.world_models.blocks.recomputation import asked_for, remade
+from armillary.recomputation import asked_for, remade
 
 _KERNEL = 5
 _MARGIN = 8

@@ -3,12 +3,12 @@ import torch
 from torch import Tensor, nn
 
 from armillary.experiments.speed.subjects import PlainBroadcastDecoder
+from armillary.recomputation import recomputing
 from armillary.world_models.blocks import broadcast_decoder
 from armillary.world_models.blocks.broadcast_decoder import (
     SpatialBroadcastDecoder,
     latents_at_once,
 )
-from armillary.world_models.blocks.recomputation import recomputing
 
 _COUNT = 5
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from armillary.world_models.blocks.recomputation import recomputing
+from armillary.recomputation import recomputing
 from armillary.world_models.device import check_precision, computing_in
 from armillary.world_models.model import Losses, WorldModel
 from armillary.world_models.replay.recordings import leaves, regrown

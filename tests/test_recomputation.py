@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from armillary.world_models.blocks import recomputation
-from armillary.world_models.blocks.recomputation import asked_for, recomputing, remade
+from armillary import recomputation
+from armillary.recomputation import asked_for, recomputing, remade
 
 GIB = 2**30
 CUDA = torch.device("cuda", 0)
