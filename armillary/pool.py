@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -20,7 +21,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from armillary.errors import RunError
-from armillary.processors import usable
+from armillary.processors import too_many, usable
+
+log = logging.getLogger(__name__)
 
 AHEAD = 4
 """Jobs for each worker that are begun before their turn to be yielded."""
@@ -129,6 +132,8 @@ class Pool:
     def _submit(self, work: Callable[[In], Out], jobs: Iterable[In]) -> Iterator[Future[Out]]:
         if self._executor is None:
             self._context = _Context()
+            if told := too_many(self._workers, self._start[0]):
+                log.info("%d workers: %s", self._workers, told)
             with _no_interrupt():  # Python starts a process of its own with the first executor
                 self._executor = ProcessPoolExecutor(
                     self._workers, self._context, _begin, self._start

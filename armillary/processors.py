@@ -60,6 +60,32 @@ def set_by_user(environ: Mapping[str, str]) -> bool:
     return any(name in environ for name in NUMBER)
 
 
+def for_each(processes: int, threads: int, environ: Mapping[str, str]) -> int:
+    """How many threads each of several processes has, so that together they fit the processors.
+
+    Args:
+        processes: at least 1.
+        threads: that one process would have; a number that the user set is that of each.
+        environ: the environment.
+    """
+    if set_by_user(environ):
+        return threads
+    return max(1, min(threads, usable()) // processes)
+
+
+def too_many(processes: int, threads: int) -> str:
+    """Says that processes have more threads than there are processors; empty where they have not.
+
+    Args:
+        processes: that compute at the same time.
+        threads: of each.
+    """
+    here, together = usable(), processes * threads
+    if together <= here:
+        return ""
+    return f"{together} threads share {here} processors and wait for each other"
+
+
 @dataclass
 class Follower:
     """The number of threads that follows what is free, from one look to the next.

@@ -92,6 +92,9 @@ class Threads:
             self._follower = processors.Follower(most, number)
             if number < most:
                 log.info("%d of %d threads: others use the other processors", number, most)
+        told = processors.too_many(self._share or 1, self.number + self._workers)
+        if told and not self.follows:
+            log.info("%d threads and %d workers: %s", self.number, self._workers, told)
         if self.follows:
             self._meter = self._make_meter()
             self._looked = self._clock()

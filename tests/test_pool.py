@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from armillary import processors
 from armillary.determinism import deterministic
 from armillary.errors import ArmillaryError, RunError
 from armillary.pool import AHEAD, Pool, worker_count
@@ -173,3 +174,14 @@ def test_nothing_else_starts_processes_for_itself() -> None:
             path
         )
         assert "ProcessPoolExecutor" not in text, path
+
+
+def test_workers_with_more_threads_than_there_are_processors_are_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(processors, "usable", lambda: 2)
+    caplog.set_level("INFO")
+    for threads in (1, 2):
+        with Pool(2, threads=threads) as pool:
+            assert list(pool.map(abs, [-1, -2])) == [1, 2]
+    assert caplog.messages == ["2 workers: 4 threads share 2 processors and wait for each other"]

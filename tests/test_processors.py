@@ -184,3 +184,10 @@ def test_the_first_number_is_checked_again_where_others_were_seen(
 
 def test_first_number_reads_this_machine() -> None:
     assert 1 <= processors.first_number(HERE) <= HERE
+
+
+def test_more_threads_than_processors_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processors, "usable", lambda: 4)
+    assert processors.too_many(2, 2) == ""
+    told = processors.too_many(3, 2)
+    assert told == "6 threads share 4 processors and wait for each other"

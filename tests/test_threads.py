@@ -67,6 +67,19 @@ def test_a_chosen_number_is_kept_and_given_back() -> None:
     assert torch.get_num_threads() == 4
 
 
+@pytest.mark.parametrize(("workers", "told"), [(2, 0), (3, 1)])
+def test_a_chosen_number_that_leaves_workers_no_processor_is_told(
+    workers: int, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    threads = Threads(chosen=2, workers=workers)
+    threads.start()
+    assert torch.get_num_threads() == 2
+    expected = "2 threads and 3 workers: 5 threads share 4 processors and wait for each other"
+    assert caplog.messages == [expected] * told
+    threads.stop()
+
+
 def test_what_torch_was_given_is_the_most() -> None:
     torch.set_num_threads(2)
     threads = Busy().threads()

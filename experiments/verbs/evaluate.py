@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
+from armillary import processors
 from armillary.experiments.command.console import counting
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.stored import read, write
@@ -60,10 +62,10 @@ def run(config: DictConfig) -> Evaluation:
         UsageError: a number is out of range, or model, data and settings do not fit together.
         RunError: the model imagines NaN, or a worker process died.
     """
-    _check_processes(config)
+    device = _device(config)
     output = Path(config.output).expanduser()
     info = read_info(config.checkpoint)
-    model = load_model(info.path, config.device, config.num_slots)
+    model = load_model(info.path, device, config.num_slots)
     file = episodes_for(model, config.checkpoint, config.data)
     split = file.split(config.split)
     _check_videos(config, split)
@@ -86,7 +88,7 @@ def run(config: DictConfig) -> Evaluation:
         settings=settings,
         mean_image=mean_image(_background(file, split)),
         lpips=None if config.lpips is None else str(Path(config.lpips).expanduser().resolve()),
-        device=config.device,
+        device=device,
         threads=_threads(config),
         num_slots=config.num_slots,
         output=output,
@@ -147,17 +149,29 @@ def run(config: DictConfig) -> Evaluation:
     return results
 
 
-def _check_processes(config: DictConfig) -> None:
+def _device(config: DictConfig) -> str:
+    """The device of all processes; workers share the CPU, so that ``auto`` is that for them.
+
+    Raises:
+        UsageError: something is out of range, or workers are to share another device.
+    """
     if config.resume not in _RESUME:
         raise UsageError(f"unknown resume {config.resume!r}; {suggest(config.resume, _RESUME)}")
     if config.workers < 0:
         raise UsageError(f"workers must be at least 0, got {config.workers}")
     device = resolve_device(config.device)
-    if config.workers and device.type != "cpu":
-        raise UsageError(
-            f"workers={config.workers} share the CPU, and device={config.device} is {device} here; "
-            "give workers=0, or device=cpu"
+    if not config.workers or device.type == "cpu":
+        return config.device
+    if config.device == "auto":
+        log.info(
+            "workers=%d share the processors, so device=auto is the cpu; workers=0 takes %s",
+            *(config.workers, device),
         )
+        return "cpu"
+    raise UsageError(
+        f"workers={config.workers} share the CPU, and device={config.device} is {device} here; "
+        "give workers=0, or device=cpu"
+    )
 
 
 def _check_videos(config: DictConfig, split: Split) -> None:
@@ -257,6 +271,7 @@ def _background(file: EpisodeFile, split: Split) -> Split:
 
 
 def _threads(config: DictConfig) -> int:
+    """Of each process."""
     if config.threads is not None:
         return config.threads
-    return max(1, torch.get_num_threads() // max(1, config.workers))
+    return processors.for_each(max(1, config.workers), torch.get_num_threads(), os.environ)

@@ -82,3 +82,14 @@ def test_workers_times_threads_are_no_more_than_there_are(
     workers: int, threads: int | None, each: int
 ) -> None:
     assert _threads(OmegaConf.create({"workers": workers, "threads": threads})) == each
+
+
+def test_the_users_number_is_that_of_each_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    torch.set_num_threads(3)
+    assert _threads(OmegaConf.create({"workers": 2, "threads": None})) == 3
+
+
+def test_threads_that_torch_was_given_are_no_more_than_the_processors() -> None:
+    torch.set_num_threads(16)
+    assert _threads(OmegaConf.create({"workers": 2, "threads": None})) == 2

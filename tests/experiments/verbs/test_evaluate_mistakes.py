@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
+from armillary.experiments.command.errors import UsageError
 from armillary.experiments.verbs import evaluate
 from armillary.world_models.checkpoints.checkpoint import save_checkpoint
 from tests.experiments.conftest import Command
@@ -131,7 +133,25 @@ def test_several_processes_do_not_share_a_gpu(
     armillary: Command, checkpoint: Path, episodes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluate, "resolve_device", lambda name: torch.device("cuda"))
-    done = armillary(*words(checkpoint, episodes, "output=out", "workers=2", "device=auto"))
+    done = armillary(*words(checkpoint, episodes, "output=out", "workers=2", "device=cuda"))
     assert done.code == 2, done.err
-    assert "device=auto is cuda here; give workers=0, or device=cpu" in done.err
+    assert "device=cuda is cuda here; give workers=0, or device=cpu" in done.err
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda", "mps"])
+def test_workers_share_the_cpu_where_the_device_is_left_open(
+    kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(evaluate, "resolve_device", lambda name: torch.device(kind))
+    config = OmegaConf.create({"workers": 2, "device": "auto", "resume": "auto"})
+    assert evaluate._device(config) == ("auto" if kind == "cpu" else "cpu")
+    told = f"workers=2 share the processors, so device=auto is the cpu; workers=0 takes {kind}"
+    assert caplog.messages == ([] if kind == "cpu" else [told])
+    config.workers = 0
+    assert evaluate._device(config) == "auto"
+    config.workers, config.device = 2, kind
+    if kind != "cpu":
+        with pytest.raises(UsageError, match="give workers=0, or device=cpu"):
+            evaluate._device(config)
