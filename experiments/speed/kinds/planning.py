@@ -77,7 +77,7 @@ def score(
 ) -> Case:
     """The row of scoring candidates with a model, as a search does."""
     size = setting.size
-    cheap = outputs == SLOTS and has_slots(name)  # others decode at every step
+    cheap = outputs == SLOTS and not build(name, setting).steps_decode
     count = candidates or (size.candidates if cheap else size.decoded)
     steps = horizon or size.horizon
     settings = {

@@ -154,3 +154,15 @@ def test_more_threads_and_slots_are_settings_of_a_row(
     keys = [case.settings for case in planning.cases(replace(setting, threads=77))]
     assert {settings["threads"] for settings in keys} == {1, 77, processors.usable()}
     assert {settings["slots"] for settings in keys} >= {1, 3, 5, 10, 20}
+
+
+@pytest.mark.parametrize(("name", "many"), [("rssm", True), ("sdvae", True), ("vrnn", False)])
+def test_as_many_candidates_as_plans_have_where_steps_decode_nothing(
+    setting: Setting, name: str, many: bool
+) -> None:
+    counts = [
+        planning.score(setting, name, outputs=outputs).settings["candidates"]
+        for outputs in (planning.SLOTS, planning.ALL)
+    ]
+    size = setting.size
+    assert counts == [size.candidates if many else size.decoded, size.decoded]
