@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from armillary.determinism import medians
@@ -61,29 +60,45 @@ class FarthestPointInitializer(nn.Module):
                 from it where they are. The first seed is then in the middle.
         """
         size = frames.shape[-1]
-        means = F.avg_pool2d(frames, self.patch, 1)
-        variance = F.avg_pool2d(frames.square(), self.patch, 1) - means.square()
+        means = _means(frames, self.patch)
+        variance = _means(frames.square(), self.patch) - means.square()
         penalty = variance.clamp_min(0.0).sum(1).sqrt().flatten(1)
-        colors = means.flatten(2).transpose(1, 2)
+        colors = means.flatten(2)
         centres = (torch.arange(means.shape[-1], device=frames.device) + self.patch / 2) / size
         places = torch.cartesian_prod(centres, centres).flip(-1)
         rows = torch.arange(frames.shape[0], device=frames.device)
 
         if behind is None:
-            seed = (colors - medians(colors)).square().sum(-1).argmin(1)
-            nearest = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)
+            middle = medians(colors.transpose(1, 2)).transpose(1, 2)
+            seed = (colors - middle).square().sum(1).argmin(1)
+            nearest = (colors - colors[rows, :, seed].unsqueeze(-1)).square().sum(1)
         else:
             seed = torch.full_like(rows, len(places) // 2)
-            still = F.avg_pool2d(behind, self.patch, 1).flatten(2).transpose(1, 2)
-            nearest = (colors - still).square().sum(-1)
+            still = _means(behind, self.patch).flatten(2)
+            nearest = (colors - still).square().sum(1)
         seeds, apart = [seed], [torch.full_like(penalty[:, 0], torch.inf)]
         for _ in range(self.num_slots - 1):
             distance = nearest.sqrt()
             seed = (distance - penalty).argmax(1)
             seeds.append(seed)
             apart.append(distance[rows, seed])
-            color = (colors - colors[rows, seed].unsqueeze(1)).square().sum(-1)
+            color = (colors - colors[rows, :, seed].unsqueeze(-1)).square().sum(1)
             place = (places - places[seed].unsqueeze(1)).square().sum(-1)
             nearest = torch.minimum(nearest, color + self.place_weight**2 * place)
         chosen = torch.stack(seeds, 1)
-        return Seeds(places[chosen], colors[rows.unsqueeze(1), chosen], torch.stack(apart, 1))
+        patches = colors[rows.unsqueeze(1), :, chosen]
+        return Seeds(places[chosen], patches, torch.stack(apart, 1))
+
+
+def _means(images: Tensor, side: int) -> Tensor:
+    """(N, C, H, W) -> (N, C, H - side + 1, W - side + 1), of all patches.
+
+    As ``avg_pool2d`` with a stride of 1 has them, which takes much longer on a processor.
+    """
+    height, width = (length - side + 1 for length in images.shape[-2:])
+    shifted = [
+        images[..., row : row + height, column : column + width]
+        for row in range(side)
+        for column in range(side)
+    ]
+    return sum(shifted[1:], shifted[0]) / side**2

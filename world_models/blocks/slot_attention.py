@@ -34,13 +34,12 @@ def frame_moments(grid: Tensor, position: Tensor, extent: Tensor, third: bool = 
         (N, K, L, 5): x, y, x^2, y^2 and xy, coordinates clipped to [-3, 3]; with those of the third
         order (N, K, L, 9), and x^3, x^2 y, x y^2 and y^3.
     """
-    relative = (grid - position.unsqueeze(2)) / extent.unsqueeze(1)
-    relative = relative.clamp(-3.0, 3.0)
-    x, y = relative.unbind(-1)
+    relative = (grid.T - position.unsqueeze(-1)) / extent.unsqueeze(-1)
+    x, y = relative.clamp(-3.0, 3.0).unbind(2)
     features = [x, y, x * x, y * y, x * y]
     if third:
         features += [x * x * x, x * x * y, x * y * y, y * y * y]
-    return torch.stack(features, -1)
+    return torch.stack(features, 2).transpose(2, 3)  # one after the other in memory
 
 
 class SlotAttention(nn.Module):

@@ -47,8 +47,8 @@ def affinity(frames: Tensor, seeds: Seeds, side: int, weight: float, present: Te
     Returns:
         (N, K, L), at most 0.
     """
-    tokens = F.avg_pool2d(frames, frames.shape[-1] // side).flatten(2).transpose(1, 2)
-    apart = (seeds.colors.unsqueeze(2) - tokens.unsqueeze(1)).square().sum(-1)
+    tokens = F.avg_pool2d(frames, frames.shape[-1] // side).flatten(2)
+    apart = (seeds.colors.unsqueeze(-1) - tokens.unsqueeze(1)).square().sum(2)
     return (-weight * apart).masked_fill(~present.unsqueeze(-1), _BLIND)
 
 
