@@ -33,3 +33,15 @@ def test_colour_and_place_are_weighed() -> None:
     by_place = FarthestPointInitializer(3, place_weight=10.0)(frame)[0]
     assert (by_colour[2] - 0.5).abs().max() < 0.13
     assert (by_place[2] - 0.5).abs().max() > 0.3
+
+
+@pytest.mark.parametrize("patch", [1, 2, 3])
+def test_a_seed_knows_the_mean_colour_of_its_patch(patch: int) -> None:
+    frames = torch.rand(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
+    seeds = FarthestPointInitializer(4, patch).seeds(frames)
+    corners = (seeds.places * 9 - patch / 2).round().long().tolist()
+    patches = [
+        [frame[:, y : y + patch, x : x + patch].mean((-1, -2)) for x, y in places]
+        for frame, places in zip(frames, corners, strict=True)
+    ]
+    torch.testing.assert_close(seeds.colors, torch.stack([torch.stack(one) for one in patches]))
