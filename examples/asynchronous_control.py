@@ -188,7 +188,7 @@ def main(words: Sequence[str] | None = None) -> list[Record]:
     parser.add_argument("--hz", type=rate, default=5.0, help="actions a second")
     parser.add_argument("--episodes", type=count, default=10)
     parser.add_argument("--steps", type=count, default=20, help="of an episode, at most")
-    parser.add_argument("--seed", type=int, default=0, help="of the first episode")
+    parser.add_argument("--seed", type=natural, default=0, help="of the first episode")
     parser.add_argument("--samples", type=count, default=300)
     parser.add_argument("--iterations", type=count, default=5)
     parser.add_argument("--horizon", type=count, default=12)
@@ -228,6 +228,13 @@ def count(text: str) -> int:
     """A whole number of at least 1."""
     if int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return int(text)
+
+
+def natural(text: str) -> int:
+    """A whole number of at least 0."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
     return int(text)
 
 

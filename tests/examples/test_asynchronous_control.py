@@ -157,6 +157,7 @@ def test_it_plays_push_blocks_and_prints_rate_and_deadlines(
     [
         ("--hz 0", "must be above 0, got 0"),
         ("--episodes 0", "must be at least 1, got 0"),
+        ("--seed -1", "must be at least 0, got -1"),
         ("--checkpoint nowhere", "nowhere"),
     ],
 )
