@@ -17,12 +17,15 @@ _SPARE = 0.5
 """The share of a CUDA device's memory that stays free while activations are kept. They take time to
 make again there; a step that needs most of the memory has used little of it by then."""
 
-_wanted: bool | None = None
+_wanted: bool | None = None  # of the process, since compilers can read it
 
 
 @contextmanager
 def recomputing(wanted: bool | None) -> Iterator[None]:
-    """A block in which activations are made again, or are not; None where memory asks for it."""
+    """A block in which activations are made again, or are not; None where memory asks for it.
+
+    It is that of all threads.
+    """
     global _wanted
     before, _wanted = _wanted, wanted
     try:
@@ -45,8 +48,10 @@ def asked_for(device: torch.device, size: int) -> bool:
     """Whether activations of so many bytes are to be made again.
 
     On a CPU and where it is not known what is free they are, unless somebody said otherwise:
-    memory costs more time there than what is computed.
+    memory costs more time there than what is computed. Without gradients nothing is kept anyway.
     """
+    if not torch.is_grad_enabled():
+        return False
     if _wanted is not None:
         return _wanted
     if device.type != "cuda" or torch.compiler.is_compiling():

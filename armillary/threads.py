@@ -92,9 +92,11 @@ class Threads:
             self._follower = processors.Follower(most, number)
             if number < most:
                 log.info("%d of %d threads: others use the other processors", number, most)
-        told = processors.too_many(self._share or 1, self.number + self._workers)
-        if told and not self.follows:
-            log.info("%d threads and %d workers: %s", self.number, self._workers, told)
+        processes = self._share or 1
+        told = processors.too_many(processes, self.number + self._workers)
+        if told and (self._chosen is not None or processors.set_by_user(os.environ)):
+            several = f"{processes} processes of " * (processes > 1)
+            log.info("%s%d threads and %d workers: %s", several, self.number, self._workers, told)
         if self.follows:
             self._meter = self._make_meter()
             self._looked = self._clock()

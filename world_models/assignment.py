@@ -13,7 +13,8 @@ from torch import Tensor
 from armillary.determinism import exporting
 from armillary.errors import ArmillaryError
 
-_LARGEST_DYNAMIC = 12
+MOST_ON_DEVICE = 12
+"""Rows up to which nothing waits for the device of the costs."""
 _ENTRIES_AT_ONCE = 1 << 20
 
 
@@ -42,7 +43,7 @@ def assign(cost: Tensor) -> tuple[Tensor, Tensor]:
         )
     matched = [
         (_walk_back(part, best := _subset_totals(part)), best[-1])
-        if size <= _LARGEST_DYNAMIC
+        if size <= MOST_ON_DEVICE
         else _hungarian(part)
         for part in _parts(cost)
     ]
@@ -59,7 +60,7 @@ def columns(cost: Tensor) -> Tensor:
     Raises:
         ArmillaryError: the matrices are not square.
     """
-    if _size(cost) <= _LARGEST_DYNAMIC:
+    if _size(cost) <= MOST_ON_DEVICE:
         chosen = [_walk_back(part, _subset_totals(part)) for part in _parts(cost)]
     else:
         chosen = [_hungarian(part)[0] for part in _parts(cost.nan_to_num())]
@@ -75,7 +76,7 @@ def least_total(cost: Tensor) -> Tensor:
     Raises:
         ArmillaryError: the matrices are not square.
     """
-    if _size(cost) <= _LARGEST_DYNAMIC:
+    if _size(cost) <= MOST_ON_DEVICE:
         totals = [_subset_totals(part)[-1] for part in _parts(cost)]
     else:
         known = cost.isfinite().all(-1).all(-1)

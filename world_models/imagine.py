@@ -15,6 +15,7 @@ from torch import Tensor
 from armillary.errors import ArmillaryError, RunError
 from armillary.world_models.device import check_precision, computing_in
 from armillary.world_models.model import WorldModel
+from armillary.world_models.replay.recordings import is_recording
 from armillary.world_models.state import LatentState, Scene, State
 
 logger = logging.getLogger(__name__)
@@ -102,13 +103,18 @@ class Imaginer(Generic[State]):
     def within_memory(self, compute: Callable[[], R]) -> R:
         """What ``compute`` returns; where the device has too little memory, with half the budget.
 
+        What is recorded is given up instead: it runs as it is where memory is too short for that.
+
         Raises:
+            OutOfMemoryError: it has too little to record.
             RunError: it has too little for the least that can be computed at a time.
         """
         while True:
             try:
                 return compute()
             except torch.OutOfMemoryError as error:
+                if is_recording():
+                    raise
                 reason = str(error).partition("\n")[0]
             half = self._limits.half  # after the exception is gone, and what it holds
             if half.pixels < _LEAST:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from armillary.errors import ArmillaryError, required
+from armillary.world_models.assignment import MOST_ON_DEVICE
 from armillary.world_models.device import placed, resolve_device
 from armillary.world_models.goals.matching import match_slots
 from armillary.world_models.goals.roles import FindRoles
@@ -203,6 +204,8 @@ class LatentSimulator(Generic[State]):
             return match_slots(Scene(*tensors[:2]), Scene(*tensors[2:]))
 
         given = [start.components, start.masks, end.components, end.masks]
+        if self.model.num_slots > MOST_ON_DEVICE:
+            return pure(*given)
         told = self._told("matching slots")
         return self._recordings.call(told, partial(pure, *given), pure, given, None)
 

@@ -26,12 +26,11 @@ from armillary.experiments.speed.subjects import OURS
 from armillary.world_models.training.schedule import Stage
 
 SECONDS = 300.0
-_LATE = f"not finished within {SECONDS:.0f} s"
 _ROOT = Path(str(armillary.__file__)).parent.parent
 _NOT_JUDGED = "not judged at this size"
-_OF_ROWS, _OF_TRAINING = 0.7, 0.5
-"""The shares of the time after which no row begins, so that the tests have theirs; and of what is
-left to rows the share of training end to end."""
+_OF_CHECKS, _OF_ROWS, _OF_TRAINING = 0.4, 0.7, 0.5
+"""Shares of the time after which no comparison and no row begins, so that the tests have theirs;
+and of what is left to rows the share of training end to end."""
 
 
 def require(device: torch.device, asked: str) -> None:
@@ -57,6 +56,7 @@ class Deadline:
     """
 
     def __init__(self, seconds: float = SECONDS) -> None:
+        self.late = f"not finished within {seconds:.0f} s"
         self._end = time.monotonic() + seconds
 
     @property
@@ -67,6 +67,11 @@ class Deadline:
     def part(self, share: float) -> Deadline:
         """The end of a share of what is left."""
         return Deadline(share * self.left)
+
+    @property
+    def of_checks(self) -> Deadline:
+        """When no comparison begins any more."""
+        return self.part(_OF_CHECKS)
 
     @property
     def of_rows(self) -> Deadline:
@@ -154,7 +159,7 @@ def end_to_end(setting: Setting, rows: Deadline) -> Row:
     for words in (collect, [*train, f"trainer.device={setting.device.type}"]):
         ended = _run("armillary", words, deadline)
         if ended is None or ended.returncode:
-            why = _LATE if ended is None else ended.stderr.strip()[-500:]
+            why = deadline.late if ended is None else ended.stderr.strip()[-500:]
             return row.model_copy(update={"note": f"armillary {words[0]}: {why}"})
     found = read(run / RESULTS, Training)
     seconds = found.seconds / found.steps
@@ -192,7 +197,7 @@ def marked_tests(deadline: Deadline, folder: Path = _ROOT / "tests") -> Check:
     words = ["-q", "-m", "cuda", "-p", "no:cacheprovider", *map(str, files)]
     ended = _run("pytest", words, deadline, folder.parent)
     if ended is None:
-        return Check(name=name, passed=False, told=_LATE)
+        return Check(name=name, passed=False, told=deadline.late)
     lines = (ended.stdout + ended.stderr).strip().splitlines()
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     told = "; ".join([*failed[:5], *lines[-1:]])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -30,26 +32,45 @@ _CLIPS, _STEPS, _RATE = 2, 5, 2.0**-10
 """A learning rate that is the same number in float32."""
 
 
-def checks(setting: Setting) -> Iterator[Check]:
-    """A check of every model's plans, and of every stage that it is trained by."""
-    for name in imagining(list(setting.models)):
-        yield planned(setting, name)
+class Time(Protocol):
+    """How much of it there is."""
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        ...
+
+
+def checks(setting: Setting, time: Time) -> Iterator[Check]:
+    """A check of every model's plans, and of every stage that it is trained by.
+
+    What no time is left for has failed.
+    """
+    todo: list[tuple[str, Callable[[str], Check]]] = [
+        (f"captured equals eager: {name}", partial(planned, setting, name))
+        for name in imagining(list(setting.models))
+    ]
     for name in setting.models:
         for stage, told in stages(setting, name):
-            yield stepped(setting, name, replace(stage, batch_size=_CLIPS), told)
+            few = replace(stage, batch_size=_CLIPS)
+            told = f"captured training equals eager: {name}, {told}"
+            todo.append((told, partial(stepped, setting, name, few)))
+    for told, compare in todo:
+        late = Check(name=told, passed=False, told="no time was left")
+        yield compare(told) if time.left else late
 
 
-def planned(setting: Setting, name: str) -> Check:
+def planned(setting: Setting, name: str, told: str) -> Check:
     """Of beliefs, goals and scores."""
     model = build(name, setting)
     eager, captured = (_plans(model, setting, capture) for capture in (False, True))
-    return _compared(f"captured equals eager: {name}", setting, eager, captured)
+    return _compared(told, setting, eager, captured)
 
 
 def stepped(setting: Setting, name: str, stage: Stage, told: str) -> Check:
     """Of the losses of some training steps, and of where they lead the weights."""
     eager, captured = (_steps(setting, name, stage, capture) for capture in (False, True))
-    return _compared(f"captured training equals eager: {name}, {told}", setting, eager, captured)
+    return _compared(told, setting, eager, captured)
 
 
 @dataclass(frozen=True)
@@ -122,4 +143,4 @@ def _steps(setting: Setting, name: str, stage: Stage, capture: bool) -> _Compute
     torch.manual_seed(setting.seed)
     rows = [update.apply(batch, step, _RATE) for step in range(_STEPS)]
     ways = [now.detach() - then for now, then in zip(model.parameters(), before, strict=True)]
-    return _Computed("losses", rows, ways, update.replayed, update.refused)
+    return _Computed("losses", rows, ways, int(update.replayed), update.refused)

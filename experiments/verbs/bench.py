@@ -80,13 +80,13 @@ def _measured(config: DictConfig, setting: Setting, found: Speed) -> Iterator[Sp
 def _checked(config: DictConfig, setting: Setting, found: Speed) -> Iterator[Speed]:
     """All that is known after each check and row of the run for a device."""
     deadline = device.Deadline()
-    of_rows = deadline.of_rows
+    of_checks, of_rows = deadline.of_checks, deadline.of_rows
     cases = [*device.cases(setting)]
     checks: list[Check] = []
     rows: list[Row] = []
     progress, task = counting("checking", len(cases) + 2)
     with progress:
-        for check in equality.checks(setting):
+        for check in equality.checks(setting, of_checks):
             checks.append(check)
             yield found.model_copy(update={"checks": checks})
         rows.append(device.end_to_end(setting, of_rows))

@@ -30,11 +30,12 @@ def match_slots(start: Scene, end: Scene) -> tuple[Tensor, Tensor, Tensor]:
     """
     looks, goal_looks = _appearance(start), _appearance(end)
     distance = (looks.unsqueeze(2) - goal_looks.unsqueeze(1)).square().sum(-1)
+    broken = ~distance.isfinite().flatten(1).all(1)
     here, there = (scene.masks.amax((-1, -2, -3)) > _SHOWN for scene in (start, end))
     distance = distance.masked_fill(~(here.unsqueeze(2) & there.unsqueeze(1)), _UNLIKE)
     assignment = columns(distance)
     shown = (there.gather(1, assignment) | ~here).float()
-    return assignment, shown, ~distance.isfinite().flatten(1).all(1)
+    return assignment, shown, broken
 
 
 def _appearance(scene: Scene) -> Tensor:

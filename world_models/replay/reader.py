@@ -13,12 +13,15 @@ from armillary.world_models.imagine import Imaginer
 from armillary.world_models.replay.recordings import Recordings, Tensors, leaves, regrown
 from armillary.world_models.state import Scene, State
 
+_FEW = 64
+"""States, of more of which nothing is recorded: launches are no matter then, results are large."""
+
 
 class RecordedReader(Generic[State]):
     """A ``Reader`` of what a core reads, through recordings.
 
     Slots and orientations are few launches, fewer than a recording copies tensors. Where gradients
-    are wanted nothing is recorded.
+    are wanted, or many states are read at once, nothing is recorded.
 
     Args:
         core: reads.
@@ -57,7 +60,7 @@ class RecordedReader(Generic[State]):
         return self._read("masks", state, lambda state: (self._core.masks(state),))[0]
 
     def _read(self, what: str, state: State, read: Callable[[State], Tensors]) -> Tensors:
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or len(state) > _FEW:
             return read(state)
         return self._recordings.call(
             f"reading {what} of {type(self._core.model).__name__}",

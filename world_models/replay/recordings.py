@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
@@ -21,6 +22,14 @@ OWN_THREAD = "thread_local"
 Recorder = Callable[[Callable[[], Tensors]], Callable[[], Tensors]]
 """Runs a function of static buffers once; what it returns does the same again, into the same
 results."""
+
+
+_RECORDING = ContextVar("recording", default=False)
+
+
+def is_recording() -> bool:
+    """Whether what is computed now is recorded: nothing of it is recorded by itself."""
+    return _RECORDING.get()
 
 
 class Tree(Protocol):
@@ -85,7 +94,6 @@ class Recordings:
         self._known: OrderedDict[Hashable, _Recording] = OrderedDict()
         self._refused: OrderedDict[Hashable, object] = OrderedDict()
         self._told: set[str] = set()
-        self._within = False
 
     def __len__(self) -> int:
         return len(self._known)
@@ -123,7 +131,7 @@ class Recordings:
             What is computed, in memory of its own.
         """
         kind = (name, id(owner), fixed)
-        if self._record is None or self._within or kind in self._refused:
+        if self._record is None or is_recording() or kind in self._refused:
             return plain()
         shapes = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
         key = (kind, shapes)
@@ -153,21 +161,13 @@ class Recordings:
         assert self._record is not None
         try:
             recording.inputs = buffers = tuple(tensor.detach().clone() for tensor in inputs)
-            recording.replay = self._record(lambda: self._whole(function, buffers))
+            recording.replay = self._record(lambda: _as_a_whole(function, buffers))
         except torch.OutOfMemoryError as error:
             recording.refused, recording.inputs = True, ()
             return str(error)
         except RuntimeError as error:
             return str(error)
         return None
-
-    def _whole(self, function: Pure, inputs: Tensors) -> Tensors:
-        """What a function returns, nothing of it being recorded by itself."""
-        self._within = True
-        try:
-            return function(*inputs)
-        finally:
-            self._within = False
 
     def _tell(self, name: str, problem: str) -> None:
         if name not in self._told:
@@ -182,6 +182,14 @@ class Recordings:
         self._refused[kind] = owner
         if len(self._refused) > self._limit:
             self._refused.popitem(last=False)
+
+
+def _as_a_whole(function: Pure, inputs: Tensors) -> Tensors:
+    before = _RECORDING.set(True)
+    try:
+        return function(*inputs)
+    finally:
+        _RECORDING.reset(before)
 
 
 class CudaGraphs:

@@ -218,12 +218,14 @@ class Trainer:
             reason = str(error).partition("\n")[0]
             kept = f"; checkpoints are in {self.last.parent}" * settled(self.last).exists()
             stage = self._schedule.stages[index]
+            again = " set trainer.recompute=true (decoders of published models),"
+            again *= not self.config.recompute
             raise TrainingError(
                 f"step {run.step + 1}: {run.model.action_mean.device} has too little memory for "
                 f"{stage.batch_size} clips of {stage.length} frames, computed in "
                 f"{self.config.accumulate} parts: {reason} Raise trainer.accumulate, which "
-                "computes the same in more parts, set trainer.recompute=true, or lower the stage's "
-                f"batch_size or length{kept}"
+                f"computes the same in more parts,{again} or lower the stage's batch_size or "
+                f"length{kept}"
             ) from error
         run.step += 1
         run.stage_steps[index] += 1

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from armillary.experiments.command.parameters import model_class
 from armillary.experiments.evaluation.speed import Target
 from armillary.experiments.speed.cases import Case, Setting, Work
 from armillary.experiments.speed.subjects import build, build_plain, has_slots, imagining
@@ -77,7 +78,7 @@ def score(
 ) -> Case:
     """The row of scoring candidates with a model, as a search does."""
     size = setting.size
-    cheap = outputs == SLOTS and not build(name, setting).steps_decode
+    cheap = outputs == SLOTS and not model_class(name).steps_decode
     count = candidates or (size.candidates if cheap else size.decoded)
     steps = horizon or size.horizon
     settings = {

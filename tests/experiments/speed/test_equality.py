@@ -10,6 +10,7 @@ import torch
 
 from armillary.experiments.speed import equality
 from armillary.experiments.speed.cases import Setting
+from armillary.experiments.speed.device import Deadline
 from armillary.experiments.speed.kinds.training import stages
 from armillary.experiments.speed.subjects import by_default
 from armillary.world_models import latent
@@ -43,7 +44,7 @@ def test_plans_that_are_replayed_are_those_of_the_model(
     record = Rerun()
     monkeypatch.setattr(latent, "recorder", lambda device: record)
     for name in ("slot_dynamics", "op3", "rssm"):
-        check = equality.planned(setting, name)
+        check = equality.planned(setting, name, name)
         assert check.passed, check.told
     assert record.replayed > record.recorded > 0
 
@@ -52,17 +53,21 @@ def test_plans_that_are_something_else_are_noticed(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(latent, "recorder", lambda device: stale)
-    assert not equality.planned(setting, "slot_dynamics").passed
+    assert not equality.planned(setting, "slot_dynamics", "slots").passed
 
 
 def test_every_model_has_a_check_and_every_stage(setting: Setting) -> None:
-    names = [check.name for check in equality.checks(replace(setting, models=("rssm", "sdvae")))]
+    setting = replace(setting, models=("rssm", "sdvae"))
+    names = [check.name for check in equality.checks(setting, Deadline())]
     assert names == [
         *("captured equals eager: rssm", "captured equals eager: sdvae"),
         "captured training equals eager: rssm, joint",
         *(f"captured training equals eager: sdvae, {told}" for told in ("D", "U", "BMS", "I")),
     ]
     assert [told for _, told in stages(setting, "sdvae_davos")] == ["U"]
+    late = [*equality.checks(setting, Deadline(0.0))]
+    assert [check.name for check in late] == names
+    assert {(check.passed, check.told) for check in late} == {(False, "no time was left")}
 
 
 @pytest.mark.parametrize("name", by_default())
