@@ -44,8 +44,16 @@ def played_episode_seed(seed: int, index: int) -> int:
 
 
 def recorded_episode_seed(seed: int, index: int) -> int:
-    """The seed of a recorded episode, so that no benchmark poses what a model was trained on."""
-    return SEEDS + seed + index
+    """The seed of a recorded episode, in [2^32, 2^64 + 2^32).
+
+    No benchmark poses what a model was trained on, and collections of different seeds have no
+    episode in common.
+
+    Args:
+        seed: of the collection, below 2^32.
+        index: of the episode, below 2^32.
+    """
+    return SEEDS * (1 + seed) + index
 
 
 def episode_generator(episode_seed: int, purpose: OfEpisode) -> np.random.Generator:

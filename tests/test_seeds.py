@@ -45,8 +45,14 @@ def test_no_two_videos_or_purposes_share_a_seed() -> None:
 
 def test_recorded_episodes_are_none_that_is_played() -> None:
     assert played_episode_seed(3, 4) == 7
-    assert recorded_episode_seed(3, 4) == 2**32 + 7
+    assert recorded_episode_seed(0, 7) == 2**32 + 7
     assert recorded_episode_seed(0, 0) > played_episode_seed(SEEDS - 1, 0)
+
+
+def test_collections_of_different_seeds_share_no_episode() -> None:
+    numbers = [0, 1, 2, 4999, SEEDS - 1]
+    recorded = {recorded_episode_seed(seed, index) for seed in numbers for index in numbers}
+    assert len(recorded) == len(numbers) ** 2
 
 
 def test_the_generators_of_recorded_episodes_are_what_they_were() -> None:
