@@ -76,7 +76,7 @@ class SpatialBroadcastDecoder(nn.Module):
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
         count = latents_at_once(device, position.numel())
-        again = asked_for(z.device, len(z) * position.numel() * dtype.itemsize)
+        again = asked_for(z.device, z.shape[0] * position.numel() * dtype.itemsize)
         images = [self._image(chunk, position, dtype, again) for chunk in chunks(latent, count)]
         return torch.cat(images)
 
