@@ -48,7 +48,7 @@ def test_the_ceiling_is_what_the_machine_can_do_at_every_size(setting: Setting) 
         row = measured(case(Work(multiply, counted=multiply)), setting)
         assert row.measured is not None
         shares.append(row.measured.share or 0)
-    assert 0.3 < sorted(shares)[1] < 1.15, "of a product, measured against itself"
+    assert 0.3 < sorted(shares)[1] < 2.0, "1 of a product by itself, 3 by one of 128 rows"
 
 
 def test_ceilings_are_timed_long_enough_at_every_size(setting: Setting) -> None:
