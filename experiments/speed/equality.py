@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from armillary.experiments.evaluation.speed import Check
 from armillary.experiments.speed.cases import Setting
+from armillary.experiments.speed.device import Deadline
 from armillary.experiments.speed.files import episodes_of_noise
 from armillary.experiments.speed.kinds.planning import OUTPUTS, begun
 from armillary.experiments.speed.kinds.training import batch_of, stages
@@ -32,16 +32,7 @@ _CLIPS, _STEPS, _RATE = 2, 5, 2.0**-10
 """A learning rate that is the same number in float32."""
 
 
-class Time(Protocol):
-    """How much of it there is."""
-
-    @property
-    def left(self) -> float:
-        """Seconds."""
-        ...
-
-
-def checks(setting: Setting, time: Time) -> Iterator[Check]:
+def checks(setting: Setting, deadline: Deadline) -> Iterator[Check]:
     """A check of every model's plans, and of every stage that it is trained by.
 
     What no time is left for has failed.
@@ -57,7 +48,7 @@ def checks(setting: Setting, time: Time) -> Iterator[Check]:
             todo.append((told, partial(stepped, setting, name, few)))
     for told, compare in todo:
         late = Check(name=told, passed=False, told="no time was left")
-        yield compare(told) if time.left else late
+        yield compare(told) if deadline.left else late
 
 
 def planned(setting: Setting, name: str, told: str) -> Check:
