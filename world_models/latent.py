@@ -194,7 +194,7 @@ class LatentSimulator(Generic[State]):
         goal = Goal(end, assignment, roles.objects, roles.effector, shown=shown)
         found, placed = (one.sum(1) > 0 for one in (goal.objects, goal.placed))
         counts = torch.stack([one.sum() for one in (broken, ~found, found & ~placed)])
-        self._warn_of_goals(len(images), *counts.tolist())
+        self._check_goals(len(images), *counts.tolist())
         return goal
 
     def _matched(self, start: Scene, end: Scene) -> Tensors:
@@ -209,8 +209,8 @@ class LatentSimulator(Generic[State]):
         told = self._told("matching slots")
         return self._recordings.call(told, partial(pure, *given), pure, given, None)
 
-    def _warn_of_goals(self, count: int, broken: int, empty: int, lost: int) -> None:
-        """Of so many scenes some are broken, some without objects, some without those of a goal."""
+    def _check_goals(self, count: int, broken: int, empty: int, lost: int) -> None:
+        """Refuses scenes that are broken; tells of those without objects, or without those of a goal."""
         if broken:
             raise ArmillaryError(
                 f"what {type(self.model).__name__} sees in {broken} of {count} scenes or goals "

@@ -80,7 +80,7 @@ def test_a_goal_is_read_with_few_launches_beside_its_recordings(beside, monkeypa
         waits.clear()
         with beside:
             simulator.goal(state, clip(simulator.model, seed))
-    assert beside.count < 100, "659 when goals were read beside recordings"
+    assert beside.count < 100, "a scene, its match and where actions lead are replayed"
     assert waits == ["tolist"], "numbers are read back together"
 
 
