@@ -210,7 +210,7 @@ class LatentSimulator(Generic[State]):
         return self._recordings.call(told, partial(pure, *given), pure, given, None)
 
     def _check_goals(self, count: int, broken: int, empty: int, lost: int) -> None:
-        """Refuses scenes that are broken; tells of those without objects, or without those of a goal."""
+        """Refuses broken scenes; tells of those without objects, or whose goal shows none."""
         if broken:
             raise ArmillaryError(
                 f"what {type(self.model).__name__} sees in {broken} of {count} scenes or goals "
