@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -30,7 +32,17 @@ def test_whole_files_are_read_and_cases_can_be_repeated(name: str, tmp_path: Pat
         put(emptied(tmp_path / "whole"), files, {})
         reader.read(tmp_path / "whole")
     for index in range(3):
-        assert case(reader, whole, 0, index) == case(reader, whole, 0, index)
+        first, second = within_a_second(partial(case, reader, whole, 0, index))
+        assert first == second
+
+
+def within_a_second(make: Callable[[], Files]) -> tuple[Files, Files]:
+    """Makes the same case twice within a second: HDF5 writes into some headers when it was."""
+    while True:
+        second = int(time.time())
+        pair = make(), make()
+        if int(time.time()) == second:
+            return pair
 
 
 def test_results_of_every_verb_are_damaged() -> None:
