@@ -30,6 +30,8 @@ from armillary.world_models.replay.recordings import (
     recorder,
     regrown,
 )
+from armillary.world_models.simulating.futures import Futures, alike_members
+from armillary.world_models.simulating.observed import entries, frames_of
 from armillary.world_models.simulator import (
     Goal,
     Observation,
@@ -85,13 +87,14 @@ class LatentSimulator(Generic[State]):
     ) -> None:
         self.device = resolve_device(device)
         self.model = placed(model, self.device).eval()
-        self._members = _alike(self.model)
-        self._check_particles("particles", particles)
         self.context_length = model.context_length if still else 1
         self.action_size = model.action_size
         self.particles = particles
-        self._cores = [Imaginer(one, precision, compile, budget) for one in self._members]
-        self._core = self._cores[0]
+        self._futures = Futures(
+            [Imaginer(one, precision, compile, budget) for one in alike_members(self.model)]
+        )
+        self._futures.check("particles", particles)
+        self._core = self._futures.core
         self._recordings = Recordings(recorder(self.device) if capture else None)
         self._reader = RecordedReader(self._core, self._recordings)
         self._beliefs: dict[str, State] = {}  # the last of each kind, for what they are made of
@@ -119,7 +122,7 @@ class LatentSimulator(Generic[State]):
         self, state: State | None, actions: np.ndarray, observations: Sequence[Observation]
     ) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
-        frames = self._frames([[image] for image in _all(observations, "image")])[:, 0]
+        frames = self._frames([[image] for image in entries(observations, "image")])[:, 0]
         taken = self._actions(actions)
         if state is None:
 
@@ -138,7 +141,7 @@ class LatentSimulator(Generic[State]):
     @torch.no_grad()
     def encode(self, histories: Sequence[Sequence[Observation]], actions: np.ndarray) -> State:
         """See ``Simulator``; reads ``image``. Raises ArmillaryError for frames of another kind."""
-        frames = self._frames([_all(history, "image") for history in histories])
+        frames = self._frames([entries(history, "image") for history in histories])
         return self._believed("encoding", self._core.encode, [frames, self._actions(actions)])
 
     def _believed(self, name: str, believe: Callable[..., State], given: Sequence[Tensor]) -> State:
@@ -183,7 +186,7 @@ class LatentSimulator(Generic[State]):
             ArmillaryError: what the model sees holds NaN or inf.
         """
         context = self.context_length
-        images = [[image] * context for image in _all(observations, "goal_image")]
+        images = [[image] * context for image in entries(observations, "goal_image")]
         still = torch.zeros(len(images), context - 1, self.action_size, device=self.device)
         end = self.view(
             self._believed("encoding", self._core.encode, [self._frames(images), still])
@@ -231,7 +234,8 @@ class LatentSimulator(Generic[State]):
         """See ``Simulator``. Raises ArmillaryError where particles lack their generators."""
         actions = checked_actions(actions, len(state), self.action_size).float()
         with _recording(actions):
-            return self._imagine(state, actions, self._noise(actions, generators))
+            noise = self._futures.noise(actions, self.particles, generators)
+            return self._futures.imagine(state, actions, noise, self.particles)
 
     def step(self, state: State, actions: Tensor) -> State:
         """See ``Simulator``."""
@@ -263,7 +267,7 @@ class LatentSimulator(Generic[State]):
         Raises:
             ArmillaryError: too few frames or actions, actions of another size, no samples.
         """
-        self._check_particles("samples", samples)
+        self._futures.check("samples", samples)
         frames = [
             required(o, "image", "an observation") if isinstance(o, Mapping) else o
             for o in observations
@@ -283,8 +287,8 @@ class LatentSimulator(Generic[State]):
         state = self.encode([[{"image": frame} for frame in frames]], taken[None, : seen - 1])
         future = self._actions(taken[seen - 1 :])[None, None]
         generator = torch.Generator(self.device).manual_seed(seed)
-        noise = self._noise(future, [generator], samples)
-        return self._imagine(state, future, noise, samples)
+        noise = self._futures.noise(future, samples, [generator])
+        return self._futures.imagine(state, future, noise, samples)
 
     def score(
         self,
@@ -299,7 +303,7 @@ class LatentSimulator(Generic[State]):
         Gradients are computed together with the scores, so that their memory is a piece's.
         """
         actions = checked_actions(actions, len(state), self.action_size).float()
-        noise = self._noise(actions, generators)
+        noise = self._futures.noise(actions, self.particles, generators)
         return self._core.within_memory(lambda: self._score(state, actions, objective, goal, noise))
 
     def _score(
@@ -314,9 +318,10 @@ class LatentSimulator(Generic[State]):
         states = problems * self.particles * horizon
         pieces = actions.split(self._core.candidates_at_once(state, states), 1)
         drawn = [] if noise is None else [noise]
+        imagine = partial(self._futures.imagine, count=self.particles)
 
         def plain(piece: Tensor) -> Tensors:  # what is read off the goal stays in its view
-            return (objective(self._imagine(state, piece, noise), goal),)
+            return (objective(imagine(state, piece, noise), goal),)
 
         def recorded(name: str, around: Callable[[Pure], Pure], piece: Tensor) -> Tensors:
             end = goal.map(lambda tensor: tensor)  # as it is now: more may be read off it
@@ -325,7 +330,7 @@ class LatentSimulator(Generic[State]):
             def scored(piece: Tensor, *tensors: Tensor) -> Tensors:
                 goals, drawn = tensors[len(scene) :], tensors[len(scene) + len(aim) :]
                 now = regrown(state, tensors)
-                imagined = self._imagine(now, piece, drawn[0] if drawn else None)
+                imagined = imagine(now, piece, drawn[0] if drawn else None)
                 return (objective(imagined, regrown(end, goals)),)
 
             return self._recordings.call(
@@ -349,61 +354,6 @@ class LatentSimulator(Generic[State]):
     def close(self) -> None:
         """Nothing is held."""
 
-    def _imagine(
-        self,
-        state: State,
-        actions: Tensor,
-        noise: Tensor | None,
-        particles: int | None = None,
-    ) -> Rollout[State]:
-        """Under actions (B, S, T, A) and noise (B, P, T, ...)."""
-        problems, candidates, horizon, _ = actions.shape
-        particles = particles or self.particles
-        cores = self._cores[:particles]
-        each, members = particles // len(cores), len(cores)
-        start = state.repeat(candidates * each)
-        flat = actions.repeat_interleave(each, 1).flatten(0, 1)
-        parts = []
-        for member, core in enumerate(cores):
-            drawn = None
-            if noise is not None:
-                own = noise[:, member::members].unsqueeze(1)
-                drawn = own.expand(-1, candidates, *own.shape[2:]).flatten(0, 2)
-            parts.append(core.rollout(start, flat, drawn))
-        states = parts[0].flatten(2)
-        if members > 1:
-            apart = [part.reshape(problems, candidates, each) for part in parts]
-            states = type(states).stack(apart, 3).flatten(5)
-        shape = (problems, candidates, particles, horizon)
-        return Rollout(states, shape, self._core, actions, members)
-
-    def _noise(
-        self,
-        actions: Tensor,
-        generators: Sequence[torch.Generator] | None,
-        particles: int | None = None,
-    ) -> Tensor | None:
-        """(B, P, T, \\*noise_shape) standard normal; None for a single particle of each member."""
-        particles = particles or self.particles
-        if particles <= len(self._members):
-            return None
-        problems, _, horizon, _ = actions.shape
-        if generators is None or len(generators) != problems:
-            raise ArmillaryError(f"{particles} particles need one generator per problem")
-        size = (particles, horizon, *self.model.noise_shape)
-        drawn = [torch.randn(size, generator=g, device=g.device) for g in generators]
-        return torch.stack(drawn).to(self.device)
-
-    def _check_particles(self, name: str, count: int) -> None:
-        members = len(self._members)
-        if count < 1:
-            raise ArmillaryError(f"{name} must be at least 1, got {count}")
-        if count > 1 and count % members:
-            raise ArmillaryError(
-                f"{name} must be 1, the first member of the ensemble alone, or a multiple of its "
-                f"{members} members, got {count}"
-            )
-
     def _probe(self, state: State, actions: Tensor) -> Tensor:
         """Actions (S, T, A) -> (B, S, K, 2): the places of slots after them, without noise."""
 
@@ -422,46 +372,8 @@ class LatentSimulator(Generic[State]):
         return torch.as_tensor(actions, dtype=torch.float32).to(self.device)
 
     def _frames(self, images: Sequence[Sequence[np.ndarray]]) -> Tensor:
-        """Images (H, W, 3) uint8 -> (B, C, 3, H, W) float32 on the device."""
-        lengths = {len(row) for row in images}
-        if len(lengths) != 1 or lengths == {0}:
-            raise ArmillaryError(
-                "every scene must be shown in as many frames as the others, and at least one; got "
-                f"{sorted(lengths)} frames of {len(images)} scenes"
-            )
-        stacked = np.stack([np.stack(row) for row in images])
-        size = self.model.image_size
-        if stacked.dtype != np.uint8 or stacked.shape[2:] != (size, size, 3):
-            raise ArmillaryError(
-                f"the model was trained on uint8 images ({size}, {size}, 3), "
-                f"got {stacked.dtype} {stacked.shape[2:]}"
-            )
-        frames = torch.from_numpy(stacked).to(self.device)
-        return frames.permute(0, 1, 4, 2, 3).float() / 255.0
-
-
-def _all(observations: Sequence[Observation], name: str) -> list[Any]:
-    """An entry of all observations. Raises ArmillaryError where one lacks it."""
-    return [required(observation, name, "an observation") for observation in observations]
-
-
-def _alike(model: WorldModel[State]) -> Sequence[WorldModel[State]]:
-    """The members of a model. Raises ArmillaryError where they are different models."""
-
-    def kind(one: WorldModel) -> dict[str, Any]:
-        names = ("image_size", "action_size", "num_slots", "slot_size", "noise_shape")
-        return {"class": type(one).__name__} | {name: getattr(one, name) for name in names}
-
-    members = model.members
-    for number, member in enumerate(members):
-        other, own = kind(member), kind(model)
-        for name in own:
-            if other[name] != own[name]:
-                raise ArmillaryError(
-                    f"the members of an ensemble must be models of one kind: member {number} has "
-                    f"{name} {other[name]}, the first one {own[name]}"
-                )
-    return members
+        """Images (H, W, 3) uint8 -> (B, C, 3, H, W) on the device."""
+        return frames_of(images, self.model.image_size, self.device)
 
 
 def _recording(*given: Tensor | LatentState) -> torch.set_grad_enabled:

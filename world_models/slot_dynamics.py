@@ -9,8 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from armillary.errors import ArmillaryError
-from armillary.suggestions import suggest
 from armillary.world_models.blocks.glimpse_decoder import GlimpseDecoder
 from armillary.world_models.blocks.initializer import FarthestPointInitializer
 from armillary.world_models.blocks.relational_dynamics import RelationalDynamics, chosen
@@ -28,13 +26,19 @@ from armillary.world_models.slots.orientation import (
     turned_frames,
 )
 from armillary.world_models.slots.readout import Labels, Readout
+from armillary.world_models.slots.settings import (
+    BACKGROUNDS,
+    PREDICTORS,
+    UNITS,
+    check_choice,
+    check_handles,
+    check_numbers,
+    check_sizes,
+)
 from armillary.world_models.slots.sight import Sight
 from armillary.world_models.slots.state import SlotState, are_present
 from armillary.world_models.state import Scene
 
-_PREDICTORS = ("copy", "dynamics", "rediscover")
-_UNITS = ("one", "variance")
-_BACKGROUNDS = ("color", "image")
 _SURVEYED = 512
 """Frames of which the background is the median."""
 
@@ -194,50 +198,12 @@ class SlotDynamics(WorldModel[SlotState]):
             slot_size=content_size + 2,
             noise_shape=(num_slots - 1, content_size + 2),
         )
-        if image_size % tokens or image_size < 2 * tokens:
-            raise ArmillaryError(
-                f"image_size must be a multiple of {tokens}, at least {2 * tokens}, "
-                f"got {image_size}"
-            )
-        if num_slots < 2:
-            raise ArmillaryError(
-                f"num_slots must count the background and an object, got {num_slots}"
-            )
-        for name, given, choices in (
-            ("predictor", predictor, _PREDICTORS),
-            ("content_units", content_units, _UNITS),
-            ("background", background, _BACKGROUNDS),
-        ):
-            if given not in choices:
-                raise ArmillaryError(f"unknown {name} {given!r}; {suggest(given, choices)}")
-        if readout and displacement:
-            raise ArmillaryError("handles are learned from readout or from displacement, not both")
-        for name, groups in (
-            ("points", points),
-            ("readout", readout),
-            ("displacement", [displacement]),
-        ):
-            wrong = [i for group in groups for i in group if not 0 <= i < action_size]
-            if wrong:
-                raise ArmillaryError(
-                    f"{name} must name numbers of the action, 0 to {action_size - 1}, "
-                    f"got {wrong[0]}"
-                )
-        sizes = {len(group) for group in [*readout, *points]}
-        if readout and (len(readout) > 2 or len(sizes) > 1):
-            raise ArmillaryError(
-                "readout must be one group of numbers, or two, of as many as those of points, got "
-                f"{[list(group) for group in readout]}"
-            )
-        if readout_layers < 0 or (readout_layers > 0 and not (readout or displacement)):
-            raise ArmillaryError(
-                "readout_layers must be at least 0, and 0 where handles are learned from neither "
-                f"readout nor displacement, got {readout_layers}"
-            )
-        if in_scene and not (readout or displacement):
-            raise ArmillaryError(
-                "in_scene needs handles, learned from readout or displacement; got neither"
-            )
+        check_sizes(image_size, tokens, num_slots)
+        check_choice("predictor", predictor, PREDICTORS)
+        check_choice("content_units", content_units, UNITS)
+        check_choice("background", background, BACKGROUNDS)
+        check_numbers(action_size, points, readout, displacement)
+        check_handles(bool(readout or displacement), readout_layers, in_scene)
         check_ensemble(ensemble)
         self.first_iterations = first_iterations
         self.next_iterations = next_iterations
@@ -517,14 +483,9 @@ class SlotDynamics(WorldModel[SlotState]):
         return foresight.loss(step, states, actions)
 
     def _places(self, state: SlotState) -> Tensor:
-        """(..., K, P) in the unit of the readout; objects do not hear the background."""
+        """(..., K, P) in the unit of the readout."""
         assert self.readout is not None
-        slots, count = state.found.ndim - 1, state.found.shape[-1]
-        parts = [
-            state.map(lambda tensor, at=at, length=length: tensor.narrow(slots, at, length))
-            for at, length in ((0, 1), (1, count - 1))
-        ]
-        return torch.cat([self.readout(part) for part in parts], -2)
+        return self.readout.of_all(state)
 
     def _in_scene(self, actions: Tensor, numbers: Sequence[int]) -> Tensor:
         """A point (..., P) that actions (..., A) name, in the unit of the readout."""

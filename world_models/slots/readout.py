@@ -63,6 +63,15 @@ class Readout(nn.Module):
         inner, outer = self.net[:-1], self.net[-1]
         return outer(self._related(inner(seen), state.position))
 
+    def of_all(self, state: SlotState) -> Tensor:
+        """States (..., K), the background first -> (..., K, P); objects do not hear it."""
+        slots, count = state.found.ndim - 1, state.found.shape[-1]
+        parts = [
+            state.map(lambda tensor, at=at, length=length: tensor.narrow(slots, at, length))
+            for at, length in ((0, 1), (1, count - 1))
+        ]
+        return torch.cat([self(part) for part in parts], -2)
+
     def _related(self, nodes: Tensor, position: Tensor) -> Tensor:
         """(..., K, W) -> (..., K, W) after the objects that are there have heard each other."""
         *before, slots, width = nodes.shape

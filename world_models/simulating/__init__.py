@@ -1,0 +1,1 @@
+"""Parts of the simulator that imagines with a model."""
