@@ -164,7 +164,7 @@ def _provenance(config: DictConfig, recipe: Recipe) -> Provenance:
     given = [name for name in ("environment", *settings) if config[name] is not None]
     words = [f"{name}={config[name]}" for name in given]
     words += _of_the_task(config)
-    command = f"armillary collect task={config.task.name} {' '.join(words)}"
+    command = f"armillary collect task={config.choices.task} {' '.join(words)}"
     return Provenance(
         environment=environment.pop("id"),
         policy=config.policy,

@@ -11,10 +11,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from armillary.experiments.command.config import compose, flatten, require, to_dict
+from armillary.experiments.command.config import flatten, require, to_dict
 from armillary.experiments.command.console import results
 from armillary.experiments.command.errors import UsageError
+from armillary.experiments.command.loader import Loader
 from armillary.experiments.command.stored import read, write
+from armillary.experiments.command.sweep import command_line
 from armillary.experiments.command.verbs import written
 from armillary.experiments.evaluation.results import RESULTS, Demonstration, Training
 from armillary.experiments.pages.demo import Phase, demo_page, in_demo, render_page
@@ -82,20 +84,19 @@ def jobs_of(config: DictConfig) -> list[Job]:
     data, trained = output / "data" / "episodes.h5", output / "train"
     benchmark = to_dict(config.benchmark)
     simulators = [*benchmark.pop("simulators"), str(trained)]
-    task = {"task": config.task.name}
+    loader = command_line()[2]
+    posed = _posed(config, loader)
     exact = {"deterministic": config.deterministic}
     options: dict[str, dict[str, Any]] = {
-        "collect": {**task, **to_dict(config.collect), "out": data, "output": data.parent},
+        "collect": {**to_dict(config.collect), "out": data, "output": data.parent},
         "train": {**exact, **to_dict(config.train), "data.path": data, "output": trained},
         "benchmark": {
-            **task,
             **exact,
             **benchmark,
             "simulators": simulators,
             "output": output / "benchmark",
         },
         "render": {
-            **task,
             **exact,
             **to_dict(config.render),
             "checkpoint": trained,
@@ -105,11 +106,30 @@ def jobs_of(config: DictConfig) -> list[Job]:
     }
     jobs = []
     for verb, values in options.items():
-        words = [f"{k}={written(v)}" for k, v in flatten({**values, "seed": config.seed}).items()]
-        job = Job(verb, words, compose(verb, words))
+        words = _words({**values, "seed": config.seed, **_plugins(config)})
+        words = words if verb == "train" else [*posed, *words]
+        job = Job(verb, words, loader.compose(verb, words))
         require(job.config)
         jobs.append(job)
     return jobs
+
+
+def _posed(config: DictConfig, loader: Loader) -> list[str]:
+    """The words that pose the demo's task: which, and what was said of it."""
+    words = [f"task={config.choices.task}"]
+    usual = loader.compose("collect", [*words, *_words(_plugins(config))]).task
+    was, now = (flatten(OmegaConf.to_container(task)) for task in (usual, config.task))
+    said = {key: OmegaConf.select(config.task, key) for key in now if now[key] != was.get(key, ...)}
+    words += [f"{'' if key in was else '+'}task.{key}={written(said[key])}" for key in said]
+    return words + [f"~task.{key}" for key in was if key not in now]
+
+
+def _plugins(config: DictConfig) -> dict[str, Any]:
+    return {"plugins": list(config.plugins)} if config.plugins else {}
+
+
+def _words(values: dict[str, Any]) -> list[str]:
+    return [f"{key}={written(value)}" for key, value in flatten(values).items()]
 
 
 def _record(directory: Path) -> dict[str, Any]:

@@ -13,7 +13,11 @@ import torch
 from armillary.errors import ArmillaryError
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.checkpoint import CheckpointInfo, load_weights, read_info
-from armillary.world_models.checkpoints.locate import CheckpointError, settled
+from armillary.world_models.checkpoints.locate import (
+    CheckpointError,
+    bundled_checkpoints,
+    settled,
+)
 from armillary.world_models.checkpoints.origin import check_origin
 from armillary.world_models.checkpoints.weights import MisfitError
 from armillary.world_models.data import Split, WindowDataset
@@ -196,8 +200,16 @@ def _identity(model: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str
     """What makes a run that run, settings that an older version did not know at their defaults."""
     defaults = {f.name: f.default for f in fields(Stage) if f.default is not MISSING}
     decisive = {name: training.get(name) for name in DECISIVE}
+    decisive["init_from"] = _place(decisive["init_from"])
     decisive["stages"] = [{**defaults, **stage} for stage in training.get("stages", ())]
     return _flatten({"model": model, **decisive})
+
+
+def _place(source: str | None) -> str | None:
+    """A checkpoint however it is spelt; it may be gone by now."""
+    if source is None or source in bundled_checkpoints():
+        return source
+    return str(Path(source).expanduser().resolve())
 
 
 def _flatten(tree: Mapping[str, Any] | Sequence[Any], prefix: str = "") -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from omegaconf import DictConfig
 
 from armillary.experiments.command.config import compose
 from armillary.experiments.command.errors import RunError
@@ -172,3 +173,36 @@ def test_durations_are_for_people() -> None:
         "5 min 3 s",
     ]
     assert re.fullmatch(r"\d+ min \d+ s", duration(1e4))
+
+
+def test_every_phase_is_of_the_task_that_was_asked_for() -> None:
+    said = ["task=stack_blocks", "task.environment.num_blocks=2", "+task.environment.gravity=5.0"]
+    collect, train, benchmark, render = jobs_of(compose("demo", [*said, "~task.action_meaning"]))
+    for job in (collect, benchmark, render):
+        environment = job.config.task.environment
+        assert (environment.num_blocks, environment.gravity) == (2, 5.0)
+        assert job.config.task.max_steps == 4, "what follows from it follows here, too"
+        assert "action_meaning" not in job.config.task
+    assert not [word for word in train.words if "task" in word]
+    plain = jobs_of(compose("demo", ["task=stack_blocks"]))[0]
+    assert [word for word in plain.words if "task" in word] == ["task=stack_blocks"]
+
+
+def test_a_demo_of_a_task_of_ones_own(
+    armillary: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "own" / "task").mkdir(parents=True)
+    # a YAML that is called otherwise than the task that it is made of
+    few = "defaults:\n  - push_blocks\n\nenvironment:\n  num_blocks: 1\n"
+    (tmp_path / "own" / "task" / "few.yaml").write_text(few)
+    seen = []
+
+    def stopped(config: DictConfig) -> None:
+        seen.append(config)
+        raise RunError("seen enough")
+
+    monkeypatch.setattr("armillary.experiments.verbs.collect.run", stopped)
+    done = armillary("demo", "--config-dir", str(tmp_path / "own"), *TOY, "task=few")
+    assert done.code == 1, done.err
+    (config,) = seen
+    assert (config.choices.task, config.task.environment.num_blocks) == ("few", 1)

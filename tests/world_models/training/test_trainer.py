@@ -118,7 +118,8 @@ def test_a_run_starts_from_the_weights_of_another(episodes: EpisodeFile, tmp_pat
     with pytest.raises(CheckpointError, match="another run: init_from"):
         fit(episodes, replace(settings, init_from=None), tmp_path / "more")
     (tmp_path / "former").rename(tmp_path / "gone")  # which a run that is begun needs no more
-    outcome, _ = fit(episodes, settings, tmp_path / "more")
+    respelt = str(tmp_path / "more" / ".." / "former" / "checkpoints" / "last")
+    outcome, _ = fit(episodes, replace(settings, init_from=respelt), tmp_path / "more")
     assert outcome.step == 20
 
 
