@@ -34,6 +34,9 @@ _FINISHED = "finished"
 _PASSING = (LOCK, ".partial")
 """Ends of the names of files that are no work."""
 
+_TABLE = "suite."
+"""Settings that may change: rows of a suite are runs of their own, each with its settings."""
+
 _OURS = "armillary"
 
 
@@ -164,6 +167,8 @@ def check(directory: Path, verb: str, config: Mapping[str, Any]) -> None:
         return
     there, here = flatten(former), flatten(dict(config))
     for key in sorted({*there, *here} - {"output", "to"}):
+        if key.startswith(_TABLE):
+            continue
         new_and_off = key not in there and here[key] is False
         if there.get(key) != here.get(key) and not new_and_off:
             raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,11 +24,13 @@ from armillary.experiments.planning.kept import Outcome
 from armillary.experiments.running.provenance import made_with
 from armillary.experiments.running.run_directory import recorded
 from armillary.experiments.suites.comparing import EPISODES, compared, played_in, trainings
-from armillary.experiments.suites.table import VERB, Job, jobs_of
+from armillary.experiments.suites.table import ROWS, VERB, Job, jobs_of
 from armillary.files import write_json, write_text
 
-ROWS, PAGE = "rows", "index.html"
+PAGE = "index.html"
 _MEGABYTES = 18.0
+_OF_THE_SUITE = re.compile(r"[+~]*(suite|output)\b")
+"""Words of the command line that are not for the rows."""
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ def run(config: DictConfig, play: Play) -> list[Row]:
     """
     output = Path(config.output).expanduser()
     said, _, loader = command_line()
-    given = [word for word in said if word.partition("=")[0] not in ("suite", "output")]
+    given = [word for word in said if not _OF_THE_SUITE.match(word)]
     jobs, skipped = jobs_of(config, given, loader)
     log.info("%s, %d left out", counted(len(jobs), "row"), len(skipped))
     words = {job.folder: job.words for job in jobs}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -21,6 +22,7 @@ from armillary.experiments.planning.entries import (
     entry_of,
     proposals_place,
 )
+from armillary.experiments.running.run_directory import check
 from armillary.planners.proposals.stored import ProposalsError, find
 from armillary.suggestions import suggest
 from armillary.world_models.checkpoints.locate import (
@@ -30,6 +32,8 @@ from armillary.world_models.checkpoints.locate import (
 )
 
 VERB = "benchmark"
+ROWS = "rows"
+"""Where the directories of rows are, in the suite's own."""
 _DECIDED = ("suite", "output", "task", "planner", "simulators")
 """What words for all rows cannot say."""
 _PROTOCOL = ("task", "episodes", "seed", "goal", "environment", "play_on")
@@ -117,8 +121,8 @@ def jobs_of(
         loader: composes the rows.
 
     Raises:
-        UsageError: something that is named is not there or does not fit, two rows are the same, or
-            rows of one task have other protocols.
+        UsageError: something that is named is not there or does not fit, two rows are the same,
+            rows of one task have other protocols, or a row was played with other settings.
     """
     name = str(config.choices.suite)
     for word in given:
@@ -138,6 +142,7 @@ def jobs_of(
                 skipped.append(job.name)
                 continue
             _check(job, row, protocols)
+            _check_directory(job, row, Path(config.output).expanduser() / ROWS / job.folder)
             jobs.append(job)
         if not jobs:
             raise UsageError("no row is left to be played")
@@ -241,3 +246,11 @@ def _check(job: Job, config: DictConfig, protocols: dict[str, tuple[Job, dict[st
                 f"{first.name} and {job.name} cannot be compared: {key} is {facts.get(key)} and "
                 f"{told.get(key)}; give the other protocol a name of its own in 'tasks'"
             )
+
+
+def _check_directory(job: Job, config: DictConfig, directory: Path) -> None:
+    """Raises UsageError where the row was played there with other settings."""
+    try:
+        check(directory, VERB, to_dict(config))
+    except UsageError as error:
+        raise UsageError(f"the row {job.name}: {error}, or give the row another name") from error

@@ -94,6 +94,28 @@ def test_a_suite_that_was_killed_goes_on_and_repeats_no_finished_episode(
     assert ours == whole
 
 
+def test_a_suite_grows_and_repeats_no_row(armillary: Command, tmp_path: Path) -> None:
+    own, rows = tmp_path / "own.yaml", [{"models": ["noop"]}]
+    assert armillary("benchmark", suite(own, rows), "output=run").code == 0
+    models = {"slots": {"checkpoint": BUNDLED}}
+    rows.append({"models": ["random", "slots"], "planners": ["cem"]})
+    told = armillary("benchmark", suite(own, rows, models=models), "output=run")
+    assert told.code == 0, told.err
+    assert "noop: finished already" in told.err
+    assert [row["name"] for row in results(tmp_path / "run")["rows"]] == [
+        *("noop", "random, cem", "slots, cem")
+    ]
+    models["slots"]["objective"] = "latent"
+    told = armillary("benchmark", suite(own, rows, models=models), "output=run")
+    assert told.code == 2
+    assert "the row slots, cem: run/rows/slots-cem holds another run: choices.objective" in told.err
+    assert "or give the row another name" in told.err
+    assert len(results(tmp_path / "run")["rows"]) == 3
+    told = armillary("benchmark", suite(own, rows[:1]), "output=run")
+    assert told.code == 0, told.err
+    assert [row["name"] for row in results(tmp_path / "run")["rows"]] == ["noop"]
+
+
 def test_rows_run_side_by_side_with_joblib(
     armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +206,16 @@ def test_files_that_say_something_else_are_refused(
     assert found.code == 2
     assert told in found.err
     assert not (tmp_path / "run").exists()
+
+
+def test_the_command_line_changes_a_suite(armillary: Command, tmp_path: Path) -> None:
+    models = {"slots": {"checkpoint": "nowhere"}}
+    own = suite(tmp_path / "own.yaml", [{"models": ["slots"], "planners": ["cem"]}], models=models)
+    words = [f"suite.models.slots.checkpoint={BUNDLED}", "+suite.models.slots.horizon=3"]
+    told = armillary("benchmark", own, *words, "output=run")
+    assert told.code == 0, told.err
+    (row,) = results(tmp_path / "run")["rows"]
+    assert (row["simulator"], row["schedule"]["horizon"]) == (BUNDLED, 3)
 
 
 @pytest.mark.parametrize("word", ["planner=cem", "simulators=[noop]", "task=push_blocks"])
