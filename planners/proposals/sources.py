@@ -48,9 +48,14 @@ def inverse_dynamics(
     """(B, E, T, A): guesses of the network, the most trusted ones, first; by default all.
 
     Raises:
-        ArmillaryError: it guesses fewer steps than are wanted.
+        ArmillaryError: it makes fewer guesses, or guesses fewer steps, than are wanted.
     """
     network = stored.network
+    if count is not None and count > network.guesses:
+        raise ArmillaryError(
+            f"the inverse dynamics of {stored.path} make {network.guesses} guesses, got "
+            f"guesses={count}"
+        )
     if wanted.horizon > network.horizon:
         raise ArmillaryError(
             f"the inverse dynamics of {stored.path} propose {network.horizon} steps, the plan has "

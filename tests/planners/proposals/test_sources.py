@@ -14,6 +14,7 @@ from armillary.errors import ArmillaryError
 from armillary.planners.cem import CEM
 from armillary.planners.gradient import Gradient
 from armillary.planners.optimizer import Bounds, Plan
+from armillary.planners.proposals.inverse_dynamics import InverseDynamicsGuess
 from armillary.planners.proposals.stored import Stored, save
 from armillary.planners.states.two_level import TwoLevel
 from armillary.planners.template.search import Search
@@ -87,6 +88,20 @@ def test_a_longer_plan_than_the_network_guesses_is_refused(stored: Stored) -> No
     ):
         plan(stored, horizon=21, name="inverse_dynamics")
     assert plan(stored, horizon=21).actions.shape == (1, 21, 3)
+
+
+def test_more_guesses_than_the_network_makes_are_refused(stored: Stored) -> None:
+    init = uniform(1, 3)
+    asked = situation(squared_distance(init), init)
+    most = stored.network.guesses
+
+    def guess(guesses: int) -> Plan:
+        search = InverseDynamicsGuess(guesses=guesses, proposals_from=str(stored.path))
+        return search.optimize(asked, init, BOUNDS, generators(1))
+
+    assert guess(most).cost.isfinite().all()
+    with pytest.raises(ArmillaryError, match=rf"make {most} guesses, got guesses={most + 1}"):
+        guess(most + 1)
 
 
 def test_those_of_another_model_are_refused(stored: Stored, tmp_path: Path) -> None:
