@@ -121,7 +121,8 @@ def command_line() -> tuple[list[str], list[str], Loader]:
         return [], [], loader_of()
     now = HydraConfig.get()
     folders = [one.path for one in now.runtime.config_sources if one.provider == FOLDER]
-    return list(now.overrides.task), list(now.overrides.hydra), loader_of(*folders)
+    words = [word for word in now.overrides.task if not word.startswith("hydra")]  # those of a job
+    return words, list(now.overrides.hydra), loader_of(*folders)
 
 
 def _master(verb: str, own: list[str], loader: Loader) -> DictConfig:

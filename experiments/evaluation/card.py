@@ -70,6 +70,13 @@ def cards_of(checkpoint: str | Path) -> list[Card]:
                 f"{path} was measured with other weights than {checkpoint} has; "
                 f"armillary benchmark 'simulators=[{checkpoint}]' card=true measures it anew"
             )
+        solved = sum(one.success for one in card.episodes)
+        told = (card.row.episodes, card.row.successes)
+        if not card.episodes or (len(card.episodes), solved) != told:
+            raise UsageError(
+                f"{path} is damaged: its row says {told[1]} of {told[0]} episodes, it lists "
+                f"{solved} of {len(card.episodes)}"
+            )
         words_of(card.words)
     return cards
 

@@ -134,6 +134,8 @@ def jobs_of(
     protocols: dict[str, tuple[Job, dict[str, Any]]] = {}
     try:
         suite = typed(Suite, to_dict(config.suite or DictConfig({})))
+        if any(word.startswith("seed=") for word in given) and any(b.seeds for b in suite.rows):
+            raise UsageError("its rows have seeds of their own; leave seed= out")
         for job in _rows(suite, given, list(config.plugins)):
             if job.folder in {one.folder for one in jobs}:
                 raise UsageError(f"the row {job.name} is there twice")

@@ -43,6 +43,12 @@ def test_limits_of_cvar(costs: Tensor) -> None:
     assert (milder.diff(dim=0) < 0).all()
 
 
+@pytest.mark.parametrize(("alpha", "particles"), [(0.07, 100), (0.28, 25), (0.14, 50)])
+def test_shares_that_are_whole_particles_stay_whole(alpha: float, particles: int) -> None:
+    costs = torch.arange(float(particles))
+    assert CVaR(alpha)(costs) == costs[-7:].mean()
+
+
 def test_limits_of_discounting(costs: Tensor) -> None:
     assert_close(Discounted(1.0)(costs), costs.mean(-1))
     assert_close(Discounted(1e-6)(costs), costs[..., 0], atol=1e-5, rtol=0)

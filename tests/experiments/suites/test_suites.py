@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,18 @@ def test_files_that_say_something_else_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_rows_of_a_suite_leave_their_cards(
+    armillary: Command, tmp_path: Path, checkpoint: Path
+) -> None:
+    shutil.copytree(checkpoint, tmp_path / "model")
+    rows = [{"models": ["model"], "planners": ["cem"]}]
+    words = [suite(tmp_path / "own.yaml", rows), "objective=latent", "card=true", "output=run"]
+    told = armillary("benchmark", *words)
+    assert told.code == 0, told.err
+    (card,) = (tmp_path / "model").rglob("card/*.json")
+    assert not [word for word in json.loads(card.read_text())["words"] if "hydra" in word]
+
+
 def test_the_command_line_changes_a_suite(armillary: Command, tmp_path: Path) -> None:
     models = {"slots": {"checkpoint": "nowhere"}}
     own = suite(tmp_path / "own.yaml", [{"models": ["slots"], "planners": ["cem"]}], models=models)
@@ -249,6 +262,9 @@ def test_seeds_are_problems_of_their_own(armillary: Command, tmp_path: Path) -> 
         "push_blocks from seed 3, noop",
         "push_blocks from seed 9, noop",
     }
+    told = armillary("benchmark", "suite=own.yaml", "seed=5", "output=other")
+    assert told.code == 2
+    assert "its rows have seeds of their own; leave seed= out" in told.err
 
 
 def test_tasks_under_names_of_their_own_are_not_compared(

@@ -79,6 +79,19 @@ def test_an_episode_that_comes_out_differently_fails_and_is_named(
     assert not json.loads((tmp_path / "again/results.json").read_text())["same"]
 
 
+@pytest.mark.parametrize(("kept", "successes"), [(0, 0), (2, 0), (3, 2)])
+def test_a_card_whose_episodes_are_others_than_its_row_says_is_refused(
+    armillary: Command, model: Path, kept: int, successes: int
+) -> None:
+    path, card = card_of(model)
+    card["episodes"] = card["episodes"][:kept]
+    card["row"].update(successes=successes, success_rate=successes / 3, ci95=[0.0, 1.0])
+    path.write_text(json.dumps(card))
+    told = armillary("selftest", "model", "output=again")
+    assert told.code == 2
+    assert f"its row says {successes} of 3 episodes, it lists 0 of {kept}" in told.err
+
+
 def test_a_card_of_other_weights_is_refused(
     armillary: Command, tmp_path: Path, model: Path
 ) -> None:
