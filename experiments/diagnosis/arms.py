@@ -5,12 +5,17 @@ from __future__ import annotations
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from omegaconf import DictConfig
+from gymnasium import spaces
+from omegaconf import DictConfig, OmegaConf
 
 from armillary.agent.mpc import MPCAgent
 from armillary.envs.wrappers import PrivilegedState
 from armillary.errors import ArmillaryError
+from armillary.experiments.command.config import to_dict
+from armillary.experiments.command.sweep import command_line
+from armillary.experiments.command.verbs import written
 from armillary.experiments.diagnosis.budget import Repeated
 from armillary.experiments.diagnosis.exchanged import Strides
 from armillary.experiments.diagnosis.true_dynamics import TrueDynamics
@@ -20,16 +25,24 @@ from armillary.experiments.evaluation.diagnosis.evidence import (
     BUDGET,
     COST,
     DYNAMICS,
+    OTHER,
     TRUTH,
 )
 from armillary.experiments.planning.entries import Entry, planning_agent
 from armillary.experiments.planning.environments import shapes_of
 from armillary.experiments.planning.goals import reader_of
+from armillary.planners.optimizer import ActionOptimizer
+from armillary.planners.proposals.alone import ProposalsAlone
+from armillary.planners.proposals.sources import SHIFTED, SOURCES
 from armillary.world_models.oracle import OracleSimulator, Physics
 from armillary.world_models.simulator import Simulator
 
 ROUNDS = 10
 """How many times its budget a search is given."""
+_SMALL = {"planner": "cem", "planner.samples": 64, "planner.iterations": 3, "planner.elites": 8}
+_DISCRETE = {"planner": "categorical_cem"}
+_LEFT = (DYNAMICS, COST, TRUTH)
+"""Rows that not every planner can be played with."""
 
 
 @dataclass(frozen=True)
@@ -63,39 +76,93 @@ class Exchanges:
 
     def rows(self) -> dict[str, Entry]:
         """All rows by name, the first one as it is."""
-        model, oracle, physics = self.model, self.oracle, self.physics
-        found = {AS_IS: self.agent(model)}
-        if oracle is not None and physics is not None:
-            found[DYNAMICS] = self.agent(TrueDynamics(model, oracle, physics))
-            found[COST] = self.agent(TruePlaces(model, oracle, physics), true_cost=True)
-        found[BUDGET] = self.agent(model)
-        found[BUDGET].optimizer = Repeated(found[BUDGET].optimizer, ROUNDS)
-        if oracle is not None:
-            found[TRUTH] = self.agent(oracle, true_cost=True)
-        return {name: self._row(name, agent) for name, agent in found.items()}
+        found = {AS_IS: self._row(AS_IS)}
+        if self.oracle is not None and self.physics is not None:
+            found |= {DYNAMICS: self._row(DYNAMICS), COST: self._row(COST)}
+        if isinstance(self.own_optimizer, ProposalsAlone):
+            found[OTHER] = self.instead(OTHER)  # more of the same guesses would be no more
+        else:
+            found[BUDGET] = self._row(BUDGET)
+        if self.oracle is not None:
+            found[TRUTH] = self._row(TRUTH)
+        return found
 
-    def agent(self, simulator: Simulator, true_cost: bool = False) -> MPCAgent:
-        """The agent that plans with a simulator and one of both costs."""
-        config = self.config
+    def instead(self, name: str) -> Entry:
+        """A row by the other search, for a planner that cannot be shown what is true.
+
+        Raises:
+            ArmillaryError: it is a row that every planner can be played with.
+        """
+        if name not in (*_LEFT, OTHER):
+            raise ArmillaryError(f"{name!r} is played by the planner that was given alone")
+        return self._row(name, other=True)
+
+    def agent(self, simulator: Simulator, true_cost: bool = False, other: bool = False) -> MPCAgent:
+        """The agent that plans with a simulator.
+
+        Args:
+            simulator: that it asks.
+            true_cost: instead of the one that was given.
+            other: the other search, instead of the one that was given.
+        """
+        config = copy(self.config)
         if true_cost:
-            config = copy(config)
             config.objective = self.true_objective
+        if other:
+            config.planner = self.other_planner.planner
         shapes = shapes_of(self.entry.make_env())
         return planning_agent(simulator, config, shapes, reader_of(config.goal), self.entry.name)
 
-    def _row(self, name: str, agent: MPCAgent) -> Entry:
+    @cached_property
+    def other_planner(self) -> DictConfig:
+        """A configuration whose ``planner`` can be shown what is true, and its name in ``choices``.
+
+        What ``instead`` names; else the planner as it was given without what it reads of recorded
+        episodes, if that is all that stands in the way; else a small CEM.
+        """
+        planner, words = self.config.planner, self.config.instead
+        reads = any(name in SOURCES for name in planner.get("proposals", []))
+        if words is None and reads and not getattr(self.own_optimizer, "differentiates", False):
+            plain = {**to_dict(planner), "proposals": [SHIFTED], "proposals_from": None}
+            name = self.config.choices.planner
+            return OmegaConf.create({"planner": plain, "choices": {"planner": name}})
+        if words is None:
+            space = shapes_of(self.entry.make_env()).action_space
+            words = _SMALL if isinstance(space, spaces.Box) else _DISCRETE
+        plugins = f"plugins={written(list(self.config.plugins))}"
+        given = [f"{name}={written(value)}" for name, value in words.items()]
+        return command_line()[2].compose("benchmark", [plugins, *given])
+
+    @cached_property
+    def own_optimizer(self) -> ActionOptimizer:
+        """The planner that was given."""
+        return self.agent(self.model).optimizer
+
+    def _row(self, name: str, other: bool = False) -> Entry:
+        agent = self.agent(self._simulator(name), name in (COST, TRUTH), other)
+        if name == BUDGET:
+            agent.optimizer = Repeated(agent.optimizer, ROUNDS)
         make = self.entry.make_env
         if self.oracle is not None:
             make = lambda: PrivilegedState(self.entry.make_env())  # noqa: E731
-        times = agent.planning_times
         return replace(
             self.entry,
             name=name,
+            planner=str(self.other_planner.choices.planner) if other else self.entry.planner,
             agent=agent,
             make_env=make,
-            planning_times=times,
+            planning_times=agent.planning_times,
             resources=nullcontext(),
         )
+
+    def _simulator(self, name: str) -> Simulator:
+        oracle, physics = self.oracle, self.physics
+        if name == TRUTH and oracle is not None:
+            return oracle
+        kinds = {DYNAMICS: TrueDynamics, COST: TruePlaces}
+        if name in kinds and oracle is not None and physics is not None:
+            return kinds[name](self.model, oracle, physics)
+        return self.model
 
 
 def strided(physics: Physics, stride: int) -> Physics:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -11,12 +11,13 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.diagnosis.exchanged import Known
 from armillary.experiments.diagnosis.looking import Looked, Searched
 from armillary.experiments.diagnosis.true_dynamics import TrueDynamics
 from armillary.experiments.evaluation.diagnosis.evidence import Stage, Surroundings
 from armillary.planners.objective import Objective
-from armillary.planners.optimizer import ActionOptimizer
+from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
 from armillary.planners.situation import Situation
 from armillary.world_models.goals.reader import GoalReader
 from armillary.world_models.oracle import OracleSimulator, PhysicsState
@@ -36,14 +37,14 @@ class Truth:
         objective: the true cost.
         reader: of goals.
         shown: the model that is shown the true frames.
-        search: finds the actions that are right, by the true cost.
+        searches: find the actions that are right, by the true cost: the first one that can.
     """
 
     oracle: OracleSimulator
     objective: Objective
     reader: GoalReader
     shown: TrueDynamics
-    search: ActionOptimizer
+    searches: Sequence[ActionOptimizer]
 
 
 def spearman(a: Tensor, b: Tensor) -> float | None:
@@ -54,19 +55,17 @@ def spearman(a: Tensor, b: Tensor) -> float | None:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def costs_of(batches: Sequence[Looked], truth: Truth) -> tuple[list[Stage], list[Surroundings]]:
-    """What the searches of some episodes tell."""
+def stages_of(batches: Sequence[Looked], truth: Truth) -> list[Stage]:
+    """How the searches of some episodes order their candidates.
+
+    Raises:
+        ArmillaryError: the true cost suits no true places, or the cost no slots of true frames.
+    """
     ranks: dict[int, list[tuple[float | None, ...]]] = {}
-    above: dict[float, list[tuple[float, float]]] = {}
-    for batch in batches:
-        for searched in batch.searches:
-            problem = _Problem.of(batch, searched, truth)
-            for number, (actions, scores) in enumerate(searched.stages):
-                found = problem.correlations(actions, scores)
-                ranks.setdefault(number, []).extend(found)
-            for radius, found in problem.around_the_right():
-                above.setdefault(radius, []).extend(found)
-    stages = [
+    for searched, problem in _problems(batches, truth):
+        for number, (actions, scores) in enumerate(searched.stages):
+            ranks.setdefault(number, []).extend(problem.correlations(actions, scores))
+    return [
         Stage(
             stage=number,
             predicted_true=_mean([one[0] for one in found]),
@@ -76,7 +75,19 @@ def costs_of(batches: Sequence[Looked], truth: Truth) -> tuple[list[Stage], list
         )
         for number, found in sorted(ranks.items())
     ]
-    around = [
+
+
+def surroundings_of(batches: Sequence[Looked], truth: Truth) -> list[Surroundings]:
+    """What the costs say of actions around those that were right; none where they are discrete.
+
+    Raises:
+        ArmillaryError: no search finds these, or the true cost suits no true places.
+    """
+    above: dict[float, list[tuple[float, float]]] = {}
+    for _, problem in _problems(batches, truth):
+        for radius, found in problem.around_the_right():
+            above.setdefault(radius, []).extend(found)
+    return [
         Surroundings(
             radius=radius,
             predicted=mean(one for one, _ in found),
@@ -84,7 +95,12 @@ def costs_of(batches: Sequence[Looked], truth: Truth) -> tuple[list[Stage], list
         )
         for radius, found in above.items()
     ]
-    return stages, around
+
+
+def _problems(batches: Sequence[Looked], truth: Truth) -> Iterator[tuple[Searched, _Problem]]:
+    for batch in batches:
+        for searched in batch.searches:
+            yield searched, _Problem.of(batch, searched, truth)
 
 
 @dataclass(frozen=True)
@@ -154,13 +170,22 @@ class _Problem:
         """(B, T, A): the best by the true cost, of a search of its own and of all candidates."""
         searched, oracle = self.searched, self.truth.oracle
         low, high = (end.cpu() for end in (searched.bounds.low, searched.bounds.high))
-        generators = self._generators()
-        situation = Situation(oracle, self.scene, self.truth.objective, self.goal, generators)
+        objective, generators = self.truth.objective, self._generators()
+        situation = Situation(oracle, self.scene, objective, self.goal, generators)
         bounds = type(searched.bounds)(low, high)
-        plan = self.truth.search.optimize(situation, searched.init.cpu(), bounds, generators)
+        plan = self._searched(situation, searched.init.cpu(), bounds)
         known = torch.cat([plan.actions[:, None], *(one.cpu() for one, _ in searched.stages)], 1)
         best = self.true(known).argmin(1)
         return known[torch.arange(len(known)), best].to(searched.init)
+
+    def _searched(self, situation: Situation, init: Tensor, bounds: Bounds) -> Plan:
+        first, *others = self.truth.searches
+        try:
+            return first.optimize(situation, init, bounds, self._generators())
+        except ArmillaryError:
+            for search in others:
+                return search.optimize(situation, init, bounds, self._generators())
+            raise
 
     def _generators(self) -> list[torch.Generator]:
         return [torch.Generator().manual_seed(row) for row in self.searched.rows]

@@ -12,7 +12,7 @@ from armillary.agent.episodes import Progress, run_episodes
 from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import build
 from armillary.experiments.diagnosis.arms import Exchanges
-from armillary.experiments.diagnosis.costs import Truth, costs_of
+from armillary.experiments.diagnosis.costs import Truth, stages_of, surroundings_of
 from armillary.experiments.diagnosis.imagination import beliefs_in, imagination_of
 from armillary.experiments.diagnosis.looking import Looking, Seen
 from armillary.experiments.diagnosis.sight import overlaps, sight_of
@@ -47,22 +47,31 @@ def gathered(
     run_episodes(row.make_env, looking, seeds, config.batch, on_end)
     episodes = beliefs_in(model, looking.batches)
     found: dict[str, Any] = {
-        "imagination": imagination_of(model, episodes, config.horizon, config.replan_interval)
+        "imagination": imagination_of(model, episodes, config.horizon, config.replan_interval),
+        "stages": [],
+        "surroundings": [],
+        "sight": None,
+        "left_out": [],
     }
     if oracle is None or exchanges.physics is None:
         return found
     found["sight"] = _sight(model, oracle, episodes)
+    planners = [exchanges.agent(oracle, true_cost=True, other=other) for other in (False, True)]
     truth = Truth(
         oracle=oracle,
         objective=build(exchanges.true_objective),
         reader=reader_of(config.goal),
         shown=TrueDynamics(model, oracle, exchanges.physics),
-        search=exchanges.agent(oracle, true_cost=True).optimizer,
+        searches=[one.optimizer for one in planners],
     )
-    try:
-        found["stages"], found["surroundings"] = costs_of(looking.batches, truth)
-    except ArmillaryError as error:
-        found["left_out"] = [f"rank correlations: {error}"]
+    for field, told, gather in (
+        ("stages", "rank correlations", stages_of),
+        ("surroundings", "surroundings of the right actions", surroundings_of),
+    ):
+        try:
+            found[field] = gather(looking.batches, truth)
+        except ArmillaryError as error:
+            found["left_out"].append(f"{told}: {error}")
     return found
 
 

@@ -10,6 +10,7 @@ from armillary.experiments.evaluation.diagnosis.evidence import (
     BUDGET,
     COST,
     DYNAMICS,
+    OTHER,
     TRUTH,
     Diagnosis,
     Evidence,
@@ -23,7 +24,8 @@ _EXPLAINED = {
     DYNAMICS: "the model's cost of what it makes of the true frames",
     COST: "the true cost of true places, moved as the model imagines",
     BUDGET: "the best of ten rounds",
-    TRUTH: "true dynamics and the true cost, the same search",
+    OTHER: "the model and its cost, by a search that can be shown what is true",
+    TRUTH: "true dynamics and the true cost, the same search or the other one",
 }
 _VERDICTS = {
     "model": "It is the model.",

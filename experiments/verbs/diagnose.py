@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,12 @@ from armillary.experiments.command.sweep import command_line
 from armillary.experiments.command.verbs import written
 from armillary.experiments.diagnosis.arms import Exchanges, strided
 from armillary.experiments.diagnosis.gathering import gathered
-from armillary.experiments.evaluation.diagnosis.evidence import AS_IS, Diagnosis, Evidence
+from armillary.experiments.evaluation.diagnosis.evidence import (
+    AS_IS,
+    OTHER,
+    Diagnosis,
+    Evidence,
+)
 from armillary.experiments.evaluation.diagnosis.verdict import judged, verdict_of
 from armillary.experiments.evaluation.results import RESULTS
 from armillary.experiments.evaluation.success import Row
@@ -87,20 +92,35 @@ def diagnosed(entry: Entry, config: DictConfig, physics: Physics | None) -> Diag
     with entry.resources, opened as oracle:
         exchanges = Exchanges(entry, config, _true_objective(config), oracle, physics)
         entries = exchanges.rows()
-        for name, arm in entries.items():
+        others: set[str] = set()
+
+        def add(name: str, arm: Entry) -> None:
             kept = Kept(Path(config.output).expanduser(), identity_of(arm, config))
+            played[name] = play(arm, config, kept)
+            told = {"name": name, "simulator": entry.name}
+            rows.append(summarise(arm, played[name], config).model_copy(update=told))
+
+        for name, arm in entries.items():
             try:
-                played[name] = play(arm, config, kept)
+                add(name, arm)
             except ArmillaryError as error:
                 if name == AS_IS:
                     raise
                 left.append(f"{name}: {error}")
-                continue
-            told = {"name": name, "simulator": entry.name}
-            rows.append(summarise(arm, played[name], config).model_copy(update=told))
+                with suppress(ArmillaryError):
+                    add(name, exchanges.instead(name))
+                    others.add(name)
+                    left[-1] += f"; played by {OTHER} instead, planner={rows[-1].planner}"
+        if others and OTHER not in entries:
+            add(OTHER, exchanges.instead(OTHER))
         more = _looked(exchanges, entries[AS_IS])
     left += more.pop("left_out", [])
-    comparisons = [one for row in rows[1:] for one in compared([row, rows[0]], played)]
+    named = {row.label: row for row in rows}
+    comparisons = [
+        one
+        for row in rows[1:]
+        for one in compared([row, named[OTHER if row.label in others else AS_IS]], played)
+    ]
     evidence = judged(
         Evidence(
             reasons=[], certain=False, rows=rows, comparisons=comparisons, left_out=left, **more

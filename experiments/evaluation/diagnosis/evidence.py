@@ -12,6 +12,8 @@ from armillary.experiments.evaluation.success import Comparison, Row
 AS_IS = "as it is"
 DYNAMICS, COST, BUDGET, TRUTH = "true dynamics", "true cost", "ten times the search", "all true"
 """Names of the rows: what plays, and what it has exchanged."""
+OTHER = "another search"
+"""The row as it is by a planner that can be shown what is true, where the one given cannot."""
 
 Verdict = Literal["model", "cost", "search", "none"]
 
@@ -89,9 +91,10 @@ class Evidence(Part):
 
     Attributes:
         reasons: in words, the decisive one first.
-        certain: whether the exact interval of the difference that decided leaves zero out.
+        certain: whether chance is ruled out by the intervals that decided.
         rows: as it is, and with each part exchanged.
-        comparisons: every other row minus the first, on the same episodes.
+        comparisons: every other row minus the first, on the same episodes; rows by the other search
+            minus ``OTHER``.
         stages: of the search.
         surroundings: of the right actions, by their size.
         imagination: against copying; None where no episode was long enough.

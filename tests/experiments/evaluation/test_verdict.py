@@ -10,6 +10,7 @@ from armillary.experiments.evaluation.diagnosis.evidence import (
     BUDGET,
     COST,
     DYNAMICS,
+    OTHER,
     TRUTH,
     Evidence,
     Imagination,
@@ -24,7 +25,7 @@ EPISODES = 20
 
 def evidence(
     successes: dict[str, int],
-    ranks: tuple[float, float] = (0.9, 0.9),
+    ranks: tuple[float | None, float | None] = (0.9, 0.9),
     lost: float = 0.0,
     imagined: tuple[int, float] = (5, 9.0),
 ) -> Evidence:
@@ -102,6 +103,11 @@ def rows(as_is: int, dynamics: int, cost: int, budget: int, truth: int) -> dict[
         (evidence({AS_IS: 5, BUDGET: 6}), "none"),
         (evidence({AS_IS: 5, BUDGET: 6}, imagined=(0, 9.0)), "model"),
         (evidence({AS_IS: 5, BUDGET: 6}, imagined=(5, 1.0)), "model"),
+        (evidence({AS_IS: 5, OTHER: 17}), "search"),
+        (evidence({AS_IS: 5, OTHER: 6, COST: 7, DYNAMICS: 17}), "model"),
+        (evidence(rows(5, 15, 17, 4, 20), ranks=(None, None)), "cost"),
+        (evidence(rows(5, 17, 15, 4, 20), ranks=(None, None)), "model"),
+        (evidence(rows(5, 17, 15, 4, 20), ranks=(0.9, None)), "model"),
     ],
 )
 def test_a_verdict(found: Evidence, verdict: str) -> None:
@@ -115,3 +121,21 @@ def test_chance_is_told() -> None:
     assert not judged(evidence(rows(5, 9, 6, 4, 8))).certain
     assert judged(evidence(rows(0, 0, 0, 0, 0))).certain
     assert not judged(evidence(rows(14, 14, 14, 14, 16))).certain, "it may be 90 %"
+    assert not judged(evidence(rows(0, 3, 0, 0, 0))).certain, "true dynamics may help by 20 points"
+    assert judged(evidence(rows(0, 15, 15, 0, 20))).certain
+    unknown = judged(evidence(rows(0, 15, 15, 0, 20), ranks=(None, None)))
+    assert not unknown.certain
+    assert "No rank correlations are known" in unknown.reasons[0]
+
+
+def test_a_few_successes_do_not_rule_chance_out() -> None:
+    assert not judged(evidence(rows(20, 20, 20, 20, 20))).certain, "84 % are within the interval"
+    many = evidence(rows(20, 20, 20, 20, 20))
+    sure = many.rows[0].model_copy(update={"ci95": (0.91, 1.0)})
+    assert judged(many.model_copy(update={"rows": [sure, *many.rows[1:]]})).certain
+
+
+def test_what_could_not_be_played_is_named() -> None:
+    told = judged(evidence({AS_IS: 5, BUDGET: 6, DYNAMICS: 6})).reasons[0]
+    assert "Ten times the search and true dynamics do not help" in told
+    assert "true cost and all true could not be played" in told

@@ -45,20 +45,70 @@ def test_what_does_not_plan_is_refused(armillary: Command) -> None:
     assert "random does not plan" in told.err
 
 
+EVERY = ["as it is", "true dynamics", "true cost", "all true"]
+
+
 @pytest.mark.parametrize(
-    ("planner", "exchange", "why"),
+    ("planner", "swapped", "why", "more", "other"),
     [
-        (["gradient", "restarts=1", "iterations=1"], "true dynamics", "no gradients"),
-        (["two_level", "samples=4", "iterations=2", "elites=2"], "true cost", "steps through"),
-        (["inverse_dynamics", "guesses=1"], "true cost", "slots of another model"),
+        (
+            ["gradient", "restarts=1", "iterations=1"],
+            ["true dynamics", "all true"],
+            "gradients",
+            ["ten times the search", "another search"],
+            "cem",
+        ),
+        (
+            ["two_level", "samples=4", "iterations=2", "elites=2"],
+            ["true dynamics", "true cost"],
+            "steps through",
+            ["ten times the search", "another search"],
+            "cem",
+        ),
+        (
+            ["inverse_dynamics", "guesses=1"],
+            ["true cost", "all true"],
+            "slots of another model",
+            ["another search"],
+            "cem",
+        ),
+        (
+            ["mppi", "samples=4", "iterations=2", "proposals=[inverse_dynamics]"],
+            ["true cost", "all true"],
+            "slots of another model",
+            ["ten times the search", "another search"],
+            "mppi",
+        ),
     ],
 )
-def test_a_planner_that_cannot_be_shown_the_truth_is_told(
-    armillary: Command, tmp_path: Path, planner: list[str], exchange: str, why: str
+def test_what_cannot_be_shown_the_truth_is_played_by_another_search(
+    armillary: Command,
+    tmp_path: Path,
+    planner: list[str],
+    swapped: list[str],
+    why: str,
+    more: list[str],
+    other: str,
 ) -> None:
     words = [word for word in SMALL if not word.startswith("planner.")]
-    more = [f"planner={planner[0]}", *(f"planner.{setting}" for setting in planner[1:])]
-    told = armillary("diagnose", "checkpoint=pretrained/push_blocks", *words, *more, "output=run")
+    given = [f"planner={planner[0]}", *(f"planner.{setting}" for setting in planner[1:])]
+    if other == "cem":
+        given.append(
+            "instead={planner:cem,planner.samples:4,planner.iterations:1,planner.elites:2}"
+        )
+    told = armillary("diagnose", "checkpoint=pretrained/push_blocks", *words, *given, "output=run")
     assert told.code == 0, told.err
-    left = json.loads((tmp_path / "run/results.json").read_text())["evidence"]["left_out"]
-    assert any(one.startswith(exchange) and why in one for one in left), left
+    evidence = json.loads((tmp_path / "run/results.json").read_text())["evidence"]
+    rows = {row["name"]: row["planner"] for row in evidence["rows"]}
+    assert set(rows) == {*EVERY, *more}
+    for name in swapped:
+        assert rows[name] == other
+        (left,) = [one for one in evidence["left_out"] if one.startswith(name)]
+        assert why in left
+        assert f"another search instead, planner={other}" in left
+    against = {one["a"]: one["b"] for one in evidence["comparisons"]}
+    assert [against[name] for name in swapped] == ["another search"] * len(swapped)
+    assert all(b == "as it is" for a, b in against.items() if a not in swapped)
+    assert evidence["surroundings"], "the actions that were right are found by the other search"
+    if planner[0] != "two_level":
+        assert evidence["stages"]
