@@ -17,7 +17,8 @@ from armillary.errors import ArmillaryError
 from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
 from armillary.planners.situation import Situation
-from armillary.spaces import OneHot, native, vectors
+from armillary.planners.template.checks import is_whole
+from armillary.spaces import OneHot, ends, native, vectors
 from armillary.threads import Threads
 from armillary.world_models.goals.image import ImageGoal
 from armillary.world_models.goals.reader import GoalReader
@@ -61,6 +62,10 @@ class MPCAgent:
         goal_reader: what reads the goals; by default ``ImageGoal``.
         threads: of the CPU while it plans there; by default they follow what is free.
 
+    Raises:
+        ArmillaryError: the horizon is too short, the simulator takes other actions, or the
+            optimizer does not suit them or the simulator.
+
     Attributes:
         optimizer: searches; may be exchanged between episodes.
         planning_times: of every call that planned.
@@ -79,10 +84,11 @@ class MPCAgent:
         goal_reader: GoalReader | None = None,
         threads: Threads | None = None,
     ) -> None:
-        if replan_interval < 1 or horizon < replan_interval:
+        whole = is_whole(horizon) and is_whole(replan_interval)
+        if not whole or not 1 <= replan_interval <= horizon:
             raise ArmillaryError(
-                "horizon must be at least replan_interval, which must be at least 1, "
-                f"got horizon={horizon} and replan_interval={replan_interval}"
+                "horizon must be a whole number of at least replan_interval, which must be at "
+                f"least 1, got horizon={horizon} and replan_interval={replan_interval}"
             )
         self._space = action_space
         space = vectors(action_space)
@@ -96,12 +102,11 @@ class MPCAgent:
         self._working = (threads or Threads()).working if on_cpu else nullcontext
         self._objective = objective
         self.optimizer = optimizer
-        low, high = (
-            torch.as_tensor(end, dtype=torch.float32).to(simulator.device)
-            for end in (space.low, space.high)
-        )
+        low, high = (torch.from_numpy(end).to(simulator.device) for end in ends(space))
         self._bounds = Bounds(low, high, space.sizes if isinstance(space, OneHot) else ())
         self._middle = (low + high) / 2
+        if callable(check := getattr(optimizer, "check_problem", None)):
+            check(simulator, self._bounds, horizon)
         self._goal_reader = self._reader = goal_reader or ImageGoal()
         self._alone, self._goal_image = False, None
         self._horizon = horizon

@@ -98,15 +98,28 @@ def native(space: spaces.Space[Any], vector: NDArray[Any]) -> Any:
     return options.reshape(space.shape or (-1,)).astype(np.int8)
 
 
+def ends(space: spaces.Box) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The least and the greatest action (A,) of a space of vectors.
+
+    Both are within the space: ends of double precision are rounded inwards, where there is room.
+    """
+    low, high = space.low.astype(np.float32), space.high.astype(np.float32)
+    up, down = np.nextafter(low, np.float32(np.inf)), np.nextafter(high, np.float32(-np.inf))
+    inner_low = np.where(low.astype(space.low.dtype) < space.low, up, low)
+    inner_high = np.where(high.astype(space.high.dtype) > space.high, down, high)
+    room = inner_low <= inner_high
+    return np.where(room, inner_low, low), np.where(room, inner_high, high)
+
+
 def uniform(space: spaces.Box, rng: np.random.Generator) -> NDArray[np.float32]:
     """An action (A,) of a bounded space of vectors, all equally likely."""
     if isinstance(space, OneHot):
         return space.vector(np.array([rng.integers(size) for size in space.sizes]))
-    return rng.uniform(space.low, space.high).astype(np.float32)
+    return rng.uniform(space.low, space.high).astype(np.float32).clip(*ends(space))
 
 
 def admitted(space: spaces.Box, vector: NDArray[Any]) -> NDArray[np.float32]:
     """The action of a space of vectors that is nearest to (A,) numbers."""
     if isinstance(space, OneHot):
         return space.vector(space.options(vector))
-    return vector.clip(space.low, space.high).astype(np.float32)
+    return vector.astype(np.float32).clip(*ends(space))

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from armillary.envs.task import Simulated
 from armillary.errors import ArmillaryError
-from armillary.spaces import OneHot, vectors
+from armillary.spaces import OneHot, ends, vectors
 
 
 class PrivilegedState(gym.ObservationWrapper):
@@ -55,7 +55,7 @@ class Strided(gym.Wrapper):
                 "train it at stride 1, on data of a frameskip if need be"
             )
         self._stride = stride
-        low, high = (np.asarray(end, np.float32) * stride for end in (space.low, space.high))
+        low, high = (end * stride for end in ends(space))
         self.action_space = spaces.Box(low, high, dtype=np.float32)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:

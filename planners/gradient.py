@@ -28,14 +28,17 @@ class Descent(Distribution):
 
     Attributes:
         steps: taken so far.
-        first: (B, S, T * A), the decaying mean of the gradient, in halves of the range.
+        first: (B, S, T * A), the decaying mean of the gradient, in halves of the range and units.
         second: like ``first``, of its square.
+        unit: (B, S, 1), of gradients: about the largest number of the first one, so that squares of
+            the scores' own unit neither overflow nor vanish.
         lbfgs: what L-BFGS knows, which has no moments.
     """
 
     steps: int = 0
     first: Tensor | None = None
     second: Tensor | None = None
+    unit: Tensor | None = None
     lbfgs: LBFGS | None = None
 
 
@@ -100,7 +103,7 @@ class Gradient(Search[Descent]):
 
 
 def descend(distribution: Descent, candidates: Tensor, learning_rate: float) -> Descent:
-    """One step of Adam, projected into the bounds.
+    """One step of Adam, projected into the bounds, whatever the unit of the scores.
 
     Args:
         distribution: with the moments so far.
@@ -110,16 +113,28 @@ def descend(distribution: Descent, candidates: Tensor, learning_rate: float) -> 
     problem, steps = distribution.problem, distribution.steps + 1
     assert candidates.grad is not None
     gradient = candidates.grad * problem.half_range
-    first, second = distribution.first, distribution.second
-    if first is None or second is None:
+    first, second, unit = distribution.first, distribution.second, distribution.unit
+    if first is None or second is None or unit is None:
         first, second = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        unit = _unit(gradient)
+    gradient = gradient / unit
     first = first.lerp(gradient, 1 - _DECAYS[0])
     second = second.lerp(gradient.square(), 1 - _DECAYS[1])
     size = (second / (1 - _DECAYS[1] ** steps)).sqrt_().add_(_EPSILON)
     step = first / (1 - _DECAYS[0] ** steps) / size
     points = problem.clip(candidates.detach() - learning_rate * problem.half_range * step)
     mean, std = refit(points, distribution.mean, distribution.std, 0.0)
-    return Descent(problem, mean, std, points, True, steps, first, second)
+    return Descent(problem, mean, std, points, True, steps, first, second, unit)
+
+
+def _unit(gradient: Tensor) -> Tensor:
+    """A power of two near the largest number of each gradient (B, S, T * A), (B, S, 1).
+
+    To divide by it is exact. 1 where there is no gradient, or none that is finite.
+    """
+    largest = gradient.abs().amax(-1, keepdim=True)
+    unit = torch.ldexp(torch.ones_like(largest), torch.frexp(largest).exponent)
+    return torch.where((largest > 0) & unit.isfinite() & largest.isfinite(), unit, 1.0)
 
 
 def _descend_lbfgs(

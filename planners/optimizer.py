@@ -105,7 +105,9 @@ class ActionOptimizer(Protocol):
 
     ``search.Search`` is the template that ours are made from. One whose scores must carry a
     gradient may say ``differentiates = True``: then benchmarks refuse it beside the true physics,
-    which have none, before anything is played.
+    which have none, before anything is played. One that does not suit every task or model may have
+    ``check_problem(simulator, bounds, horizon)``, which raises ArmillaryError: agents call it when
+    they are made.
     """
 
     def optimize(

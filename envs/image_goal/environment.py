@@ -13,7 +13,7 @@ from armillary.envs.image_goal.goals import GoalFunction, GoalSource
 from armillary.envs.image_goal.images import Seen, View
 from armillary.envs.image_goal.success import Judge, SuccessFunction
 from armillary.errors import ArmillaryError
-from armillary.spaces import native, uniform, vectors
+from armillary.spaces import ends, native, uniform, vectors
 
 _ATTEMPTS = 20
 
@@ -199,18 +199,18 @@ def _bounded(space: spaces.Space[Any], bounds: Sequence[Any] | None) -> spaces.S
         if len(bounds) != 2:
             raise ArmillaryError(f"action_bounds must be [low, high], got {bounds}")
         try:
-            ends = [np.broadcast_to(np.asarray(end, np.float32), coded.shape) for end in bounds]
+            given = [np.broadcast_to(np.asarray(end, np.float32), coded.shape) for end in bounds]
         except ValueError as error:
             raise ArmillaryError(
                 f"action_bounds must be numbers or lists of {coded.shape[0]}, got {bounds}"
             ) from error
-        low, high = np.maximum(coded.low, ends[0]), np.minimum(coded.high, ends[1])
+        low, high = np.maximum(coded.low, given[0]), np.minimum(coded.high, given[1])
         if not (low <= high).all():
             raise ArmillaryError(f"action_bounds {bounds} leave nothing of {space}")
-        coded = spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
+        kind: Any = coded.dtype
+        coded = spaces.Box(low.astype(kind), high.astype(kind), dtype=kind)
     if not coded.is_bounded():
         raise ArmillaryError(
             f"actions must be bounded, got {space}; action_bounds=[low, high] bounds them"
         )
-    low, high = coded.low.astype(np.float32), coded.high.astype(np.float32)
-    return spaces.Box(low, high, dtype=np.float32)
+    return spaces.Box(*ends(coded), dtype=np.float32)

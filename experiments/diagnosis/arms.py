@@ -28,12 +28,12 @@ from armillary.experiments.evaluation.diagnosis.evidence import (
     OTHER,
     TRUTH,
 )
-from armillary.experiments.planning.entries import Entry, planning_agent
+from armillary.experiments.planning.entries import Entry, planning_agent, reads_proposals
 from armillary.experiments.planning.environments import shapes_of
 from armillary.experiments.planning.goals import reader_of
 from armillary.planners.optimizer import ActionOptimizer
 from armillary.planners.proposals.alone import ProposalsAlone
-from armillary.planners.proposals.sources import SHIFTED, SOURCES
+from armillary.planners.proposals.sources import SHIFTED
 from armillary.world_models.oracle import OracleSimulator, Physics
 from armillary.world_models.simulator import Simulator
 
@@ -74,18 +74,26 @@ class Exchanges:
             raise ArmillaryError(f"{self.entry.name} does not plan; there is nothing to diagnose")
         return self.entry.simulator
 
-    def rows(self) -> dict[str, Entry]:
-        """All rows by name, the first one as it is."""
-        found = {AS_IS: self._row(AS_IS)}
-        if self.oracle is not None and self.physics is not None:
-            found |= {DYNAMICS: self._row(DYNAMICS), COST: self._row(COST)}
-        if isinstance(self.own_optimizer, ProposalsAlone):
-            found[OTHER] = self.instead(OTHER)  # more of the same guesses would be no more
-        else:
-            found[BUDGET] = self._row(BUDGET)
-        if self.oracle is not None:
-            found[TRUTH] = self._row(TRUTH)
-        return found
+    def rows(self) -> list[str]:
+        """The names of all rows, the first one as it is.
+
+        Raises:
+            ArmillaryError: ``instead`` names no search that suits.
+        """
+        if self.config.instead is not None:
+            self.agent(self.model, other=True)
+        exchanged = [DYNAMICS, COST] if self.oracle is not None else []
+        # More of the same guesses would be no more.
+        larger = OTHER if isinstance(self.own_optimizer, ProposalsAlone) else BUDGET
+        return [AS_IS, *exchanged, larger, *([TRUTH] if self.oracle is not None else [])]
+
+    def row(self, name: str) -> Entry:
+        """A row by its name.
+
+        Raises:
+            ArmillaryError: the planner cannot be shown what is true in it.
+        """
+        return self._row(name, other=name == OTHER)
 
     def instead(self, name: str) -> Entry:
         """A row by the other search, for a planner that cannot be shown what is true.
@@ -121,8 +129,9 @@ class Exchanges:
         episodes, if that is all that stands in the way; else a small CEM.
         """
         planner, words = self.config.planner, self.config.instead
-        reads = any(name in SOURCES for name in planner.get("proposals", []))
-        if words is None and reads and not getattr(self.own_optimizer, "differentiates", False):
+        own = self.own_optimizer
+        alone = isinstance(own, ProposalsAlone) or getattr(own, "differentiates", False)
+        if words is None and reads_proposals(planner) and not alone:
             plain = {**to_dict(planner), "proposals": [SHIFTED], "proposals_from": None}
             name = self.config.choices.planner
             return OmegaConf.create({"planner": plain, "choices": {"planner": name}})

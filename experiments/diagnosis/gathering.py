@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -56,13 +57,16 @@ def gathered(
     if oracle is None or exchanges.physics is None:
         return found
     found["sight"] = _sight(model, oracle, episodes)
-    planners = [exchanges.agent(oracle, true_cost=True, other=other) for other in (False, True)]
+    searches = []
+    for other in (False, True):
+        with suppress(ArmillaryError):
+            searches.append(exchanges.agent(oracle, true_cost=True, other=other).optimizer)
     truth = Truth(
         oracle=oracle,
         objective=build(exchanges.true_objective),
         reader=reader_of(config.goal),
         shown=TrueDynamics(model, oracle, exchanges.physics),
-        searches=[one.optimizer for one in planners],
+        searches=searches,
     )
     for field, told, gather in (
         ("stages", "rank correlations", stages_of),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+from pydantic import Field
+
 from armillary.experiments.command.errors import UsageError
 from armillary.experiments.command.stored import Stored, read, write
 from armillary.experiments.evaluation.success import Played, Row
@@ -31,8 +33,9 @@ _KEYS = (*_GROUPS, "episodes", "seed", "horizon", "replan_interval", "num_slots"
 _USUAL = ("task", "planner", "episodes", "seed", "play_on")
 _SETTING = re.compile(rf"({'|'.join(_GROUPS)})(\.[a-zA-Z]\w*)+")
 _CHOICE = re.compile(r"[\w/-]+")
-_PLAIN = re.compile(r"[A-Za-z]\w*|[+-]?\d+(\.\d*)?(e[+-]?\d+)?")
-"""A plain word or a number: nothing that names a module, a file or a class."""
+_NUMBER = r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?"
+_PLAIN = re.compile(rf"[A-Za-z]\w*(:{_NUMBER})?|{_NUMBER}")
+"""A plain word (``cvar:0.2`` is one) or a number: nothing that names a module, file or class."""
 
 
 class Card(Stored):
@@ -43,12 +46,14 @@ class Card(Stored):
         words: of ``benchmark``, that made the row.
         row: of the benchmark.
         episodes: of it, in the order of their seeds.
+        plugins: that were loaded beside it, for whoever reads this: nobody loads what a card names.
     """
 
     weights: str
     words: list[str]
     row: Row
     episodes: list[Played]
+    plugins: list[str] = Field(default_factory=list)
 
 
 def cards_of(checkpoint: str | Path) -> list[Card]:

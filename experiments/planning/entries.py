@@ -27,7 +27,6 @@ from armillary.experiments.planning.goals import BY_TASK, posed, reader_of
 from armillary.planners.proposals.sources import SOURCES
 from armillary.planners.proposals.stored import (
     ABOUT,
-    BUNDLED,
     TENSORS,
     beside,
     effector_of,
@@ -103,6 +102,12 @@ def entry_of(name: str, config: DictConfig) -> Entry:
                 f"task {config.task.name!r} has no oracle: its settings name no physics; leave "
                 f"{ORACLE} out"
             )
+        if reads_proposals(config.planner):
+            raise UsageError(
+                f"planner={planner} reads what was learnt from the slots of a model, which the "
+                f"true physics do not have: leave {ORACLE} out, or take planner=cem, icem or mppi "
+                "with planner.proposals=[shifted]"
+            )
         particles = config.simulator.get("particles", 1)
         oracle = OracleSimulator(build(config.task.physics), config.workers, particles)
         agent = planning_agent(oracle, config, shapes_of(plain_env(config)()), reader, None)
@@ -175,10 +180,10 @@ def planning_agent(
         config: see ``entry_of``.
         shapes: of the task.
         reader: of goals.
-        checkpoint: of the model whose proposals are taken unless others are named; None for those
-            of ``BUNDLED``.
+        checkpoint: of the model whose proposals are taken unless others are named; None for the
+            true physics, which have none.
     """
-    place = proposals_place(config, checkpoint)
+    place = None if checkpoint is None else proposals_place(config, checkpoint)
     more = {} if place is None else {"proposals_from": place}
     return MPCAgent(
         simulator,
@@ -191,25 +196,28 @@ def planning_agent(
     )
 
 
-def proposals_place(config: DictConfig, checkpoint: str | None) -> str | None:
+def proposals_place(config: DictConfig, checkpoint: str) -> str | None:
     """Where the configured search reads recorded proposals; None where it reads none.
 
     Args:
         config: with the planner.
-        checkpoint: beside which they lie unless others are named; None for ``BUNDLED``.
+        checkpoint: beside which they lie unless others are named.
 
     Raises:
         CheckpointError: there is no such checkpoint.
         ProposalsError: none are named, and none lie there.
     """
-    planner = config.planner
-    names = planner.get("proposals", [*SOURCES])  # a planner that does nothing else names none
-    read = OmegaConf.is_list(names) or isinstance(names, list)
-    if "proposals_from" not in planner or not (read and any(name in names for name in SOURCES)):
+    if not reads_proposals(config.planner):
         return None
-    if planner.proposals_from is not None:
-        return str(planner.proposals_from)
-    return BUNDLED if checkpoint is None else str(beside(checkpoint))
+    named = config.planner.proposals_from
+    return str(beside(checkpoint) if named is None else named)
+
+
+def reads_proposals(planner: DictConfig) -> bool:
+    """Whether a section's planner reads recorded proposals."""
+    names = planner.get("proposals", [*SOURCES])  # a planner that does nothing else names none
+    lists = OmegaConf.is_list(names) or isinstance(names, list)
+    return "proposals_from" in planner and lists and any(name in names for name in SOURCES)
 
 
 def check_image_size(

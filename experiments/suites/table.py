@@ -47,7 +47,8 @@ class Block:
     Attributes:
         models: by the suite's names, or ``random``, ``noop``, ``oracle``, a bundled checkpoint, a
             run's directory.
-        planners: by the suite's names, or choices of ``planner=``; none for what does not plan.
+        planners: by the suite's names, or choices of ``planner=``; what does not plan has one row
+            for all of them.
         tasks: by the suite's names, or choices of ``task=``.
         seeds: of the first episode; by default that of the words.
         words: for these rows alone.
@@ -157,8 +158,7 @@ def _rows(suite: Suite, given: Sequence[str], plugins: Sequence[str]) -> Iterato
     several = len({(task, *block.seeds) for block in suite.rows for task in block.tasks}) > 1
     several |= any(len(block.seeds) > 1 for block in suite.rows)
     for block in suite.rows:
-        every = product(block.tasks, block.seeds or [None], block.models, block.planners or [""])
-        for task, seed, model, planner in every:
+        for task, seed, model, planner in _rows_of(block):
             posed = task if seed is None else f"{task} from seed {seed}"
             own = dict(suite.models.get(model, {}))
             found = own.pop("checkpoint", model)
@@ -184,6 +184,16 @@ def _rows(suite: Suite, given: Sequence[str], plugins: Sequence[str]) -> Iterato
                 yield Job(name, posed, model, planner, str(checkpoint), line)
 
 
+def _rows_of(block: Block) -> Iterator[tuple[str, int | None, str, str]]:
+    """Task, seed, model and planner of every row: floors have no planner, and one row for all."""
+    planned = product(block.tasks, block.seeds or [None], block.models, block.planners or [""])
+    for task, seed, model, planner in planned:
+        if model not in BASELINES:
+            yield task, seed, model, planner
+        elif planner in ("", *block.planners[:1]):
+            yield task, seed, model, ""
+
+
 def _named(group: str, name: str, table: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {group: name, **table.get(name, {})}
 
@@ -207,7 +217,7 @@ def _is_there(job: Job, config: DictConfig, suite: Suite) -> bool:
         learned = job.simulator not in (*BASELINES, ORACLE)
         if learned:
             find_checkpoint(job.simulator)
-        place = proposals_place(config, job.simulator if learned else None)
+        place = proposals_place(config, job.simulator) if learned else None
         if place is not None:
             find(place)
     except (CheckpointError, ProposalsError) as error:

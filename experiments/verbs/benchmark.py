@@ -169,6 +169,7 @@ def _keep_card(entry: Entry, row: Row, episodes: Sequence[Outcome], config: Dict
         words=words_of(command_line()[0]),
         row=row,
         episodes=[Played(seed=e.seed, success=e.success, steps=e.steps) for e in episodes],
+        plugins=[str(name) for name in config.plugins],
         commit=made["commit"],
         versions=made["versions"],
     )

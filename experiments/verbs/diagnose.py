@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Callable
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -91,29 +92,30 @@ def diagnosed(entry: Entry, config: DictConfig, physics: Physics | None) -> Diag
     opened = closing(OracleSimulator(physics, config.workers)) if physics else nullcontext()
     with entry.resources, opened as oracle:
         exchanges = Exchanges(entry, config, _true_objective(config), oracle, physics)
-        entries = exchanges.rows()
+        names = exchanges.rows()
         others: set[str] = set()
 
-        def add(name: str, arm: Entry) -> None:
+        def add(name: str, make: Callable[[str], Entry]) -> None:
+            arm = make(name)
             kept = Kept(Path(config.output).expanduser(), identity_of(arm, config))
             played[name] = play(arm, config, kept)
             told = {"name": name, "simulator": entry.name}
             rows.append(summarise(arm, played[name], config).model_copy(update=told))
 
-        for name, arm in entries.items():
+        for name in names:
             try:
-                add(name, arm)
+                add(name, exchanges.row)
             except ArmillaryError as error:
                 if name == AS_IS:
                     raise
                 left.append(f"{name}: {error}")
                 with suppress(ArmillaryError):
-                    add(name, exchanges.instead(name))
+                    add(name, exchanges.instead)
                     others.add(name)
                     left[-1] += f"; played by {OTHER} instead, planner={rows[-1].planner}"
-        if others and OTHER not in entries:
-            add(OTHER, exchanges.instead(OTHER))
-        more = _looked(exchanges, entries[AS_IS])
+        if others and OTHER not in names:
+            add(OTHER, exchanges.row)
+        more = _looked(exchanges, exchanges.row(AS_IS))
     left += more.pop("left_out", [])
     named = {row.label: row for row in rows}
     comparisons = [

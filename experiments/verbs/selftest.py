@@ -57,8 +57,17 @@ def _again(name: str, card: Card, config: DictConfig) -> list[Again]:
     """Some episodes of a row, spread evenly over it."""
     count = min(config.episodes, len(card.episodes))
     chosen = [card.episodes[index * len(card.episodes) // count] for index in range(count)]
-    row = compose("benchmark", [*card.words, f"simulators=[{written(name)}]", "workers=0"])
-    entry = entry_of(name, row)
+    try:
+        row = compose("benchmark", [*card.words, f"simulators=[{written(name)}]", "workers=0"])
+        entry = entry_of(name, row)
+    except UsageError as error:
+        missing = [plugin for plugin in card.plugins if plugin not in config.plugins]
+        if not missing:
+            raise
+        raise UsageError(
+            f"{error}. The card was measured with plug-ins that are not loaded here, and none is "
+            f"loaded because a card names it: if you trust them, plugins={written(missing)}"
+        ) from error
     progress, task = counting(f"{card.row.task}, {card.row.planner}", count)
     seeds = [episode.seed for episode in chosen]
     with entry.resources, progress:

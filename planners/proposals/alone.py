@@ -16,6 +16,7 @@ from armillary.planners.proposals.sources import Proposals, Source, Wanted
 from armillary.planners.situation import situated
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.search import best
+from armillary.world_models.simulator import Simulator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,15 @@ class ProposalsAlone(ABC):
     @cached_property
     def _proposals(self) -> Proposals:
         return Proposals([self.source], self.proposals_from)
+
+    def check_problem(self, simulator: Simulator, bounds: Bounds, horizon: int) -> None:
+        """See ``ActionOptimizer``.
+
+        Raises:
+            ArmillaryError: what is proposed is of another model, size, or horizon, of wider bounds,
+                or less than is wanted.
+        """
+        self._proposals.check(simulator, Wanted(horizon, bounds))
 
     @torch.no_grad()
     def optimize(

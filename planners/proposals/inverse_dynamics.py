@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from armillary.planners.proposals.alone import ProposalsAlone
-from armillary.planners.proposals.sources import Source, inverse_dynamics
+from armillary.planners.proposals.sources import Guesses, Source
 from armillary.planners.template.checks import check_count
 from armillary.plugins import register
 
@@ -34,4 +33,4 @@ class InverseDynamicsGuess(ProposalsAlone):
     @property
     def source(self) -> Source:
         """See ``ProposalsAlone``."""
-        return partial(inverse_dynamics, count=self.guesses)
+        return Guesses(self.guesses)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from armillary.planners.proposals.alone import ProposalsAlone
-from armillary.planners.proposals.sources import NEAREST, Source, retrieval
+from armillary.planners.proposals.sources import NEAREST, Nearest, Source
 from armillary.planners.template.checks import check_count
 from armillary.plugins import register
 
@@ -33,4 +32,4 @@ class Retrieval(ProposalsAlone):
     @property
     def source(self) -> Source:
         """See ``ProposalsAlone``."""
-        return partial(retrieval, count=self.nearest)
+        return Nearest(self.nearest)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from armillary.planners.proposals.query import Query
 from armillary.planners.proposals.stored import BUNDLED, Stored, load
 from armillary.planners.situation import Situation
 from armillary.suggestions import suggest
+from armillary.world_models.simulator import Simulator
 
 SHIFTED = "shifted"
 NEAREST = 16
@@ -36,37 +37,70 @@ class Wanted:
     bounds: Bounds
 
 
-def retrieval(stored: Stored, query: Query, wanted: Wanted, count: int = NEAREST) -> Tensor:
-    """(B, E, T, A): what was done in the recorded episodes that are most alike."""
-    idle = (wanted.bounds.low + wanted.bounds.high).to(query.slots) / 2
-    return stored.recorded.nearest(query.map(Tensor.float), count, wanted.horizon, idle)
+class Source(Protocol):
+    """Proposes something for B problems."""
+
+    def check(self, stored: Stored, wanted: Wanted) -> None:
+        """Raises ArmillaryError where what is stored cannot give what is wanted."""
+        ...
+
+    def __call__(self, stored: Stored, query: Query, wanted: Wanted) -> Tensor:
+        """(B, E, T, A)."""
+        ...
 
 
-def inverse_dynamics(
-    stored: Stored, query: Query, wanted: Wanted, count: int | None = None
-) -> Tensor:
-    """(B, E, T, A): guesses of the network, the most trusted ones, first; by default all.
+@dataclass(frozen=True)
+class Nearest:
+    """What was done in the recorded episodes that are most alike, a ``Source``.
 
-    Raises:
-        ArmillaryError: it makes fewer guesses, or guesses fewer steps, than are wanted.
+    Attributes:
+        count: of them.
     """
-    network = stored.network
-    if count is not None and count > network.guesses:
-        raise ArmillaryError(
-            f"the inverse dynamics of {stored.path} make {network.guesses} guesses, got "
-            f"guesses={count}"
-        )
-    if wanted.horizon > network.horizon:
-        raise ArmillaryError(
-            f"the inverse dynamics of {stored.path} propose {network.horizon} steps, the plan has "
-            f"{wanted.horizon}; set horizon={network.horizon}, or "
-            f"train-proposals horizon={wanted.horizon}"
-        )
-    return network.guess(query.map(lambda part: part.to(network.low)))[:, :count, : wanted.horizon]
+
+    count: int = NEAREST
+
+    def check(self, stored: Stored, wanted: Wanted) -> None:
+        """Episodes that are too short are followed by nothing."""
+
+    def __call__(self, stored: Stored, query: Query, wanted: Wanted) -> Tensor:
+        """See ``Source``."""
+        idle = (wanted.bounds.low + wanted.bounds.high).to(query.slots) / 2
+        return stored.recorded.nearest(query.map(Tensor.float), self.count, wanted.horizon, idle)
 
 
-Source = Callable[[Stored, Query, Wanted], Tensor]
-SOURCES: dict[str, Source] = {"retrieval": retrieval, "inverse_dynamics": inverse_dynamics}
+@dataclass(frozen=True)
+class Guesses:
+    """Guesses of the network, the most trusted ones first, a ``Source``.
+
+    Attributes:
+        count: of them; None for all that it makes.
+    """
+
+    count: int | None = None
+
+    def check(self, stored: Stored, wanted: Wanted) -> None:
+        """Raises ArmillaryError: it makes fewer guesses, or guesses fewer steps, than wanted."""
+        network = stored.network
+        if self.count is not None and self.count > network.guesses:
+            raise ArmillaryError(
+                f"the inverse dynamics of {stored.path} make {network.guesses} guesses, got "
+                f"guesses={self.count}"
+            )
+        if wanted.horizon > network.horizon:
+            raise ArmillaryError(
+                f"the inverse dynamics of {stored.path} propose {network.horizon} steps, the plan "
+                f"has {wanted.horizon}; set horizon={network.horizon}, or "
+                f"train-proposals horizon={wanted.horizon}"
+            )
+
+    def __call__(self, stored: Stored, query: Query, wanted: Wanted) -> Tensor:
+        """See ``Source``."""
+        network = stored.network
+        guesses = network.guess(query.map(lambda part: part.to(network.low)))
+        return guesses[:, : self.count, : wanted.horizon]
+
+
+SOURCES: dict[str, Source] = {"retrieval": Nearest(), "inverse_dynamics": Guesses()}
 
 
 class Proposals:
@@ -95,7 +129,8 @@ class Proposals:
             ProposalsError: what they read is missing or damaged.
         """
         known = (SHIFTED, *SOURCES)
-        if isinstance(names, str) or len(set(names)) < len(names):
+        texts = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
+        if isinstance(names, str) or not texts or len(set(names)) < len(names):
             raise ArmillaryError(
                 f"proposals must be a list that names each one once, got {names!r}; "
                 f"proposals=[{','.join(known)}] takes all"
@@ -110,12 +145,11 @@ class Proposals:
         """What all sources propose, (B, E, T, A).
 
         Raises:
-            ArmillaryError: it was learnt from another model's slots, or from actions of another
-                size or of wider bounds.
+            ArmillaryError: see ``check``; or the goal says no more than places.
         """
-        if situation.simulator is not self._known[0] or wanted.bounds is not self._known[1]:
-            self._check(situation, wanted.bounds)
-            self._known = situation.simulator, wanted.bounds
+        if situation.simulator is not self._known[0] or wanted != self._known[1]:
+            self.check(situation.simulator, wanted)
+            self._known = situation.simulator, wanted
         query = Query.of(situation)
         if query.slots.device != self._device:
             self._device = query.slots.device
@@ -124,10 +158,16 @@ class Proposals:
             parts = [source(self._stored, query, wanted) for source in self._sources]
         return torch.cat(parts, 1)
 
-    def _check(self, situation: Situation, bounds: Bounds) -> None:
-        stored, network = self._stored, self._stored.network
+    def check(self, simulator: Simulator, wanted: Wanted) -> None:
+        """Checks that what is proposed fits.
+
+        Raises:
+            ArmillaryError: it was learnt from another model's slots, or from actions of another
+                size or of wider bounds; or it is fewer or shorter than wanted.
+        """
+        stored, network, bounds = self._stored, self._stored.network, wanted.bounds
         advice = "armillary train-proposals checkpoint=RUN data.path=FILE makes some that fit"
-        if situation.simulator.identity != stored.identity:
+        if simulator.identity != stored.identity:
             raise ArmillaryError(
                 f"the proposals of {stored.path} were learnt from the slots of another model; "
                 f"{advice}"
@@ -146,3 +186,5 @@ class Proposals:
                 f"{greatest.tolist()}, which leave the task's bounds from {low.tolist()} to "
                 f"{high.tolist()}; {advice}"
             )
+        for source in self._sources:
+            source.check(stored, wanted)

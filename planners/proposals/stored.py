@@ -63,7 +63,7 @@ class Stored:
         """Moves it.
 
         The network becomes one of double precision, where the device has that: its guesses then do
-        not depend on who shares their batch.
+        not depend on who shares their batch, but for bits that no action shows.
         """
         kind = torch.float32 if device.type == "mps" else torch.float64
         recorded = self.recorded.map(lambda tensor: tensor.to(device))

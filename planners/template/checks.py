@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any
+
 from armillary.errors import ArmillaryError
 
 
@@ -11,9 +15,26 @@ def check(name: str, value: float, required: str, holds: bool) -> None:
         raise ArmillaryError(f"{name} must be {required}, got {value}")
 
 
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number, NumPy's or Python's, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_numbers(settings: Any) -> None:
+    """Raises ArmillaryError unless all fields of a dataclass that are numbers hold some.
+
+    Whole numbers are left to ``check_count``, which knows the least of each.
+    """
+    for field in fields(settings):
+        if field.type in ("float", float):
+            value = getattr(settings, field.name)
+            holds = isinstance(value, Real) and not isinstance(value, bool)
+            check(field.name, value, "a number", holds)
+
+
 def check_count(name: str, value: int, least: int) -> None:
     """Raises ArmillaryError unless ``value`` is a whole number of at least ``least``."""
-    holds = isinstance(value, int) and value >= least
+    holds = is_whole(value) and value >= least
     check(name, value, f"a whole number of at least {least}", holds)
 
 

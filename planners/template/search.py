@@ -15,10 +15,11 @@ from armillary.errors import ArmillaryError
 from armillary.planners.optimizer import Bounds, Plan, Score
 from armillary.planners.proposals.sources import SHIFTED, Proposals, Wanted
 from armillary.planners.situation import situated
-from armillary.planners.template.checks import check, check_count, check_noise
+from armillary.planners.template.checks import check, check_count, check_noise, check_numbers
 from armillary.planners.template.problem import Problem
 from armillary.planners.template.record import rows
 from armillary.planners.template.settling import Settling
+from armillary.world_models.simulator import Simulator
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class Search(ABC, Generic[D]):
     proposals_from: str | None = None
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         check_count("iterations", self.iterations, 1)
         check("tolerance", self.tolerance, "in [0, 1)", 0 <= self.tolerance < 1)
         _ = self._proposals  # what is wrong with it is told before anything is planned
@@ -108,6 +110,24 @@ class Search(ABC, Generic[D]):
         """(B, E, T * A), the last distribution's ``Plan.elites``; None is the best candidate."""
         return None
 
+    def check_problem(self, simulator: Simulator, bounds: Bounds, horizon: int) -> None:
+        """Checks that it suits a task and a model, see ``ActionOptimizer``.
+
+        Raises:
+            ArmillaryError: actions are discrete and it wants continuous ones, or the other way
+                round; or its proposals are of another model, size, or horizon, or of wider bounds.
+        """
+        self._check_kind(bounds)
+        if self._proposals is not None:
+            self._proposals.check(simulator, Wanted(horizon, bounds))
+
+    def _check_kind(self, bounds: Bounds) -> None:
+        if bool(bounds.choices) != self.discrete:
+            raise ArmillaryError(
+                f"{type(self).__name__} needs {_KINDS[self.discrete]}, got "
+                f"{_KINDS[not self.discrete]}; planner={_FITTING[not self.discrete]} fits"
+            )
+
     @torch.no_grad()
     def optimize(
         self,
@@ -118,11 +138,7 @@ class Search(ABC, Generic[D]):
         proposals: Tensor | None = None,
     ) -> Plan:
         """See ``ActionOptimizer``."""
-        if bool(bounds.choices) != self.discrete:
-            raise ArmillaryError(
-                f"{type(self).__name__} needs {_KINDS[self.discrete]}, got "
-                f"{_KINDS[not self.discrete]}; planner={_FITTING[not self.discrete]} fits"
-            )
+        self._check_kind(bounds)
         shifted = proposals if SHIFTED in self.proposals else None
         problem = Problem(score, init, bounds, generators, shifted)
         if self._proposals is not None:

@@ -256,6 +256,10 @@ def test_a_search_starts_from_what_is_left_of_the_last_ones_plan_and_elites(inte
     [
         ({"horizon": 2, "replan_interval": 3}, "horizon=2 and replan_interval=3"),
         ({"replan_interval": 0}, "replan_interval"),
+        ({"horizon": 2.5}, "must be a whole number.*got horizon=2.5"),
+        ({"horizon": float("nan")}, "must be a whole number.*got horizon=nan"),
+        ({"horizon": True}, "must be a whole number.*got horizon=True"),
+        ({"horizon": None}, "must be a whole number.*got horizon=None"),
     ],
 )
 def test_wrong_settings_are_explained(settings, message):
@@ -286,10 +290,21 @@ def test_discrete_actions_are_planned_as_choices():
 
 def test_a_search_that_does_not_fit_names_one_that_does():
     objective = Objective({"position": Term(ObjectPosition())})
-    agent = MPCAgent(StepSimulator(), objective, CEM(), spaces.MultiDiscrete([3, 3]), horizon=4)
-    agent.reset([0])
     with pytest.raises(ArmillaryError, match="planner=categorical_cem fits"):
-        agent.act([{"place": np.zeros(2), "goal": np.ones(2)}], np.ones(1, bool))
+        MPCAgent(StepSimulator(), objective, CEM(), spaces.MultiDiscrete([3, 3]), horizon=4)
+
+
+def test_actions_stay_within_bounds_of_double_precision():
+    space = spaces.Box(np.array([-0.3, 0.1]), np.array([-0.1, 0.3]), dtype=np.float64)
+    objective = Objective({"position": Term(ObjectPosition())})
+    agent = MPCAgent(PointSimulator(), objective, CEM(std=4.0), space, horizon=1)
+    for goal in ([-9.0, 9.0], [9.0, -9.0]):
+        agent.reset(0)
+        action = agent.act({"place": np.zeros(2), "goal": np.array(goal)})
+        assert action.dtype == np.float64
+        assert space.contains(action)
+        end = np.where(np.array(goal) < 0, space.low, space.high)
+        assert np.allclose(action, end, atol=1e-6), "the very ends are wanted"
 
 
 def test_planning_times_say_how_many_problems_and_candidates():

@@ -73,6 +73,19 @@ def test_steps_are_in_halves_of_the_range_of_the_bounds() -> None:
     assert costs[0].cost.max() < 0.01
 
 
+@pytest.mark.parametrize("method", ["adam", "lbfgs"])
+@pytest.mark.parametrize("unit", [1e-30, 1e-12, 1e12, 1e30])
+def test_the_unit_of_the_scores_does_not_matter(method: str, unit: float) -> None:
+    def score(actions: Tensor) -> Tensor:
+        return (actions - 0.9).square().mean((2, 3))
+
+    search = Gradient(restarts=4, method=method)
+    one = solve(search, score)
+    other = solve(search, lambda actions: score(actions) * unit)
+    assert_close(other.actions, one.actions, atol=1e-4, rtol=0)
+    assert one.cost.max() < 1e-3
+
+
 def test_restarts_leave_local_minima() -> None:
     def score(actions: Tensor) -> Tensor:
         """Rastrigin's function, whose minimum is away from the warm start."""

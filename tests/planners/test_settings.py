@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from armillary.contracts.optimizer import generators
+from armillary.errors import ArmillaryError
 from armillary.planners.categorical_cem import CategoricalCEM
 from armillary.planners.cem import CEM
 from armillary.planners.cem_gradient import CEMGradient
@@ -67,6 +69,21 @@ def test_what_is_allowed_is_allowed_to_the_border(
         kind(**allowed)
         with pytest.raises(ValueError, match="must be"):
             kind(**refused)
+
+
+@pytest.mark.parametrize("kind", [*SAMPLING, Gradient, CategoricalCEM])
+def test_what_is_no_number_is_told(kind: Any) -> None:
+    whole = "restarts" if kind is Gradient else "samples"
+    kind(**{whole: np.int64(40)})
+    for wrong in (None, True, "40", 40.0, math.nan):
+        with pytest.raises(ArmillaryError, match=rf"{whole} must be a whole number.*got {wrong}"):
+            kind(**{whole: wrong})
+    for wrong in (None, True, "0.1"):
+        with pytest.raises(ArmillaryError, match=rf"tolerance must be a number, got {wrong}"):
+            kind(tolerance=wrong)
+    for names in ([["shifted"]], "shifted", None, [None], {"shifted"}):
+        with pytest.raises(ArmillaryError, match="proposals must be a list that names each one"):
+            kind(proposals=names)
 
 
 def planned(search: Any, problems: int, horizon: int = 4) -> tuple[Plan, Tensor]:

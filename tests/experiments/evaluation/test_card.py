@@ -19,6 +19,7 @@ def test_words_that_outcomes_depend_on_are_kept() -> None:
         "task.environment.num_blocks=4",
         "goal=image",
         "episodes=20",
+        "objective.risk=cvar:0.2",
     ]
     ignored = ["output=runs/x", "batch=5", "workers=0", "simulators=[a/b]", "card=true"]
     assert words_of([*ignored, *words]) == words
@@ -31,6 +32,8 @@ def test_words_that_outcomes_depend_on_are_kept() -> None:
         "planner=../elsewhere.yaml",
         "planner._target_=subprocess.run",
         "planner._target_=run",
+        "objective.risk=os:system",
+        "objective.risk=cvar:0.2:x",
         "+planner.more=1",
         "~planner",
         "task.environment.id=os:Thing-v0",

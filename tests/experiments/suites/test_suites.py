@@ -62,6 +62,20 @@ def test_every_row_is_there_with_what_the_contract_names(
     assert armillary("report", "run", "output=page.html").code == 0
 
 
+def test_floors_have_no_planner_and_one_row(armillary: Command, tmp_path: Path) -> None:
+    planners = {"cem": FAST, "icem": FAST}
+    rows = [{"models": ["random", "noop", BUNDLED], "planners": ["cem", "icem"]}]
+    words = [suite(tmp_path / "own.yaml", rows, planners=planners), "output=run", "episodes=1"]
+    told = armillary("benchmark", *words)
+    assert told.code == 0, told.err
+    found = results(tmp_path / "run")
+    names = ["random", "noop", f"{BUNDLED}, cem", f"{BUNDLED}, icem"]
+    assert [row["name"] for row in found["rows"]] == names
+    assert [row["planner"] for row in found["rows"]] == [None, None, "cem", "icem"]
+    pairs = {(one["a"], one["b"]) for one in found["comparisons"]}
+    assert len(pairs) == 6, "floors are compared with all"
+
+
 def test_a_suite_that_was_killed_goes_on_and_repeats_no_finished_episode(
     armillary: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +118,7 @@ def test_a_suite_grows_and_repeats_no_row(armillary: Command, tmp_path: Path) ->
     assert told.code == 0, told.err
     assert "noop: finished already" in told.err
     assert [row["name"] for row in results(tmp_path / "run")["rows"]] == [
-        *("noop", "random, cem", "slots, cem")
+        *("noop", "random", "slots, cem")
     ]
     models["slots"]["objective"] = "latent"
     told = armillary("benchmark", suite(own, rows, models=models), "output=run")

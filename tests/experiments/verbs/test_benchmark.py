@@ -214,16 +214,43 @@ def test_model_of_another_image_size_is_refused(
     assert not any(tmp_path.iterdir())
 
 
-def test_gradients_of_the_true_physics_are_refused_before_any_episode(
-    armillary: Command, tmp_path: Path
+@pytest.mark.parametrize(
+    ("planner", "why"),
+    [
+        (["planner=gradient"], "follows gradients, which the true physics do not have"),
+        (["planner=inverse_dynamics"], "learnt from the slots of a model"),
+        (["planner=cem", "planner.proposals=[shifted,retrieval]"], "planner.proposals=[shifted]"),
+    ],
+)
+def test_what_the_true_physics_do_not_have_is_told_before_any_episode(
+    armillary: Command, tmp_path: Path, planner: list[str], why: str
 ) -> None:
-    words = ["planner=gradient", "simulators=[random,oracle]", "episodes=1", "workers=0"]
+    words = [*planner, "simulators=[random,oracle]", "episodes=1", "workers=0"]
     done = armillary("benchmark", *words, "output=run")
     assert done.code == 2
-    assert "follows gradients, which the true physics do not have: leave oracle out" in " ".join(
-        done.err.split()
-    )
+    told = " ".join(done.err.split())
+    assert why in told
+    assert "leave oracle out" in told
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["planner=categorical_cem"], "needs discrete actions"),
+        (["planner=inverse_dynamics", "horizon=40"], "the plan has 40"),
+        (["planner=inverse_dynamics", "planner.proposals_from=pretrained/push_t"], "push_t"),
+        (["horizon=2.5"], "horizon"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_any_row_is_played(
+    armillary: Command, tmp_path: Path, words: list[str], why: str
+) -> None:
+    given = ["simulators=[random,pretrained/push_blocks]", "episodes=1", *words, "output=run"]
+    done = armillary("benchmark", *given)
+    assert done.code != 0
+    assert why in " ".join(done.err.split())
+    assert not (tmp_path / "run/results.json").exists()
 
 
 def test_damaged_checkpoint_is_refused_before_any_episode(

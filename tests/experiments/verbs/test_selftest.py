@@ -36,6 +36,7 @@ def test_a_card_says_what_was_measured_and_how(armillary: Command, model: Path) 
     path, card = card_of(model)
     assert path.name.startswith("push_blocks-cem-")
     assert card["words"] == SMALL
+    assert card["plugins"] == []
     assert card["commit"]
     assert card["versions"]["torch"]
     assert [episode["seed"] for episode in card["episodes"]] == [7, 8, 9]
@@ -116,6 +117,22 @@ def test_a_card_cannot_make_a_selftest_run_code(
     told = armillary("selftest", "checkpoint=model", "output=again")
     assert told.code == 2
     assert "os.getcwd" in told.err
+
+
+def test_plugins_that_a_card_was_measured_with_are_named_and_not_loaded(
+    armillary: Command, tmp_path: Path, model: Path
+) -> None:
+    path, card = card_of(model)
+    card["plugins"] = ["evil_plugin"]
+    card["words"][0] = "planner=evil"
+    path.write_text(json.dumps(card))
+    (tmp_path / "evil_plugin.py").write_text("open('ran', 'w')")
+    told = armillary("selftest", "checkpoint=model", "output=again")
+    assert told.code == 2
+    said = " ".join(told.err.split())
+    assert "unknown planner 'evil'" in said
+    assert "if you trust them, plugins=[evil_plugin]" in said
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_checkpoint_without_a_card_is_told_how_to_get_one(

@@ -149,3 +149,19 @@ def test_networks_of_any_size_are_stored(tmp_path: Path, stored: Stored) -> None
     save(replace(stored, path=tmp_path / "small", network=network))
     small = replace(stored, path=tmp_path / "small")
     assert plan(small, horizon=3, name="inverse_dynamics").cost.isfinite().all()
+
+
+def test_what_does_not_fit_is_told_before_anything_is_planned(stored: Stored) -> None:
+    simulator = situation(squared_distance, uniform(2, 5)).simulator
+    wide = Bounds(BOUNDS.low / 2, BOUNDS.high / 2)
+    read = {"proposals_from": str(stored.path)}
+    fitting = CEM(proposals=["inverse_dynamics"], **read)
+    for planner in (fitting, InverseDynamicsGuess(**read)):
+        planner.check_problem(simulator, BOUNDS, stored.network.horizon)
+        with pytest.raises(ArmillaryError, match="the plan has"):
+            planner.check_problem(simulator, BOUNDS, stored.network.horizon + 1)
+        with pytest.raises(ArmillaryError, match="leave the task's bounds"):
+            planner.check_problem(simulator, wide, 5)
+    with pytest.raises(ArmillaryError, match="needs continuous actions"):
+        CEM().check_problem(simulator, Bounds.one_hot(2), 5)
+    CEM(proposals=["retrieval"], **read).check_problem(simulator, BOUNDS, 1000)
