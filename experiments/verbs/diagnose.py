@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
 from contextlib import closing, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from armillary.experiments.evaluation.diagnosis.evidence import (
 )
 from armillary.experiments.evaluation.diagnosis.verdict import judged, verdict_of
 from armillary.experiments.evaluation.results import RESULTS
-from armillary.experiments.evaluation.success import Row
+from armillary.experiments.evaluation.success import Comparison, Row
 from armillary.experiments.pages.report import report_page
 from armillary.experiments.pages.runs import ended_run
 from armillary.experiments.planning.entries import Entry, entry_of
@@ -80,8 +80,6 @@ def diagnosed(entry: Entry, config: DictConfig, physics: Physics | None) -> Diag
         config: of ``diagnose``.
         physics: of the task, as often as the entry acts; None where it has none.
     """
-    rows: list[Row] = []
-    played: dict[str, list[Outcome]] = {}
     left: list[str] = []
     if physics is None:
         left.append(
@@ -92,43 +90,69 @@ def diagnosed(entry: Entry, config: DictConfig, physics: Physics | None) -> Diag
     opened = closing(OracleSimulator(physics, config.workers)) if physics else nullcontext()
     with entry.resources, opened as oracle:
         exchanges = Exchanges(entry, config, _true_objective(config), oracle, physics)
-        names = exchanges.rows()
-        others: set[str] = set()
-
-        def add(name: str, make: Callable[[str], Entry]) -> None:
-            arm = make(name)
-            kept = Kept(Path(config.output).expanduser(), identity_of(arm, config))
-            played[name] = play(arm, config, kept)
-            told = {"name": name, "simulator": entry.name}
-            rows.append(summarise(arm, played[name], config).model_copy(update=told))
-
-        for name in names:
+        played = _Played(entry.name, config)
+        for name in (names := exchanges.rows()):
             try:
-                add(name, exchanges.row)
+                played.add(exchanges.row(name))
             except ArmillaryError as error:
                 if name == AS_IS:
                     raise
                 left.append(f"{name}: {error}")
                 with suppress(ArmillaryError):
-                    add(name, exchanges.instead)
-                    others.add(name)
-                    left[-1] += f"; played by {OTHER} instead, planner={rows[-1].planner}"
-        if others and OTHER not in names:
-            add(OTHER, exchanges.row)
+                    other = exchanges.instead(name)
+                    played.add(other, against=OTHER)
+                    left[-1] += f"; played by {OTHER} instead, planner={other.planner}"
+        if OTHER in played.against.values() and OTHER not in names:
+            played.add(exchanges.row(OTHER))
         more = _looked(exchanges, exchanges.row(AS_IS))
     left += more.pop("left_out", [])
-    named = {row.label: row for row in rows}
-    comparisons = [
-        one
-        for row in rows[1:]
-        for one in compared([row, named[OTHER if row.label in others else AS_IS]], played)
-    ]
-    evidence = judged(
-        Evidence(
-            reasons=[], certain=False, rows=rows, comparisons=comparisons, left_out=left, **more
-        )
+    found = Evidence(
+        reasons=[],
+        certain=False,
+        rows=played.rows,
+        comparisons=played.comparisons(),
+        left_out=left,
+        **more,
     )
+    evidence = judged(found)
     return Diagnosis(checkpoint=entry.name, verdict=verdict_of(evidence), evidence=evidence)
+
+
+@dataclass
+class _Played:
+    """Rows that have been played.
+
+    Attributes:
+        checkpoint: of all of them.
+        config: of ``diagnose``.
+        rows: in the order in which they were played, the first one as it is.
+        outcomes: of their episodes, by name.
+        against: by name the row that each is compared with.
+    """
+
+    checkpoint: str
+    config: DictConfig
+    rows: list[Row] = field(default_factory=list)
+    outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    against: dict[str, str] = field(default_factory=dict)
+
+    def add(self, arm: Entry, against: str = AS_IS) -> None:
+        """Plays a row, which is called as its entry."""
+        kept = Kept(Path(self.config.output).expanduser(), identity_of(arm, self.config))
+        self.outcomes[arm.name] = play(arm, self.config, kept)
+        told = {"name": arm.name, "simulator": self.checkpoint}
+        row = summarise(arm, self.outcomes[arm.name], self.config)
+        self.rows.append(row.model_copy(update=told))
+        self.against[arm.name] = against
+
+    def comparisons(self) -> list[Comparison]:
+        """Of every row but the first with its own."""
+        named = {row.label: row for row in self.rows}
+        return [
+            one
+            for row in self.rows[1:]
+            for one in compared([row, named[self.against[row.label]]], self.outcomes)
+        ]
 
 
 def _looked(exchanges: Exchanges, row: Entry) -> dict[str, Any]:
