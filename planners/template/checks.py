@@ -9,7 +9,7 @@ from typing import Any
 from armillary.errors import ArmillaryError
 
 
-def check(name: str, value: float, required: str, holds: bool) -> None:
+def check(name: str, value: object, required: str, holds: bool) -> None:
     """Raises ``ArmillaryError("NAME must be REQUIRED, got VALUE")`` unless it holds."""
     if not holds:
         raise ArmillaryError(f"{name} must be {required}, got {value}")
