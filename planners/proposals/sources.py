@@ -117,7 +117,7 @@ class Proposals:
     def __init__(self, sources: Sequence[Source], place: str | None) -> None:
         self._sources = sources
         self._stored = load(BUNDLED if place is None else place)
-        self._known: tuple[Any, Any] = (None, None)
+        self._known: tuple[Any, Any, Any] = (None, None, None)
         self._device: torch.device | None = None
 
     @staticmethod
@@ -147,9 +147,10 @@ class Proposals:
         Raises:
             ArmillaryError: see ``check``; or the goal says no more than places.
         """
-        if situation.simulator is not self._known[0] or wanted != self._known[1]:
+        now = (situation.simulator, wanted.bounds, wanted.horizon)
+        if any(one is not known for one, known in zip(now, self._known, strict=True)):
             self.check(situation.simulator, wanted)
-            self._known = situation.simulator, wanted
+            self._known = now
         query = Query.of(situation)
         if query.slots.device != self._device:
             self._device = query.slots.device

@@ -151,6 +151,15 @@ def test_networks_of_any_size_are_stored(tmp_path: Path, stored: Stored) -> None
     assert plan(small, horizon=3, name="inverse_dynamics").cost.isfinite().all()
 
 
+def test_what_fitted_is_checked_again_for_other_bounds(stored: Stored) -> None:
+    planner = InverseDynamicsGuess(proposals_from=str(stored.path))
+    posed = situation(squared_distance, init := uniform(2, 5))
+    for bounds in (BOUNDS, Bounds(BOUNDS.low.clone(), BOUNDS.high.clone())):
+        assert planner.optimize(posed, init, bounds, generators(2)).actions.shape == init.shape
+    with pytest.raises(ArmillaryError, match="leave the task's bounds"):
+        planner.optimize(posed, init, Bounds(BOUNDS.low / 2, BOUNDS.high / 2), generators(2))
+
+
 def test_what_does_not_fit_is_told_before_anything_is_planned(stored: Stored) -> None:
     simulator = situation(squared_distance, uniform(2, 5)).simulator
     wide = Bounds(BOUNDS.low / 2, BOUNDS.high / 2)
