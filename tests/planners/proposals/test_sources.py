@@ -153,7 +153,7 @@ def test_networks_of_any_size_are_stored(tmp_path: Path, stored: Stored) -> None
 
 def test_what_fitted_is_checked_again_for_other_bounds(stored: Stored) -> None:
     planner = InverseDynamicsGuess(proposals_from=str(stored.path))
-    posed = situation(squared_distance, init := uniform(2, 5))
+    posed = situation(lambda actions: actions.square().sum((2, 3)), init := uniform(2, 5))
     for bounds in (BOUNDS, Bounds(BOUNDS.low.clone(), BOUNDS.high.clone())):
         assert planner.optimize(posed, init, bounds, generators(2)).actions.shape == init.shape
     with pytest.raises(ArmillaryError, match="leave the task's bounds"):
