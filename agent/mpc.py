@@ -14,10 +14,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from armillary.errors import ArmillaryError
+from armillary.numbers import is_whole
 from armillary.planners.objective import Objective
 from armillary.planners.optimizer import ActionOptimizer, Bounds, Plan
 from armillary.planners.situation import Situation
-from armillary.planners.template.checks import is_whole
 from armillary.spaces import OneHot, ends, native, vectors
 from armillary.threads import Threads
 from armillary.world_models.goals.image import ImageGoal

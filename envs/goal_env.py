@@ -11,6 +11,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from armillary.errors import ArmillaryError
+
 Observation = dict[str, NDArray[Any]]
 Scene = NDArray[np.float64]
 
@@ -78,6 +80,7 @@ class GoalEnv(gym.Env[Any, Any], ABC):
             }
         )
         self._told_shape, self._goal_shape = observation.shape, goal.shape
+        self._posed = False
         self._scene: Scene = np.zeros(scene_size)
         self._goal: Scene = np.zeros(scene_size)
         self._goal_image = self._image = np.zeros(image.shape, np.uint8)
@@ -101,7 +104,13 @@ class GoalEnv(gym.Env[Any, Any], ABC):
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Takes (A,). Raises ArmillaryError unless the action is within the action space."""
+        """Takes (A,).
+
+        Raises:
+            ArmillaryError: the action is not within the action space, or nothing was posed yet.
+        """
+        if not self._posed:
+            raise ArmillaryError("reset poses a problem, and comes before step")
         self._show(self._moved(action))
         info, observation = self._info(), self._observe()
         reward = self.compute_reward(
@@ -126,6 +135,7 @@ class GoalEnv(gym.Env[Any, Any], ABC):
     def restore(self, scene: Scene) -> None:
         """Returns to a snapshot. Raises ArmillaryError for a vector that is none."""
         self._show(self._checked(scene))
+        self._posed = True
 
     @property
     def goal_scene(self) -> Scene:

@@ -7,8 +7,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from armillary.errors import ArmillaryError
+from armillary.numbers import is_whole
 from armillary.suggestions import suggest
 
 Color = tuple[float, float, float]
@@ -27,8 +29,35 @@ PALETTE: dict[str, Color] = {
 def check_choices(*settings: tuple[str, Any, Collection[Any]]) -> None:
     """Raises ArmillaryError for the first (name, value, valid values) whose value is not valid."""
     for name, value, valid in settings:
-        if value not in valid:
+        if not is_one_of(value, valid):
             raise ArmillaryError(f"{name} must be one of {[*valid]}, got {value!r}")
+
+
+def is_one_of(value: Any, valid: Collection[Any]) -> bool:
+    """Whether a value is valid; where all that are valid are whole numbers it must be one, too."""
+    counts = all(isinstance(one, int) for one in valid)
+    return (not counts or is_whole(value)) and value in valid
+
+
+def snapshot_of(scene: Any, size: int, told: str) -> NDArray[np.float64]:
+    """A copy (size,) of what is taken for a snapshot.
+
+    Args:
+        scene: that was given.
+        size: n, numbers of a snapshot.
+        told: what it is, ``a snapshot of up to 3 sprites``.
+
+    Raises:
+        ArmillaryError: it is no vector of so many finite numbers.
+    """
+    required = f"{told} is {size} finite numbers"
+    try:
+        vector = np.array(scene, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArmillaryError(f"{required}, got {type(scene).__name__}") from error
+    if vector.shape != (size,) or not np.isfinite(vector).all():
+        raise ArmillaryError(f"{required}, got shape {vector.shape}")
+    return vector
 
 
 def known(kind: str, value: Any, names: Collection[str]) -> Any:
@@ -60,7 +89,7 @@ def counted(
         ArmillaryError: the option says more, or no number.
     """
     count = options.get(name, int(rng.integers(counts[0], counts[1] + 1)))
-    if count not in range(1, counts[1] + 1):
+    if not is_one_of(count, range(1, counts[1] + 1)):
         raise ArmillaryError(
             f"{name} must be from 1 to the {counts[1]} of the environment, got {count!r}"
         )

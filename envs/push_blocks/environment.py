@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from armillary.envs.actions import unit_action
 from armillary.envs.goal_env import GoalEnv, Observation
+from armillary.envs.options import check_choices, is_one_of, snapshot_of
 from armillary.envs.push_blocks import physics
 from armillary.envs.push_blocks.drawing import render_scene
 from armillary.envs.push_blocks.layout import Factors, sample_problem
@@ -87,11 +88,10 @@ class PushBlocksEnv(GoalEnv):
         num_moved: int = 1,
         render_mode: str | None = None,
     ) -> None:
-        if image_size not in IMAGE_SIZES:
-            raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
-        if num_blocks not in range(1, MAX_BLOCKS + 1):
+        check_choices(("image_size", image_size, IMAGE_SIZES))
+        if not is_one_of(num_blocks, range(1, MAX_BLOCKS + 1)):
             raise ArmillaryError(f"num_blocks must be from 1 to {MAX_BLOCKS}, got {num_blocks}")
-        if num_moved not in range(1, num_blocks + 1):
+        if not is_one_of(num_moved, range(1, num_blocks + 1)):
             raise ArmillaryError(
                 f"num_moved must be from 1 to num_blocks, {num_blocks}, got {num_moved}"
             )
@@ -145,11 +145,7 @@ class PushBlocksEnv(GoalEnv):
         return sample_problem(self.np_random, factors, self.table, moved)
 
     def _checked(self, scene: Scene) -> Scene:
-        scene = np.array(scene, dtype=np.float64)
-        if scene.shape != (SCENE_SIZE,) or not np.isfinite(scene).all():
-            raise ArmillaryError(
-                f"a snapshot is {SCENE_SIZE} finite numbers, got shape {scene.shape}"
-            )
+        scene = snapshot_of(scene, SCENE_SIZE, "a snapshot")
         if scene[0] not in range(1, MAX_BLOCKS + 1):
             raise ArmillaryError(f"a snapshot starts with 1 to {MAX_BLOCKS} blocks, got {scene[0]}")
         return scene

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armillary.envs.options import PALETTE, color, listed, within
+from armillary.envs.options import PALETTE, color, is_one_of, listed, within
 from armillary.envs.push_blocks.physics import (
     BLOCK,
     MAX_BLOCKS,
@@ -75,7 +75,7 @@ class Factors:
         if unknown:
             raise ArmillaryError(f"unknown reset options {unknown}; choose from {valid}")
         count = options.get("num_blocks", num_blocks)
-        if count not in range(1, MAX_BLOCKS + 1):
+        if not is_one_of(count, range(1, MAX_BLOCKS + 1)):
             raise ArmillaryError(
                 f"num_blocks must be an integer from 1 to {MAX_BLOCKS}, got {count!r}"
             )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from armillary.envs.actions import unit_action
 from armillary.envs.goal_env import GoalEnv, Observation
+from armillary.envs.options import check_choices, snapshot_of
 from armillary.envs.push_t.criterion import PLACE_TOLERANCE, tolerances
 from armillary.envs.push_t.drawing import render_scene
 from armillary.envs.push_t.layout import (
@@ -92,8 +93,7 @@ class PushTEnv(GoalEnv):
         terminate_on_success: bool = True,
         render_mode: str | None = None,
     ) -> None:
-        if image_size not in IMAGE_SIZES:
-            raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size}")
+        check_choices(("image_size", image_size, IMAGE_SIZES))
         if reward_type not in ("sparse", "dense"):
             raise ArmillaryError(f"reward_type must be 'sparse' or 'dense', got {reward_type!r}")
         if render_mode not in (None, *self.metadata["render_modes"]):
@@ -143,11 +143,7 @@ class PushTEnv(GoalEnv):
         return self._problems.draw(self.np_random, factors)
 
     def _checked(self, scene: Scene) -> Scene:
-        scene = np.array(scene, dtype=np.float64)
-        if scene.shape != (SCENE_SIZE,) or not np.isfinite(scene).all():
-            raise ArmillaryError(
-                f"a snapshot is {SCENE_SIZE} finite numbers, got shape {scene.shape}"
-            )
+        scene = snapshot_of(scene, SCENE_SIZE, "a snapshot")
         for what, value, (low, high) in (
             ("radius of the agent", scene[10], RADIUS_RANGE),
             ("scale of the T", scene[11], SCALE_RANGE),

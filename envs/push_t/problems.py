@@ -14,6 +14,7 @@ from armillary.envs.push_t.physics import DYNAMICS, HOLD, Scene, simulate
 from armillary.envs.push_t.policies import PushPolicy
 from armillary.envs.push_t.recorded import Recorded, recorded
 from armillary.errors import ArmillaryError
+from armillary.numbers import is_whole
 
 KINDS = ("episode", "clean")
 LEAST_MOTION, LEAST_TURN = 20.0, math.radians(20.0)
@@ -45,7 +46,7 @@ class Problems:
 
     def __post_init__(self) -> None:
         known("kind of problems", self.kind, KINDS)
-        if not isinstance(self.distance, int) or self.distance < HOLD or self.distance % HOLD:
+        if not is_whole(self.distance) or self.distance < HOLD or self.distance % HOLD:
             raise ArmillaryError(
                 f"distance must be a multiple of {HOLD} control steps, such as 25, 50 or 75, "
                 f"got {self.distance!r}"

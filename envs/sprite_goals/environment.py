@@ -20,7 +20,7 @@ from armillary.envs.moving_sprites.scene import (
     scene_size,
     sprites_of,
 )
-from armillary.envs.options import check_choices
+from armillary.envs.options import check_choices, snapshot_of
 from armillary.envs.shapes import SHAPES
 from armillary.envs.sprite_goals.factors import Factors
 from armillary.envs.sprite_goals.layout import sample_problem
@@ -89,10 +89,10 @@ class SpriteGoalsEnv(GoalEnv):
         terminate_on_success: bool = True,
         render_mode: str | None = None,
     ) -> None:
+        check_choices(("num_sprites", num_sprites, range(1, MOST_SPRITES + 1)))
         fewest = num_sprites if fewest_sprites is None else fewest_sprites
         check_choices(
             ("image_size", image_size, IMAGE_SIZES),
-            ("num_sprites", num_sprites, range(1, MOST_SPRITES + 1)),
             ("fewest_sprites", fewest, range(1, num_sprites + 1)),
             ("reward_type", reward_type, ("sparse", "dense")),
             ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
@@ -167,12 +167,7 @@ def checked(scene: Scene, most: int) -> Scene:
     Raises:
         ArmillaryError: it is none.
     """
-    scene = np.array(scene, dtype=np.float64)
-    if scene.shape != (scene_size(most),) or not np.isfinite(scene).all():
-        raise ArmillaryError(
-            f"a snapshot is {scene_size(most)} finite numbers for up to {most} sprites, got shape "
-            f"{scene.shape}"
-        )
+    scene = snapshot_of(scene, scene_size(most), f"a snapshot with room for {most} sprites")
     if scene[0] not in range(1, most + 1):
         raise ArmillaryError(f"a snapshot starts with 1 to {most} sprites, got {scene[0]:g}")
     sprites = sprites_of(scene)

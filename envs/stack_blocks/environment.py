@@ -94,10 +94,10 @@ class StackBlocksEnv(GoalEnv):
         terminate_on_success: bool = True,
         render_mode: str | None = None,
     ) -> None:
+        check_choices(("num_blocks", num_blocks, range(1, MOST_BLOCKS + 1)))
         fewest = num_blocks if fewest_blocks is None else fewest_blocks
         check_choices(
             ("image_size", image_size, IMAGE_SIZES),
-            ("num_blocks", num_blocks, range(1, MOST_BLOCKS + 1)),
             ("fewest_blocks", fewest, range(1, num_blocks + 1)),
             ("supersampling", supersampling, range(1, 5)),
             ("reward_type", reward_type, ("sparse", "dense")),

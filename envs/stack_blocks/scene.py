@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.mujoco.camera import Camera
+from armillary.envs.options import snapshot_of
 from armillary.errors import ArmillaryError
 
 MOST_BLOCKS = 9
@@ -86,12 +87,7 @@ def make_scene(
 
 def checked(scene: Scene, room: int) -> Scene:
     """A copy of a snapshot with room for ``room`` blocks. Raises ArmillaryError for any other."""
-    scene = np.array(scene, dtype=np.float64)
-    if scene.shape != (scene_size(room),) or not np.isfinite(scene).all():
-        raise ArmillaryError(
-            f"a snapshot with room for {room} blocks is {scene_size(room)} finite numbers, got "
-            f"shape {scene.shape}"
-        )
+    scene = snapshot_of(scene, scene_size(room), f"a snapshot with room for {room} blocks")
     if scene[0] not in range(1, room + 1):
         raise ArmillaryError(f"a snapshot starts with 1 to {room} blocks, got {scene[0]}")
     return scene

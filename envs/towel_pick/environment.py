@@ -100,10 +100,10 @@ class TowelPickEnv(GoalEnv):
         terminate_on_success: bool = True,
         render_mode: str | None = None,
     ) -> None:
+        check_choices(("num_objects", num_objects, range(1, MOST_OBJECTS + 1)))
         fewest = num_objects if fewest_objects is None else fewest_objects
         check_choices(
             ("image_size", image_size, IMAGE_SIZES),
-            ("num_objects", num_objects, range(1, MOST_OBJECTS + 1)),
             ("fewest_objects", fewest, range(1, num_objects + 1)),
             ("problems", problems, KINDS),
             ("supersampling", supersampling, range(1, 5)),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.envs.mujoco.camera import Camera
+from armillary.envs.options import snapshot_of
 from armillary.errors import ArmillaryError
 
 VERSION = 1
@@ -118,12 +119,7 @@ def with_gripper(scene: Scene, gripper: NDArray[np.float64]) -> Scene:
 
 def checked(scene: Scene, room: int) -> Scene:
     """A copy of a snapshot with room for ``room`` objects. Raises ArmillaryError for any other."""
-    scene = np.array(scene, dtype=np.float64)
-    if scene.shape != (scene_size(room),) or not np.isfinite(scene).all():
-        raise ArmillaryError(
-            f"a snapshot with room for {room} objects is {scene_size(room)} finite numbers, got "
-            f"shape {scene.shape}"
-        )
+    scene = snapshot_of(scene, scene_size(room), f"a snapshot with room for {room} objects")
     if scene[0] != VERSION:
         raise ArmillaryError(
             f"a snapshot of version {scene[0]:g} of TowelPick does not go with version {VERSION}, "

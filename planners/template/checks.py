@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from numbers import Integral, Real
 from typing import Any
 
 from armillary.errors import ArmillaryError
+from armillary.numbers import is_real, is_whole
 
 
 def check(name: str, value: object, required: str, holds: bool) -> None:
     """Raises ``ArmillaryError("NAME must be REQUIRED, got VALUE")`` unless it holds."""
     if not holds:
         raise ArmillaryError(f"{name} must be {required}, got {value}")
-
-
-def is_whole(value: object) -> bool:
-    """Whether it is a whole number, NumPy's or Python's, and no truth value."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_numbers(settings: Any) -> None:
@@ -28,8 +23,7 @@ def check_numbers(settings: Any) -> None:
     for field in fields(settings):
         if field.type in ("float", float):
             value = getattr(settings, field.name)
-            holds = isinstance(value, Real) and not isinstance(value, bool)
-            check(field.name, value, "a number", holds)
+            check(field.name, value, "a number", is_real(value))
 
 
 def check_count(name: str, value: int, least: int) -> None:

@@ -14,7 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from armillary.errors import ArmillaryError
 from armillary.files import sync_folder, write_bytes
+from armillary.numbers import is_whole
 from armillary.reading import reading
 from armillary.world_models.checkpoints import pickled
 from armillary.world_models.checkpoints.description import (
@@ -215,7 +215,7 @@ def _fitting(
                 raise
             model = built(name, hyperparameters)  # a class may read its own weights, not on meta
     _check_fit(weights, model, info)
-    whole = isinstance(num_slots, int | np.integer) and not isinstance(num_slots, bool)
+    whole = is_whole(num_slots)
     if not (num_slots is None or (whole and num_slots >= 1)):
         raise ArmillaryError(
             f"num_slots must be a whole number of at least 1, or None for as many as {info.path} "
