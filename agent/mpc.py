@@ -87,8 +87,8 @@ class MPCAgent:
         whole = is_whole(horizon) and is_whole(replan_interval)
         if not whole or not 1 <= replan_interval <= horizon:
             raise ArmillaryError(
-                "horizon must be a whole number of at least replan_interval, which must be at "
-                f"least 1, got horizon={horizon} and replan_interval={replan_interval}"
+                "horizon must be at least replan_interval, which must be at least 1, and both "
+                f"whole numbers, got horizon={horizon} and replan_interval={replan_interval}"
             )
         self._space = action_space
         space = vectors(action_space)

@@ -104,9 +104,9 @@ def entry_of(name: str, config: DictConfig) -> Entry:
             )
         if reads_proposals(config.planner):
             raise UsageError(
-                f"planner={planner} reads what was learnt from the slots of a model, which the "
-                f"true physics do not have: leave {ORACLE} out, or take planner=cem, icem or mppi "
-                "with planner.proposals=[shifted]"
+                f"planner={planner} reads proposals that were learnt from the slots of another "
+                f"model than the true physics: leave {ORACLE} out, or take planner=cem, icem or "
+                "mppi with planner.proposals=[shifted]"
             )
         particles = config.simulator.get("particles", 1)
         oracle = OracleSimulator(build(config.task.physics), config.workers, particles)

@@ -218,7 +218,7 @@ def test_model_of_another_image_size_is_refused(
     ("planner", "why"),
     [
         (["planner=gradient"], "follows gradients, which the true physics do not have"),
-        (["planner=inverse_dynamics"], "learnt from the slots of a model"),
+        (["planner=inverse_dynamics"], "learnt from the slots of another model"),
         (["planner=cem", "planner.proposals=[shifted,retrieval]"], "planner.proposals=[shifted]"),
     ],
 )
