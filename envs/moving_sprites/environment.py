@@ -22,7 +22,7 @@ from armillary.envs.moving_sprites.scene import (
     sprite_at,
     sprites_of,
 )
-from armillary.envs.options import check_choices
+from armillary.envs.options import is_one_of
 from armillary.envs.shapes import SHAPES
 from armillary.errors import ArmillaryError
 
@@ -81,7 +81,8 @@ class MovingSpritesEnv(gym.Env[Any, NDArray[np.float32]]):
         action_conditional: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        check_choices(("image_size", image_size, IMAGE_SIZES))
+        if not is_one_of(image_size, IMAGE_SIZES):
+            raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size!r}")
         if not 0.0 <= noise < math.inf:
             raise ArmillaryError(f"noise must be a standard deviation >= 0, got {noise}")
         if render_mode not in (None, *self.metadata["render_modes"]):

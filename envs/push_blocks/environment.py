@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from armillary.envs.actions import unit_action
 from armillary.envs.goal_env import GoalEnv, Observation
-from armillary.envs.options import check_choices, is_one_of, snapshot_of
+from armillary.envs.options import is_one_of, snapshot_of
 from armillary.envs.push_blocks import physics
 from armillary.envs.push_blocks.drawing import render_scene
 from armillary.envs.push_blocks.layout import Factors, sample_problem
@@ -88,7 +88,8 @@ class PushBlocksEnv(GoalEnv):
         num_moved: int = 1,
         render_mode: str | None = None,
     ) -> None:
-        check_choices(("image_size", image_size, IMAGE_SIZES))
+        if not is_one_of(image_size, IMAGE_SIZES):
+            raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size!r}")
         if not is_one_of(num_blocks, range(1, MAX_BLOCKS + 1)):
             raise ArmillaryError(f"num_blocks must be from 1 to {MAX_BLOCKS}, got {num_blocks}")
         if not is_one_of(num_moved, range(1, num_blocks + 1)):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from armillary.envs.actions import unit_action
 from armillary.envs.goal_env import GoalEnv, Observation
-from armillary.envs.options import check_choices, snapshot_of
+from armillary.envs.options import is_one_of, snapshot_of
 from armillary.envs.push_t.criterion import PLACE_TOLERANCE, tolerances
 from armillary.envs.push_t.drawing import render_scene
 from armillary.envs.push_t.layout import (
@@ -93,7 +93,8 @@ class PushTEnv(GoalEnv):
         terminate_on_success: bool = True,
         render_mode: str | None = None,
     ) -> None:
-        check_choices(("image_size", image_size, IMAGE_SIZES))
+        if not is_one_of(image_size, IMAGE_SIZES):
+            raise ArmillaryError(f"image_size must be one of {IMAGE_SIZES}, got {image_size!r}")
         if reward_type not in ("sparse", "dense"):
             raise ArmillaryError(f"reward_type must be 'sparse' or 'dense', got {reward_type!r}")
         if render_mode not in (None, *self.metadata["render_modes"]):

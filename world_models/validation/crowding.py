@@ -34,8 +34,8 @@ def warn_if_crowded(core: Imaginer[State], belief: State, frames: Tensor) -> Non
     if found:
         log.warning(
             "%d of %d scenes seem to hold more things than the model's %d slots, the background "
-            "included; num_slots=N with one for each thing and one for the background, at least "
-            "%d, gives it as many",
+            "included; num_slots=%d or more, one for each thing and one for the background, gives "
+            "it as many",
             *(found, len(frames), slots, slots + 1),
         )
 
