@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from gymnasium import spaces
 from omegaconf import DictConfig, OmegaConf
@@ -41,8 +43,8 @@ ROUNDS = 10
 """How many times its budget a search is given."""
 _SMALL = {"planner": "cem", "planner.samples": 64, "planner.iterations": 3, "planner.elites": 8}
 _DISCRETE = {"planner": "categorical_cem"}
-_LEFT = (DYNAMICS, COST, TRUTH)
-"""Rows that not every planner can be played with."""
+_TRUE = (DYNAMICS, COST, TRUTH)
+"""Rows in which something is true, which not every planner can be shown."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Exchanges:
         Raises:
             ArmillaryError: it is a row that every planner can be played with.
         """
-        if name not in (*_LEFT, OTHER):
+        if name not in _TRUE:
             raise ArmillaryError(f"{name!r} is played by the planner that was given alone")
         return self._row(name, other=True)
 
@@ -138,9 +140,7 @@ class Exchanges:
         if words is None:
             space = shapes_of(self.entry.make_env()).action_space
             words = _SMALL if isinstance(space, spaces.Box) else _DISCRETE
-        plugins = f"plugins={written(list(self.config.plugins))}"
-        given = [f"{name}={written(value)}" for name, value in words.items()]
-        return command_line()[2].compose("benchmark", [plugins, *given])
+        return composed(self.config, words)
 
     @cached_property
     def own_optimizer(self) -> ActionOptimizer:
@@ -172,6 +172,13 @@ class Exchanges:
         if name in kinds and oracle is not None and physics is not None:
             return kinds[name](self.model, oracle, physics)
         return self.model
+
+
+def composed(config: DictConfig, words: Mapping[str, Any]) -> DictConfig:
+    """A configuration of ``benchmark`` with the plug-ins of another and some words of its own."""
+    every = {"plugins": list(config.plugins), **words}
+    given = [f"{name}={written(value)}" for name, value in every.items()]
+    return command_line()[2].compose("benchmark", given)
 
 
 def strided(physics: Physics, stride: int) -> Physics:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,7 @@ from armillary.errors import ArmillaryError
 from armillary.experiments.command.config import build
 from armillary.experiments.command.console import counting, results
 from armillary.experiments.command.stored import write
-from armillary.experiments.command.sweep import command_line
-from armillary.experiments.command.verbs import written
-from armillary.experiments.diagnosis.arms import Exchanges, strided
+from armillary.experiments.diagnosis.arms import Exchanges, composed, strided
 from armillary.experiments.diagnosis.gathering import gathered
 from armillary.experiments.evaluation.diagnosis.evidence import (
     AS_IS,
@@ -138,7 +136,9 @@ class _Played:
 
     def add(self, arm: Entry, against: str = AS_IS) -> None:
         """Plays a row, which is called as its entry."""
-        kept = Kept(Path(self.config.output).expanduser(), identity_of(arm, self.config))
+        # Episodes that the planner that was given has kept are none of the other search's.
+        own = arm if against == AS_IS else replace(arm, name=f"{arm.name}, {against}")
+        kept = Kept(Path(self.config.output).expanduser(), identity_of(own, self.config))
         self.outcomes[arm.name] = play(arm, self.config, kept)
         told = {"name": arm.name, "simulator": self.checkpoint}
         row = summarise(arm, self.outcomes[arm.name], self.config)
@@ -166,6 +166,4 @@ def _looked(exchanges: Exchanges, row: Entry) -> dict[str, Any]:
 
 def _true_objective(config: DictConfig) -> DictConfig:
     """The section of the cost that is taken for the true one."""
-    plugins = f"plugins={written(list(config.plugins))}"
-    words = [plugins, f"objective={written(str(config.true_cost))}"]
-    return command_line()[2].compose("benchmark", words).objective
+    return composed(config, {"objective": str(config.true_cost)}).objective

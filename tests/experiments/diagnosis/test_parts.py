@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from armillary.errors import ArmillaryError
 from armillary.experiments.diagnosis.budget import Repeated
 from armillary.experiments.diagnosis.costs import spearman
 from armillary.experiments.diagnosis.exchanged import Strides
@@ -106,3 +108,27 @@ def test_a_task_without_snapshots_says_what_is_left(tmp_path: Path) -> None:
     assert "what is left is a larger search" in evidence.left_out[0]
     assert evidence.imagination is not None
     assert not evidence.stages
+
+
+def test_episodes_of_a_search_that_gave_up_are_not_those_of_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it gives up at once or after some episodes, the other search plays all of them."""
+    original, found = CEM.optimize, []
+    for last in (0, 9):
+        left = [last]
+
+        def optimize(self: CEM, score: Any, *args: Any, left: list[int] = left, **more: Any) -> Any:
+            own = self.samples == 16 and isinstance(score.simulator, TrueDynamics)
+            if own and not left[0]:
+                raise ArmillaryError("no more")
+            left[0] -= own
+            return original(self, score, *args, **more)
+
+        monkeypatch.setattr(CEM, "optimize", optimize)
+        other = "instead={planner:cem,planner.samples:8,planner.elites:2,planner.iterations:1}"
+        told = toy.toy_diagnosis(toy.Model(), tmp_path / str(last), "batch=1", other)
+        (row,) = [one for one in told.evidence.rows if one.label == "true dynamics"]
+        assert row.evaluations == pytest.approx(8, abs=3)
+        found.append((row.successes, row.steps_to_success, row.evaluations))
+    assert found[0] == found[1]
